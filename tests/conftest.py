@@ -1,0 +1,40 @@
+"""Fixtures for the whole suite: where a real sandbox is needed, and stores that vanish."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hermetica_store import ObjectStore
+
+REQUIRED = os.environ.get("HERMETICA_REQUIRE_SANDBOX") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sandbox: needs bubblewrap and a static busybox; skipped without them")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = [program for program in ("bwrap", "busybox") if shutil.which(program) is None]
+    if not missing or REQUIRED:
+        return
+    skip = pytest.mark.skip(reason=f"not installed: {', '.join(missing)}")
+    for item in items:
+        if item.get_closest_marker("sandbox"):
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def object_store(tmp_path: Path) -> Iterator[ObjectStore]:
+    """A fresh store on a real file system, closed at the end."""
+    from hermetica_store import ObjectStore  # noqa: PLC0415 -- collected also where lmdb is not needed
+
+    with ObjectStore.open(tmp_path / "store-root") as store:
+        yield store
