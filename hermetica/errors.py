@@ -1,4 +1,4 @@
-"""Errors that more than one room of hermetica raises; each room keeps its own classes beside the code that raises them."""
+"""Errors that more than one room of hermetica raises; each room keeps its own beside the code that raises them."""
 
 from __future__ import annotations
 

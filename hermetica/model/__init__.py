@@ -1,0 +1,56 @@
+"""The pure model: derivations, their canonical form, ids, placeholders, resolution. Nothing here touches the world."""
+
+from __future__ import annotations
+
+from hermetica.model.builtins import FetchWithoutHash, debian_rootfs, fetchurl, run, text, unpack
+from hermetica.model.canonical import NotCanonical, UnhashableValue
+from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput, derivation
+from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
+from hermetica.model.graph import build_graph, closure
+from hermetica.model.origin import Origin
+from hermetica.model.outputs import UNKNOWN, FixedOutput, InvalidHash, Meta, OutputChecks
+from hermetica.model.placeholder import InvalidOutputName, MangledPlaceholder, Token, placeholder
+from hermetica.model.record import InvalidRecord, from_record, from_records, to_record, to_records
+from hermetica.model.resolve import Resolved, resolve, with_own_paths
+from hermetica.model.source import Source, store_path_source
+
+__all__ = [
+    "UNKNOWN",
+    "Derivation",
+    "Evaluation",
+    "FetchWithoutHash",
+    "FixedOutput",
+    "InvalidDerivation",
+    "InvalidHash",
+    "InvalidOutputName",
+    "InvalidRecord",
+    "MangledPlaceholder",
+    "Meta",
+    "NotCanonical",
+    "Origin",
+    "OutputChecks",
+    "Resolved",
+    "Source",
+    "Token",
+    "UnhashableValue",
+    "UnknownOutput",
+    "UnknownPlaceholder",
+    "build_graph",
+    "closure",
+    "current_evaluation",
+    "debian_rootfs",
+    "derivation",
+    "evaluation",
+    "fetchurl",
+    "from_record",
+    "from_records",
+    "placeholder",
+    "resolve",
+    "run",
+    "store_path_source",
+    "text",
+    "to_record",
+    "to_records",
+    "unpack",
+    "with_own_paths",
+]

@@ -1,8 +1,8 @@
 """Digests as values, and the text form that store paths carry.
 
-The alphabet is nix-base32 (no ``e``, ``o``, ``t``, ``u``), so names stay acceptable to Nix's tools. A path digest is 32 characters:
-the marker ``hx``, which makes a bare digest findable in one pass over any bytes, and 150 bits in 30 characters.
-Source: docs/format.md, "Digests".
+The alphabet is nix-base32 (no ``e``, ``o``, ``t``, ``u``), so names stay acceptable to Nix's tools. A path digest is
+32 characters: the marker ``hx``, which makes a bare digest findable in one pass over any bytes, and 150 bits in 30
+characters. Source: docs/format.md, "Digests".
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Digest:
 
 def base32(number: int, length: int) -> str:
     """``number`` in ``length`` characters of the alphabet, most significant first."""
-    characters = []
+    characters: list[str] = []
     for _ in range(length):
         number, index = divmod(number, 32)
         characters.append(ALPHABET[index])

@@ -1,7 +1,8 @@
 """The root of every error hermetica raises, and the root of the store's own.
 
-An error is a value: a stable code, one line that says what is wrong, labelled details (``expected``, ``got``, ``cause`` …), the
-way out, and the line of the user's file it comes from. Front ends lay these parts out; nothing parses a message again.
+An error is a value: a stable code, one line that says what is wrong, labelled details (``expected``, ``got``,
+``cause`` …), the way out, and the line of the user's file it comes from. Front ends lay these parts out; nothing
+parses a message again.
 """
 
 from __future__ import annotations

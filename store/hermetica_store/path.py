@@ -1,7 +1,8 @@
 """Store paths: the names of objects, derived from their content.
 
-A store path is logical, always below ``/hermetica/store``: sandboxes see it there, wherever the store lies on disk. Its digest covers
-the name, the tree digest modulo self-references, and the references. Source: docs/format.md, "Store paths".
+A store path is logical, always below ``/hermetica/store``: sandboxes see it there, wherever the store lies on disk.
+Its digest covers the name, the tree digest modulo self-references, and the references. Source: docs/format.md, "Store
+paths".
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class StorePath:
         return f"{STORE_PREFIX}/{self.digest}-{self.name}"
 
 
-def store_path(name: str, tree: Digest, references: Iterable[StorePath] = (), *, refers_to_itself: bool = False) -> StorePath:
+def store_path(
+    name: str, tree: Digest, references: Iterable[StorePath] = (), *, refers_to_itself: bool = False
+) -> StorePath:
     """The path of an object.
 
     Args:

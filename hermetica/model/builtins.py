@@ -1,0 +1,166 @@
+"""Derivations that hermetica builds itself, in Python on the host: fetching, unpacking, text; and the short shell form.
+
+The text of ``builder`` carries a version, so a change in what a builtin makes is a change of id.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from hermetica.errors import EvaluationError
+from hermetica.model.derivation import Derivation, derivation
+from hermetica.model.outputs import UNKNOWN, Algorithm, FixedOutput, Meta
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hermetica.model.source import Source
+
+FETCHURL: Final = "builtin:fetchurl/1"
+UNPACK: Final = "builtin:unpack/1"
+TEXT: Final = "builtin:text/1"
+DEBIAN_ROOTFS: Final = "builtin:debian-rootfs/1"
+_DEFAULT_ALGORITHM: Final[Algorithm] = "sha256"
+NEUTRAL: Final = "any"  # the system of what every machine can make
+
+
+class FetchWithoutHash(EvaluationError, ValueError):
+    """A fetch that does not say what it must get."""
+
+    code = "HM210"
+
+
+def fetchurl(
+    url: str | Sequence[str],
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    sha512: str | None = None,
+    blake3: str | None = None,
+    hash: str | None = None,  # noqa: A002 -- the word of the interface: hash=hm.UNKNOWN
+    meta: Meta | None = None,
+) -> Derivation:
+    """A file from the network, pinned by its hash; fetched on the host, never in a sandbox.
+
+    Args:
+        url: an address or several that are tried in order; ``mirror://NAME/path`` is resolved from the configuration.
+        name: of the object; the last part of the first address where none is given.
+        sha256: hexadecimal digest of the bytes; or one of the next two.
+        sha512: likewise.
+        blake3: likewise.
+        hash: ``hm.UNKNOWN``, to be told the hash by a failing build.
+        meta: what people want to know of it.
+
+    Raises:
+        FetchWithoutHash: not exactly one hash is given.
+    """
+    urls = (url,) if isinstance(url, str) else tuple(url)
+    given = {
+        key: value for key, value in (("sha256", sha256), ("sha512", sha512), ("blake3", blake3)) if value is not None
+    }
+    if hash is not None and hash != UNKNOWN:
+        raise FetchWithoutHash("fetchurl: hash= takes hm.UNKNOWN alone", hint='name the algorithm: sha256="…"')
+    if len(given) + (hash is not None) != 1 or not urls:
+        raise FetchWithoutHash(
+            f"fetchurl of {urls[0] if urls else 'nothing'} needs exactly one hash",
+            hint="add sha256=…, or hash=hm.UNKNOWN to be told it",
+        )
+    algorithm, digest = next(iter(given.items())) if given else (_DEFAULT_ALGORITHM, UNKNOWN)
+    return derivation(
+        name=name or unquote(posixpath.basename(urlsplit(urls[0]).path)) or "download",
+        builder=FETCHURL,
+        env={"urls": "\n".join(urls)},
+        system=NEUTRAL,
+        fixed=FixedOutput(algorithm=algorithm, digest=digest),
+        meta=meta or Meta(),
+    )
+
+
+def unpack(
+    archive: Derivation | Source | str, *, name: str | None = None, strip_components: int | None = None
+) -> Derivation:
+    """The tree in an archive: tar, zip or .deb, compressed or not.
+
+    Args:
+        archive: the file, usually a ``fetchurl``.
+        name: of the object; the archive's name without its endings where none is given.
+        strip_components: how many leading directories to drop; None drops one where the archive has a single one at
+            its top.
+    """
+    if name is None:
+        base = archive.name if isinstance(archive, Derivation) else posixpath.basename(str(archive))
+        name = _without_endings(base)
+    return derivation(
+        name=name,
+        builder=UNPACK,
+        system=NEUTRAL,
+        env={
+            "archive": str(archive),
+            "strip_components": "auto" if strip_components is None else str(strip_components),
+        },
+    )
+
+
+def _without_endings(base: str) -> str:
+    for ending in (".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".tgz", ".txz", ".tar", ".zip", ".deb"):
+        if base.endswith(ending) and len(base) > len(ending):
+            return base.removesuffix(ending)
+    return f"{base}-unpacked"
+
+
+def text(name: str, content: str, *, executable: bool = False) -> Derivation:
+    """A file with this content; placeholders in it become paths, and references."""
+    return derivation(
+        name=name,
+        builder=TEXT,
+        system=NEUTRAL,
+        env={"text": content, "executable": "1" if executable else ""},
+    )
+
+
+def debian_rootfs(name: str, debs: Sequence[Derivation]) -> Derivation:
+    """A root file system merged from binary Debian packages, whose maintainer scripts never run.
+
+    Args:
+        name: of the object.
+        debs: the ``.deb`` files; where two hold the same path the later one wins.
+    """
+    return derivation(name=name, builder=DEBIAN_ROOTFS, system=NEUTRAL, env={"debs": "\n".join(map(str, debs))})
+
+
+def run(
+    name: str,
+    script: str,
+    *,
+    tools: Sequence[Derivation | str] = (),
+    rootfs: Derivation | None = None,
+    shell: str | None = None,
+    outputs: Sequence[str] = ("out",),
+    env: Mapping[str, str] | None = None,
+    **inputs: Derivation | Source | str,
+) -> Derivation:
+    """The short shell form: a script, the tools on its PATH, and variables.
+
+    Args:
+        name: of the derivation.
+        script: for a POSIX shell that stops at the first error.
+        tools: packages whose ``bin`` directories make the PATH, in order.
+        rootfs: a tree at ``/`` whose tools come after them.
+        shell: the shell's path; ``/bin/sh`` of the rootfs, else ``bin/sh`` of the first tool, where none is given.
+        outputs: names of outputs.
+        env: further variables.
+        inputs: variables that hold paths.
+
+    Raises:
+        EvaluationError: there is nothing that could have a shell.
+    """
+    if shell is None and rootfs is None and not tools:
+        raise EvaluationError(f"{name}: no shell to run its script", hint="tools=[busybox], or rootfs=…")
+    shell = shell or ("/bin/sh" if rootfs is not None else f"{tools[0]}/bin/sh")
+    path = [*(f"{tool}/bin" for tool in tools), *(["/usr/bin", "/bin"] if rootfs is not None else [])]
+    variables = {"PATH": ":".join(path), **(env or {}), **{key: str(value) for key, value in inputs.items()}}
+    return derivation(
+        name=name, builder=shell, args=("-euc", script), env=variables, outputs=tuple(outputs), rootfs=rootfs
+    )

@@ -1,0 +1,142 @@
+"""Canonical JSON: the one byte form of a value, so that anybody with JSON and BLAKE3 can recompute an id.
+
+The RFC 8785 subset of objects with string keys, arrays, strings, integers within ±2**53, true, false and null. Floats
+have no portable text, sets no order, bytes no JSON form: they are refused, with the place where they stand.
+Source: RFC 8785 (JSON Canonicalization Scheme); docs/format.md, "Canonical form".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from hermetica.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json] | None"
+
+INTEGER_MAX: Final = 2**53
+_WHY: Final = {
+    "float": "the text of a float is not portable; write it as a string",
+    "set": "a set has no order; write sorted(...)",
+    "frozenset": "a set has no order; write sorted(...)",
+    "bytes": "bytes have no JSON form; decode them, or pass them in a file",
+    "bytearray": "bytes have no JSON form; decode them, or pass them in a file",
+    "PosixPath": "a path of the host is no input; declare it with hm.source(...)",
+    "Derivation": 'interpolate it: f"{dep}" is its path',
+}
+
+
+class UnhashableValue(EvaluationError, TypeError):
+    """A value that no derivation may hold.
+
+    Attributes:
+        where: the field, such as ``env.CFLAGS`` or ``structured.flags[2]``.
+    """
+
+    code = "HM201"
+
+    def __init__(self, where: str, what: str, why: str) -> None:
+        super().__init__(f"{where}: {what} cannot be part of a derivation", details=(("cause", why),))
+        self.where = where
+
+
+class NotCanonical(EvaluationError, ValueError):
+    """Bytes that claim to be canonical JSON and are not."""
+
+    code = "HM202"
+
+
+def _refuse(value: object, where: str) -> UnhashableValue:
+    kind = type(value).__name__
+    return UnhashableValue(
+        where, f"a {kind}", _WHY.get(kind, "only strings, integers, booleans, lists and mappings may")
+    )
+
+
+def _check_text(text: str, where: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UnhashableValue(
+                where, "a lone surrogate", f"character {error.start} is no Unicode scalar value"
+            ) from error
+    return text
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be")
+
+
+def normalise(value: object, where: str) -> Json:
+    """``value`` with every mapping in canonical key order and every sequence a list.
+
+    Args:
+        value: what the user wrote.
+        where: the field's name, for errors.
+
+    Raises:
+        UnhashableValue: something in it has no canonical form.
+    """
+    if type(value) is str:
+        return _check_text(value, where)
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise UnhashableValue(where, f"the integer {value}", "beyond 2**53 readers disagree; write it as a string")
+        return value
+    if isinstance(value, list | tuple):
+        return [normalise(item, f"{where}[{index}]") for index, item in enumerate(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- foreign data
+    if isinstance(value, Mapping):
+        return _normalise_mapping(value, where)  # pyright: ignore[reportUnknownArgumentType] -- foreign data
+    raise _refuse(value, where)
+
+
+def _normalise_mapping(value: Mapping[object, object], where: str) -> dict[str, Json]:
+    keys: list[str] = []
+    for key in value:
+        if type(key) is not str:
+            raise UnhashableValue(where, f"the key {key!r}", f"keys are strings, this is a {type(key).__name__}")
+        keys.append(_check_text(key, where))
+    keys.sort(key=None if all(map(str.isascii, keys)) else _utf16)
+    return {key: normalise(value[key], f"{where}.{key}") for key in keys}
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
+
+
+def encode_normalised(value: Json) -> bytes:
+    """The canonical bytes of a value that is in canonical order already."""
+    return _ENCODER.encode(value).encode()
+
+
+def encode(value: object, where: str = "value") -> bytes:
+    """The canonical bytes of ``value``.
+
+    Raises:
+        UnhashableValue: something in it has no canonical form.
+    """
+    return encode_normalised(normalise(value, where))
+
+
+def decode(data: bytes) -> Json:
+    """The value whose canonical bytes are ``data``.
+
+    Raises:
+        NotCanonical: it is no JSON, or another spelling of it.
+    """
+    try:
+        value: Json = json.loads(data)
+        canonical = encode(value) == data
+    except (ValueError, RecursionError, UnhashableValue) as error:
+        raise NotCanonical(f"not canonical JSON: {error}") from error
+    if not canonical:
+        raise NotCanonical(
+            "JSON, but not in canonical form", hint="keys sorted, no white space, no escapes but the needed"
+        )
+    return value

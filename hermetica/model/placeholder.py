@@ -1,0 +1,120 @@
+"""Placeholders: plain text that stands for the path of an output until it is realized.
+
+A token is ``/`` HEAD, 32 characters that name the derivation, ``x``, the output's name in hexadecimal, TAIL. HEAD and
+TAIL are digits, the rest lower-case letters and digits: shells, JSON, URLs, regular expressions and ``textwrap``
+leave them alone, and re-casing cannot hide that a token was there. So a token that was cut, re-cased or ``repr()``-ed
+is noticed: heads, tails and whole tokens must agree in number. Source: docs/format.md, "Placeholders".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.errors import EvaluationError
+from hermetica_store.digest import ALPHABET, base32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermetica_store.digest import Digest
+
+_HEAD: Final = "7301592648170935"
+_TAIL: Final = "7184629510376284"
+SELF: Final = "0" * 32  # names the derivation that the text stands in
+_OUTPUT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_TOKEN: Final = re.compile(rf"/{_HEAD}([{ALPHABET}]{{32}})x((?:[0-9a-f]{{2}})+?){_TAIL}")
+_TRACE: Final = re.compile(rf"{_HEAD[:8]}|{_TAIL[-8:]}|<Derivation ")
+_REPR: Final = "<Derivation "
+
+
+class MangledPlaceholder(EvaluationError, ValueError):
+    """A text in which a reference to a derivation was cut, re-cased or ``repr()``-ed."""
+
+    code = "HM203"
+
+    def __init__(self, where: str, text: str) -> None:
+        found = _TRACE.search(text)
+        at = found.start() if found else 0
+        super().__init__(
+            f"{where}: a reference to a derivation was cut, re-cased or repr()-ed",
+            details=(("text", repr(text[max(0, at - 24) : at + 48])),),
+            hint='interpolate it whole: f"{dep}/bin/x", never dep[:n], dep.upper() or {dep!r}',
+        )
+
+
+class InvalidOutputName(EvaluationError, ValueError):
+    """A name that no output may have."""
+
+    code = "HM204"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"not a name for an output: {name!r}",
+            hint="use letters, digits and _, a letter first, at most 64",
+        )
+
+
+@attrs.frozen
+class Token:
+    """One placeholder.
+
+    Attributes:
+        digest: 32 characters that name a derivation, or ``SELF``.
+        output: the output's name.
+    """
+
+    digest: str
+    output: str
+
+    def __str__(self) -> str:
+        return f"/{_HEAD}{self.digest}x{self.output.encode().hex()}{_TAIL}"
+
+
+def check_output_name(name: str) -> str:
+    """``name``, if an output may have it.
+
+    Raises:
+        InvalidOutputName: it may not.
+    """
+    if not _OUTPUT.fullmatch(name):
+        raise InvalidOutputName(name)
+    return name
+
+
+def digest_text(digest: Digest) -> str:
+    """The 32 characters, 160 bits, by which a token names a derivation."""
+    return base32(int.from_bytes(digest.raw[:20], "big"), 32)
+
+
+def placeholder(output: str = "out") -> str:
+    """The path of the derivation's own output, in the text of its own fields.
+
+    Raises:
+        InvalidOutputName: no output may have that name.
+    """
+    return str(Token(SELF, check_output_name(output)))
+
+
+def scan(text: str, where: str) -> list[Token]:
+    """The placeholders in ``text``, in order, repeats included.
+
+    Raises:
+        MangledPlaceholder: the text holds pieces of one.
+    """
+    heads, tails = text.count(_HEAD), text.count(_TAIL)
+    if not heads and not tails and _REPR not in text:
+        return []
+    tokens = [Token(digest, bytes.fromhex(output).decode()) for digest, output in _TOKEN.findall(text)]
+    if not heads == tails == len(tokens) or _REPR in text:
+        raise MangledPlaceholder(where, text)
+    return tokens
+
+
+def substitute(text: str, path_of: Callable[[Token], str]) -> str:
+    """``text`` with every placeholder replaced by what ``path_of`` says."""
+    if _HEAD not in text:
+        return text
+    return _TOKEN.sub(lambda found: path_of(Token(found[1], bytes.fromhex(found[2]).decode())), text)

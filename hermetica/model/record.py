@@ -1,0 +1,122 @@
+"""Derivations as data: JSON that round-trips to the same id, or is refused.
+
+A record is the canonical form beside the id that it must have, the metadata and the origin.
+Source: docs/format.md, "Records".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from hermetica.errors import EvaluationError
+from hermetica.model.canonical import decode
+from hermetica.model.derivation import Derivation
+from hermetica.model.graph import closure
+from hermetica.model.identity import FORMAT, HASHED, derivation_id
+from hermetica.model.origin import Origin
+from hermetica.model.outputs import FixedOutput, Meta, OutputChecks
+from hermetica.model.source import Source
+from hermetica_store.path import StorePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class InvalidRecord(EvaluationError, ValueError):
+    """A record whose content is not what its id says, or that is no record."""
+
+    code = "HM209"
+
+
+def to_record(derivation: Derivation) -> dict[str, Any]:
+    """One derivation as a JSON object: ``id``, ``derivation`` (its canonical form), ``meta``, ``origin``, ``sources``."""
+    return {
+        "id": derivation.id.hex,
+        "derivation": json.loads(derivation.canonical),
+        "meta": attrs.asdict(derivation.meta),
+        "origin": str(derivation.origin) if derivation.origin else None,
+        "sources": [
+            {
+                "path": str(source.path),
+                "root": source.root,
+                "files": source.files,
+                "size_bytes": source.size_bytes,
+            }
+            for source in derivation.sources
+        ],
+    }
+
+
+def to_records(roots: Iterable[Derivation]) -> list[dict[str, Any]]:
+    """The closure of ``roots`` as records, inputs first, so that they can be read back in order."""
+    return [to_record(derivation) for derivation in closure(roots)]
+
+
+def from_record(record: dict[str, Any]) -> Derivation:
+    """The derivation that a record describes; its inputs must be known in this evaluation.
+
+    Raises:
+        InvalidRecord: the content has another id, or is no derivation.
+        UnknownPlaceholder: an input was not read before.
+    """
+    try:
+        stated, form = str(record["id"]), dict(record["derivation"])
+        canonical = json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
+        decode(canonical)
+        if form.pop("format") != FORMAT:
+            raise InvalidRecord(f"a derivation of another format than {FORMAT}")
+        for source in record.get("sources") or ():
+            str(_source(source))
+        derivation = _derivation(form, record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidRecord(f"not the record of a derivation: {error!r}") from error
+    found = derivation_id(canonical).hex
+    if not stated == found == derivation.id.hex:
+        raise InvalidRecord(
+            f"the record of {derivation.name} does not match its id",
+            details=(("stated", stated), ("content", found)),
+        )
+    derivation.placeholder()  # known from here on
+    return derivation
+
+
+def _source(row: dict[str, Any]) -> Source:
+    files = row.get("files")
+    return Source(
+        path=StorePath.parse(row["path"]),
+        root=row.get("root"),
+        files=None if files is None else tuple(files),
+        size_bytes=row.get("size_bytes", 0),
+    )
+
+
+def _derivation(form: dict[str, Any], record: dict[str, Any]) -> Derivation:
+    for field in ("inputs", "sources"):
+        form.pop(field)
+    if unknown := sorted(set(form) - set(HASHED)):
+        raise InvalidRecord(f"a derivation has no field {unknown[0]!r}")
+    if form["fixed"] is not None:
+        form["fixed"] = FixedOutput(**form["fixed"])
+    form["checks"] = {output: OutputChecks(**checks) for output, checks in form["checks"].items()}
+    meta: dict[str, Any] = record.get("meta") or {}
+    origin = record.get("origin")
+    return Derivation(
+        **form,
+        meta=attrs.evolve(Meta(**meta), maintainers=tuple(meta.get("maintainers", ()))),
+        origin=Origin.parse(origin) if origin else None,
+    )
+
+
+def from_records(records: Sequence[dict[str, Any]]) -> Derivation:
+    """The last of ``records``, which hold its closure, inputs first.
+
+    Raises:
+        InvalidRecord: there is none, or one does not match its id.
+    """
+    derivations = [from_record(record) for record in records]
+    if not derivations:
+        raise InvalidRecord("no records")
+    return derivations[-1]
