@@ -57,9 +57,8 @@ def fetchurl(
         FetchWithoutHash: not exactly one hash is given.
     """
     urls = (url,) if isinstance(url, str) else tuple(url)
-    given = {
-        key: value for key, value in (("sha256", sha256), ("sha512", sha512), ("blake3", blake3)) if value is not None
-    }
+    hashes: tuple[tuple[Algorithm, str | None], ...] = (("sha256", sha256), ("sha512", sha512), ("blake3", blake3))
+    given = {algorithm: digest for algorithm, digest in hashes if digest is not None}
     if hash is not None and hash != UNKNOWN:
         raise FetchWithoutHash("fetchurl: hash= takes hm.UNKNOWN alone", hint='name the algorithm: sha256="…"')
     if len(given) + (hash is not None) != 1 or not urls:

@@ -15,7 +15,7 @@ import attrs
 
 from hermetica.errors import EvaluationError
 from hermetica.model import identity
-from hermetica.model.canonical import Json, UnhashableValue, normalise
+from hermetica.model.canonical import Json, UnhashableValue
 from hermetica.model.evaluation import current_evaluation
 from hermetica.model.inputs import Inputs, find_inputs
 from hermetica.model.origin import Origin, caller

@@ -40,8 +40,8 @@ def _is_ours(frame: FrameType) -> bool:
 
 def caller() -> Origin | None:
     """The nearest line on the stack outside hermetica itself; None where there is none."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- the documented way to one's caller, 50 times cheaper
-        than inspect
+    # 50 times cheaper than the inspect module, and documented
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     while frame is not None and (_is_ours(frame) or frame.f_code.co_filename.startswith("<attrs")):
         frame = frame.f_back
     return Origin(frame.f_code.co_filename, frame.f_lineno) if frame is not None else None

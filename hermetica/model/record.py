@@ -32,7 +32,7 @@ class InvalidRecord(EvaluationError, ValueError):
 
 
 def to_record(derivation: Derivation) -> dict[str, Any]:
-    """One derivation as a JSON object: ``id``, ``derivation`` (its canonical form), ``meta``, ``origin``, ``sources``."""
+    """One derivation as JSON: ``id``, ``derivation`` (its canonical form), ``meta``, ``origin``, ``sources``."""
     return {
         "id": derivation.id.hex,
         "derivation": json.loads(derivation.canonical),

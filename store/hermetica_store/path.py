@@ -26,7 +26,7 @@ _DIGEST = re.compile(rf"{MARKER}[{ALPHABET}]{{{PATH_DIGEST_LENGTH - len(MARKER)}
 
 
 def is_valid_name(name: str) -> bool:
-    """Whether ``name`` may follow a digest in a store path: letters, digits and ``+-._?=``, not dot first, at most 211."""
+    """Whether ``name`` may follow a digest: letters, digits and ``+-._?=``, not dot first, at most 211."""
     return len(name) <= NAME_LENGTH_MAX and _NAME.fullmatch(name) is not None
 
 
