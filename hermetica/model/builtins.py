@@ -39,6 +39,7 @@ def fetchurl(
     sha256: str | None = None,
     sha512: str | None = None,
     blake3: str | None = None,
+    size_bytes: int | None = None,
     hash: str | None = None,  # noqa: A002 -- the word of the interface: hash=hm.UNKNOWN
     meta: Meta | None = None,
 ) -> Derivation:
@@ -50,6 +51,7 @@ def fetchurl(
         sha256: hexadecimal digest of the bytes; or one of the next two.
         sha512: likewise.
         blake3: likewise.
+        size_bytes: how many bytes to expect; shown before the fetch, and a limit to it.
         hash: ``hm.UNKNOWN``, to be told the hash by a failing build.
         meta: what people want to know of it.
 
@@ -66,11 +68,12 @@ def fetchurl(
             f"fetchurl of {urls[0] if urls else 'nothing'} needs exactly one hash",
             hint="add sha256=…, or hash=hm.UNKNOWN to be told it",
         )
+    algorithm: Algorithm
     algorithm, digest = next(iter(given.items())) if given else (_DEFAULT_ALGORITHM, UNKNOWN)
     return derivation(
         name=name or unquote(posixpath.basename(urlsplit(urls[0]).path)) or "download",
         builder=FETCHURL,
-        env={"urls": "\n".join(urls)},
+        env={"urls": "\n".join(urls), **({} if size_bytes is None else {"size_bytes": str(size_bytes)})},
         system=NEUTRAL,
         fixed=FixedOutput(algorithm=algorithm, digest=digest),
         meta=meta or Meta(),

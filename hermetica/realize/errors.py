@@ -1,0 +1,142 @@
+"""What can go wrong when a derivation is realized. Each error carries the derivation's name, origin and, where one ran, its log's tail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermetica.errors import HermeticaError
+
+if TYPE_CHECKING:
+    from hermetica.model import Derivation
+
+
+class RealizeError(HermeticaError):
+    """A derivation could not be realized.
+
+    Attributes:
+        derivation: which one.
+        log_tail: the last lines that its builder wrote.
+        kept: where the failed build lies, if it was kept.
+    """
+
+    code = "HM100"
+
+    def __init__(  # noqa: PLR0913 -- the parts of one error
+        self,
+        derivation: Derivation,
+        message: str,
+        *,
+        details: tuple[tuple[str, str], ...] = (),
+        hint: str | None = None,
+        log_tail: str = "",
+    ) -> None:
+        origin = str(derivation.origin) if derivation.origin else None
+        super().__init__(f"{derivation.name}: {message}", details=details, hint=hint, origin=origin)
+        self.derivation = derivation
+        self.log_tail = log_tail
+        self.kept: str | None = None
+
+
+class BuildFailed(RealizeError):
+    """The builder ended with a status other than 0, or by a signal."""
+
+    code = "HM105"
+
+
+class CommandNotFound(BuildFailed):
+    """The builder asked for a program that the sandbox does not have."""
+
+    code = "HM103"
+
+
+class BuildTimedOut(RealizeError):
+    """The builder ran longer than it may."""
+
+    code = "HM101"
+
+
+class BuildSilent(BuildTimedOut):
+    """The builder said nothing for longer than it may."""
+
+    code = "HM106"
+
+
+class LogLimitExceeded(RealizeError):
+    """The builder wrote more log than it may."""
+
+    code = "HM107"
+
+
+class BuildCancelled(RealizeError):
+    """The run was ended from outside."""
+
+    code = "HM108"
+
+
+class OutputMissing(RealizeError):
+    """The builder succeeded without making an output that it declares."""
+
+    code = "HM109"
+
+
+class OutputRefused(RealizeError):
+    """An output breaks a check that the derivation declares."""
+
+    code = "HM110"
+
+
+class FixedOutputMismatch(RealizeError):
+    """A fixed output has other content than declared.
+
+    Attributes:
+        expected: ``algorithm digest``; ``unknown`` where none was declared.
+        got: ``algorithm digest``.
+    """
+
+    code = "HM102"
+
+    def __init__(self, derivation: Derivation, *, expected: str, got: str, size_bytes: int, hint: str) -> None:
+        super().__init__(
+            derivation,
+            "hash mismatch",
+            details=(("expected", expected), ("got", f"{got}  ({size_bytes:,} bytes)")),
+            hint=hint,
+        )
+        self.expected = expected
+        self.got = got
+
+
+class FixedOutputRefers(RealizeError):
+    """A fixed output mentions store paths; its content could not be the same anywhere else."""
+
+    code = "HM111"
+
+
+class FetchFailed(RealizeError):
+    """No address of a fetch could be had."""
+
+    code = "HM112"
+
+
+class InputFailed(RealizeError):
+    """An input could not be realized, so this was not tried."""
+
+    code = "HM113"
+
+
+class UnsupportedSystem(RealizeError):
+    """The derivation is for another platform, or needs a feature that this host does not offer."""
+
+    code = "HM114"
+
+
+class UnknownBuiltin(RealizeError):
+    """A builtin that this version of hermetica does not have."""
+
+    code = "HM115"
+
+
+class InvalidInput(RealizeError):
+    """An input that cannot be used: a source that changed, an archive that is damaged."""
+
+    code = "HM116"

@@ -1,0 +1,200 @@
+"""What a realization tells while it runs: frozen values with a documented JSON form, ``hermetica.event/1``.
+
+Every view - the live terminal, plain lines, reports - is a consumer of this stream and of nothing else.
+Source: docs/events.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+
+from hermetica.realize.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hermetica.errors import HermeticaError
+
+FORMAT: Final = "hermetica.event/1"
+
+
+def error_json(error: HermeticaError) -> dict[str, Any]:
+    """An error as JSON: its code and the parts that a front end lays out."""
+    return {
+        "code": error.code,
+        "class": type(error).__name__,
+        "message": error.message,
+        "details": [list(pair) for pair in error.details],
+        "hint": error.hint,
+        "origin": error.origin,
+    }
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """The root of all events.
+
+    Attributes:
+        time_s: seconds since the epoch, when it happened.
+    """
+
+    kind: ClassVar[str] = "event"
+    time_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as a JSON object: ``format``, ``kind`` and its attributes."""
+        return {"format": FORMAT, "kind": self.kind, **attrs.asdict(self, value_serializer=_serialize)}
+
+
+def _serialize(_instance: object, _attribute: object, value: object) -> object:
+    from hermetica.errors import HermeticaError  # noqa: PLC0415 -- only where an event is written out
+
+    if isinstance(value, HermeticaError):
+        return error_json(value)
+    return str(value) if isinstance(value, Outcome) else value
+
+
+@attrs.frozen(kw_only=True)
+class RunStarted(Event):
+    """A run knows what it has to do.
+
+    Attributes:
+        total: derivations that are not there yet.
+        to_build: those with a builder in the sandbox, or a builtin that only computes.
+        to_fetch: those that come from the network.
+        fetch_bytes: what the fetches say they weigh, where they say so.
+        reused: derivations found in the store at once.
+    """
+
+    kind: ClassVar[str] = "run-started"
+    total: int
+    to_build: int
+    to_fetch: int
+    fetch_bytes: int
+    reused: int
+
+
+@attrs.frozen(kw_only=True)
+class DerivationStarted(Event):
+    """A derivation is being realized.
+
+    Attributes:
+        drv: its id, hexadecimal.
+        name: its name.
+        origin: the line that defines it, or None.
+        work: ``build``, ``builtin`` or ``fetch``.
+        expected_s: how long it took the last time, or None.
+    """
+
+    kind: ClassVar[str] = "derivation-started"
+    drv: str
+    name: str
+    origin: str | None
+    work: str
+    expected_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DerivationWaiting(Event):
+    """Another process is realizing the same thing; this one waits for it.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+    """
+
+    kind: ClassVar[str] = "derivation-waiting"
+    drv: str
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class LogText(Event):
+    """The builder said something.
+
+    Attributes:
+        drv: whose log it belongs to.
+        name: its name.
+        text: whole lines where possible, undecodable bytes replaced.
+    """
+
+    kind: ClassVar[str] = "log"
+    drv: str
+    name: str
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class FetchProgress(Event):
+    """A fetch has come this far.
+
+    Attributes:
+        drv: what is fetched.
+        name: its name.
+        done_bytes: received so far.
+        total_bytes: what the server promised, or None.
+    """
+
+    kind: ClassVar[str] = "fetch-progress"
+    drv: str
+    name: str
+    done_bytes: int
+    total_bytes: int | None
+
+
+@attrs.frozen(kw_only=True)
+class Warned(Event):
+    """Something the user should know, and nothing failed.
+
+    Attributes:
+        drv: what it is about.
+        name: its name.
+        message: one line.
+        origin: the line that defines it, or None.
+    """
+
+    kind: ClassVar[str] = "warning"
+    drv: str
+    name: str
+    message: str
+    origin: str | None
+
+
+@attrs.frozen(kw_only=True)
+class DerivationFinished(Event):
+    """A derivation is realized, or will not be.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        outcome: how it ended.
+        outputs: output name -> store path.
+        duration_s: wall time.
+        log_key: names its log.
+        error: what went wrong, or None.
+    """
+
+    kind: ClassVar[str] = "derivation-finished"
+    drv: str
+    name: str
+    outcome: Outcome
+    outputs: Mapping[str, str]
+    duration_s: float
+    log_key: str | None = None
+    error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RunFinished(Event):
+    """The run is over, and everything it finished is durable.
+
+    Attributes:
+        counts: outcome -> how many derivations ended so.
+        duration_s: wall time of the whole run.
+    """
+
+    kind: ClassVar[str] = "run-finished"
+    counts: Mapping[str, int]
+    duration_s: float
