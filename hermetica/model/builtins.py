@@ -68,8 +68,8 @@ def fetchurl(
             f"fetchurl of {urls[0] if urls else 'nothing'} needs exactly one hash",
             hint="add sha256=…, or hash=hm.UNKNOWN to be told it",
         )
-    algorithm: Algorithm
-    algorithm, digest = next(iter(given.items())) if given else (_DEFAULT_ALGORITHM, UNKNOWN)
+    algorithm = next(iter(given), _DEFAULT_ALGORITHM)
+    digest = given.get(algorithm, UNKNOWN)
     return derivation(
         name=name or unquote(posixpath.basename(urlsplit(urls[0]).path)) or "download",
         builder=FETCHURL,

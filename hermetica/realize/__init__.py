@@ -1,0 +1,1 @@
+"""Realizing derivations: what to do, in which order, and doing it."""

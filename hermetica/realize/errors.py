@@ -1,4 +1,4 @@
-"""What can go wrong when a derivation is realized. Each error carries the derivation's name, origin and, where one ran, its log's tail."""
+"""What can go wrong when a derivation is realized: each error has the derivation, its origin and its log's tail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RealizeError(HermeticaError):
 
     code = "HM100"
 
-    def __init__(  # noqa: PLR0913 -- the parts of one error
+    def __init__(
         self,
         derivation: Derivation,
         message: str,

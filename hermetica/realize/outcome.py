@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hermetica.errors import HermeticaError
     from hermetica.model import Derivation
-    from hermetica_store import StorePath
+    from hermetica_store.path import StorePath
 
 
 class Outcome(StrEnum):

@@ -142,7 +142,7 @@ class Schedule(Generic[Key]):
 
 
 def _longest_paths(
-    dependants: Mapping[Key, Iterable[Key]], order: Mapping[Key, int], cost_s: Mapping[Key, float]
+    dependants: Mapping[Key, Iterable[Key]], order: dict[Key, int], cost_s: Mapping[Key, float]
 ) -> dict[Key, float]:
     """Node -> expected seconds from its start to the end of the graph, along the slowest chain."""
     rest: dict[Key, float] = {}

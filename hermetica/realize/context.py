@@ -1,0 +1,81 @@
+"""What the steps of one run share, and how they speak to it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from hermetica.realize.events import Event, FetchProgress, LogText, Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermetica.fetch import Mirrors
+    from hermetica.model import Derivation
+    from hermetica.realize.options import Options
+    from hermetica.realize.trace import Trace
+    from hermetica.sandbox import Cancellation
+    from hermetica_store import Lease, ObjectStore
+
+
+@attrs.frozen(kw_only=True)
+class RunContext:
+    """One run's surroundings.
+
+    Attributes:
+        store: where everything goes.
+        trace: of that store.
+        lease: keeps what the run uses from collection.
+        options: the caller's choices.
+        mirrors: resolves ``mirror://`` addresses; made at the first fetch.
+        cancellation: ends the run's sandboxes and fetches.
+        emit: takes the events, from any thread.
+    """
+
+    store: ObjectStore
+    trace: Trace
+    lease: Lease
+    options: Options
+    mirrors: Callable[[], Mirrors]
+    cancellation: Cancellation
+    emit: Callable[[Event], None]
+
+    def log(self, derivation: Derivation, text: str) -> None:
+        """Passes on what a builder said."""
+        self.emit(LogText(time_s=time.time(), drv=derivation.id.hex, name=derivation.name, text=text))
+
+    def warn(self, derivation: Derivation, message: str) -> None:
+        """Tells the user something that is no failure."""
+        origin = str(derivation.origin) if derivation.origin else None
+        self.emit(
+            Warned(time_s=time.time(), drv=derivation.id.hex, name=derivation.name, message=message, origin=origin)
+        )
+
+    def progress(self, derivation: Derivation, done_bytes: int, total_bytes: int | None) -> None:
+        """Tells how far a fetch has come."""
+        self.emit(
+            FetchProgress(
+                time_s=time.time(),
+                drv=derivation.id.hex,
+                name=derivation.name,
+                done_bytes=done_bytes,
+                total_bytes=total_bytes,
+            )
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """What a builder used up.
+
+    Attributes:
+        cpu_user_s: seconds of processor time in user mode, all its processes together.
+        cpu_system_s: likewise in the kernel.
+        peak_memory_bytes: the largest resident set of one process.
+    """
+
+    cpu_user_s: float = 0.0
+    cpu_system_s: float = 0.0
+    peak_memory_bytes: int = 0

@@ -1,0 +1,39 @@
+"""How a run goes about its work: choices of the caller that no id depends on."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+
+DEFAULT_LOG_LIMIT_BYTES = 256 << 20
+
+
+def available_cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """The caller's choices.
+
+    Attributes:
+        jobs: how many derivations run at once.
+        cores: what each builder is told it may use; never part of an id.
+        timeout_s: how long a builder may run; None for ever.
+        silence_timeout_s: how long it may say nothing; None for ever.
+        log_limit_bytes: how much log it may write; None without end.
+        keep_going: whether a failure lets independent work go on.
+        keep_failed: whether the directory of a failed build stays, to be looked at and entered.
+        requested_by: who asked, for the build record.
+    """
+
+    jobs: int = attrs.field(factory=available_cores)
+    cores: int = attrs.field(factory=available_cores)
+    timeout_s: float | None = None
+    silence_timeout_s: float | None = None
+    log_limit_bytes: int | None = DEFAULT_LOG_LIMIT_BYTES
+    keep_going: bool = False
+    keep_failed: bool = False
+    requested_by: str = ""

@@ -1,0 +1,122 @@
+"""The build trace: which content a derivation realised to, and the record of how.
+
+Two kinds of keys lead to an output's path: by resolved id, which is the truth, and by the id that dependants hash,
+which is a cache of it that spares a run the resolving of what did not change. Source: docs/format.md, "Build trace".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from hermetica_store import Row, StorePath, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hermetica.model import Derivation
+    from hermetica_store import ObjectStore
+    from hermetica_store.digest import Digest
+
+_RESOLVED: Final = b"r"
+_UNRESOLVED: Final = b"d"
+RECORD_FORMAT: Final = "hermetica.build-record/1"
+
+
+def _key(kind: bytes, digest: Digest, output: str) -> bytes:
+    return kind + digest.raw + output.encode()
+
+
+@attrs.frozen
+class Trace:
+    """The trace tables of one store.
+
+    Attributes:
+        store: where they lie.
+    """
+
+    store: ObjectStore
+
+    def _look_up(self, keys: Sequence[bytes]) -> list[StorePath | None]:
+        values = self.store.get_many(Table.TRACE, keys)
+        return [None if value is None else StorePath.parse_base(value.decode()) for value in values]
+
+    def resolved(self, resolved_id: Digest, outputs: Sequence[str]) -> dict[str, StorePath] | None:
+        """The paths of all ``outputs``, if each is known and in the store."""
+        return self._complete(_RESOLVED, resolved_id, outputs)
+
+    def unresolved(self, input_id: Digest, outputs: Sequence[str]) -> dict[str, StorePath] | None:
+        """The same, by the id that dependants hash."""
+        return self._complete(_UNRESOLVED, input_id, outputs)
+
+    def _complete(self, kind: bytes, digest: Digest, outputs: Sequence[str]) -> dict[str, StorePath] | None:
+        found = self._look_up([_key(kind, digest, output) for output in outputs])
+        paths = [path for path in found if path is not None and self.store.has(path)]
+        return dict(zip(outputs, paths, strict=True)) if len(paths) == len(outputs) else None
+
+    def unresolved_many(self, wanted: Sequence[tuple[Digest, str]]) -> list[StorePath | None]:
+        """For each (input id, output) the path that is in the store, or None."""
+        found = self._look_up([_key(_UNRESOLVED, digest, output) for digest, output in wanted])
+        return [path if path is not None and self.store.has(path) else None for path in found]
+
+    def record(self, key: bytes) -> dict[str, Any] | None:
+        """The build record under ``key``."""
+        value = self.store.get(Table.RECORDS, key)
+        return None if value is None else json.loads(value)
+
+    def records(self, resolved_id: Digest) -> list[dict[str, Any]]:
+        """Every record of a resolved id, oldest first."""
+        return [json.loads(value) for _, value in self.store.items(Table.RECORDS, resolved_id.raw)]
+
+    def all_records(self) -> list[dict[str, Any]]:
+        """Every record in the store, oldest first."""
+        rows = [json.loads(value) for _, value in self.store.items(Table.RECORDS)]
+        return sorted(rows, key=lambda row: row["started_s"])
+
+
+def realisation_rows(derivation: Derivation, resolved_id: Digest, outputs: Mapping[str, StorePath]) -> list[Row]:
+    """The rows that say what ``derivation`` realised to."""
+    rows: list[Row] = []
+    for output, path in outputs.items():
+        value = path.base.encode()
+        rows.append(Row(Table.TRACE, _key(_RESOLVED, resolved_id, output), value, path))
+        if derivation.input_id != resolved_id:
+            rows.append(Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), value, path))
+        if derivation.input_id != derivation.id:
+            rows.append(Row(Table.TRACE, _key(_UNRESOLVED, derivation.id, output), value, path))
+    return rows
+
+
+def unresolved_rows(derivation: Derivation, outputs: Mapping[str, StorePath]) -> list[Row]:
+    """The rows that spare the next run the resolving of ``derivation``."""
+    return [
+        Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), path.base.encode(), path)
+        for output, path in outputs.items()
+    ]
+
+
+def derivation_rows(derivations: Iterable[Derivation], owner: StorePath | None = None) -> list[Row]:
+    """The rows that keep derivations by id."""
+    from hermetica.model import to_record  # noqa: PLC0415 -- only where derivations are kept
+
+    return [
+        Row(
+            Table.DERIVATIONS,
+            derivation.id.raw,
+            json.dumps(to_record(derivation), separators=(",", ":"), ensure_ascii=False).encode(),
+            owner,
+        )
+        for derivation in derivations
+    ]
+
+
+def record_key(resolved_id: Digest, started_s: float) -> bytes:
+    """The key of a build record: records of one resolved id sort by time."""
+    return resolved_id.raw + round(started_s * 1e6).to_bytes(8, "big")
+
+
+def record_row(key: bytes, record: Mapping[str, Any], owner: StorePath | None) -> Row:
+    """The row that keeps a build record."""
+    return Row(Table.RECORDS, key, json.dumps(record, separators=(",", ":"), sort_keys=True).encode(), owner)
