@@ -82,11 +82,15 @@ def realisation_rows(derivation: Derivation, resolved_id: Digest, outputs: Mappi
     for output, path in outputs.items():
         value = path.base.encode()
         rows.append(Row(Table.TRACE, _key(_RESOLVED, resolved_id, output), value, path))
-        if derivation.input_id != resolved_id:
-            rows.append(Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), value, path))
-        if derivation.input_id != derivation.id:
-            rows.append(Row(Table.TRACE, _key(_UNRESOLVED, derivation.id, output), value, path))
+        rows.append(Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), value, path))
     return rows
+
+
+def contract_rows(contract: Digest, path: StorePath) -> list[Row]:
+    """The rows that say where the content of a fixed output is."""
+    return [
+        Row(Table.TRACE, _key(kind, contract, "out"), path.base.encode(), path) for kind in (_RESOLVED, _UNRESOLVED)
+    ]
 
 
 def unresolved_rows(derivation: Derivation, outputs: Mapping[str, StorePath]) -> list[Row]:

@@ -1,0 +1,230 @@
+"""One build in the sandbox: what the builder gets, running it, and naming what went wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.model import with_own_paths
+from hermetica.realize import kept
+from hermetica.realize.context import Usage
+from hermetica.realize.errors import (
+    BuildCancelled,
+    BuildFailed,
+    BuildSilent,
+    BuildTimedOut,
+    CommandNotFound,
+    LogLimitExceeded,
+    OutputMissing,
+    RealizeError,
+)
+from hermetica.realize.logs import BuildLog
+from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, environment, run
+from hermetica.sandbox import Outcome as ExitOutcome
+from hermetica.sandbox import World
+from hermetica_store import STORE_PREFIX, Candidate
+from hermetica_store.digest import Digest, path_digest_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hermetica.model import Derivation, Resolved
+    from hermetica.realize.context import RunContext
+    from hermetica.sandbox import Exit
+    from hermetica_store import ObjectStore, Scratch
+
+_SCRATCH_CONTEXT: Final = "hermetica 2026-11 scratch path v1"
+_ATTRIBUTES_FILE: Final = ".attrs.json"
+_NOT_FOUND = re.compile(r"(?:^|: )([\w.+-]+): (?:command )?not found\s*$", re.MULTILINE)
+NOT_FOUND_STATUS: Final = 127
+
+
+@attrs.frozen(kw_only=True)
+class Built:
+    """What a builder left.
+
+    Attributes:
+        candidates: one an output, in the order of the derivation.
+        usage: what it used up.
+    """
+
+    candidates: tuple[Candidate, ...]
+    usage: Usage
+
+
+def scratch_digest(resolved: Resolved, output: str) -> str:
+    """What stands in for the digest of an output while it is built: the same in every build of the same thing."""
+    return path_digest_text(Digest.derive(_SCRATCH_CONTEXT, resolved.id.raw + output.encode()))
+
+
+def _own_paths(resolved: Resolved) -> dict[str, str]:
+    derivation = resolved.derivation
+    return {
+        output: f"{STORE_PREFIX}/{scratch_digest(resolved, output)}-{derivation.store_name(output)}"
+        for output in derivation.outputs
+    }
+
+
+def _references_graph(store: ObjectStore, resolved: Resolved) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for name, path in resolved.export_references:
+        rows = []
+        for member in store.closure([path]):
+            info = store.info(member)
+            rows.append(
+                {
+                    "path": str(member),
+                    "references": [str(reference) for reference in store.references(member)],
+                    "size_bytes": 0 if info is None else info.size_bytes,
+                    "tree": "" if info is None else info.tree.hex,
+                }
+            )
+        files[name] = json.dumps({"format": "hermetica.references/1", "closure": rows}, indent=1, sort_keys=True)
+    return files
+
+
+def _variables_and_files(
+    resolved: Resolved, own: Mapping[str, str], store: ObjectStore, cores: int
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment and the files below ``/build`` that a builder is given."""
+    files = _references_graph(store, resolved)
+    variables = {**own, "HERMETICA_BUILD_CORES": str(cores)}
+    for name, declared in resolved.env:
+        value = with_own_paths(declared, own)
+        if name in resolved.derivation.pass_as_file:
+            files[f".attr-{name}"] = value
+            variables[f"{name}Path"] = f"/build/.attr-{name}"
+        else:
+            variables[name] = value
+    if resolved.structured is not None:
+        attributes = {"outputs": dict(own), **resolved.structured}
+        text = json.dumps(attributes, indent=1, sort_keys=True, ensure_ascii=False)
+        files[_ATTRIBUTES_FILE] = with_own_paths(text, own)
+        variables["HERMETICA_ATTRS"] = f"/build/{_ATTRIBUTES_FILE}"
+    return variables, files
+
+
+def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> SandboxSpec:
+    """The sandbox of ``resolved``, its directories made below ``scratch`` and filled."""
+    store = context.store
+    own = _own_paths(resolved)
+    variables, files = _variables_and_files(resolved, own, store, context.options.cores)
+    build_dir, store_dir = scratch / "build", scratch / "store"
+    build_dir.mkdir(mode=0o755)
+    store_dir.mkdir(mode=0o755)
+    for name, text in files.items():
+        (build_dir / name).write_text(text, encoding="utf-8")
+    world = World()
+    return SandboxSpec(
+        builder=with_own_paths(resolved.builder, own),
+        args=tuple(with_own_paths(argument, own) for argument in resolved.args),
+        env=environment(world, variables),
+        inputs=tuple(Mount(str(store.on_disk(path)), str(path)) for path in store.closure(resolved.inputs)),
+        store_dir=str(store_dir),
+        build_dir=str(build_dir),
+        rootfs=None if resolved.rootfs is None else str(store.on_disk(resolved.rootfs)),
+        world=world,
+    )
+
+
+def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog) -> Built:
+    """Runs the builder of ``resolved``.
+
+    Raises:
+        RealizeError: it failed, ran too long, was cancelled, or left an output out.
+        SandboxUnavailable: this host offers no sandbox.
+    """
+    derivation, options = resolved.derivation, context.options
+    spec = prepare_spec(resolved, context, scratch.path)
+    started = time.monotonic()
+    try:
+        ended = run(
+            spec,
+            log=log.write,
+            timeout_s=options.timeout_s,
+            silence_timeout_s=options.silence_timeout_s,
+            log_limit_bytes=options.log_limit_bytes,
+            cancellation=context.cancellation,
+        )
+        _check_exit(derivation, ended, log, options.timeout_s, options.silence_timeout_s)
+        candidates = _find_outputs(resolved, scratch.path / "store")
+    except BuilderNotFound as error:
+        raise CommandNotFound(
+            derivation, f"the builder {spec.builder} cannot be run", details=error.details, hint=error.hint
+        ) from error
+    except RealizeError as error:
+        if options.keep_failed and not isinstance(error, BuildCancelled):
+            error.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
+            error.details = (*error.details, ("kept", error.kept))
+        raise
+    usage = Usage(
+        cpu_user_s=ended.cpu_user_s, cpu_system_s=ended.cpu_system_s, peak_memory_bytes=ended.peak_memory_bytes
+    )
+    return Built(candidates=candidates, usage=usage)
+
+
+def _find_outputs(resolved: Resolved, store_dir: Path) -> tuple[Candidate, ...]:
+    derivation = resolved.derivation
+    candidates: list[Candidate] = []
+    missing: list[str] = []
+    for output in derivation.outputs:
+        digest, name = scratch_digest(resolved, output), derivation.store_name(output)
+        tree = store_dir / f"{digest}-{name}"
+        if not tree.is_symlink() and not tree.exists():
+            missing.append(output)
+        candidates.append(
+            Candidate(
+                tree=tree,
+                name=name,
+                scratch_digest=digest,
+                output=output,
+                discard_references=bool(resolved.checks.get(output, {}).get("discard_references")),
+            )
+        )
+    if missing:
+        raise OutputMissing(
+            derivation,
+            f"the builder succeeded and did not make {', '.join(missing)}",
+            hint="".join(f"create ${output}; " for output in missing).rstrip("; "),
+        )
+    return tuple(candidates)
+
+
+def _check_exit(
+    derivation: Derivation, ended: Exit, log: BuildLog, timeout_s: float | None, silence_timeout_s: float | None
+) -> None:
+    tail = log.tail()
+    if ended.outcome is ExitOutcome.CANCELLED:
+        raise BuildCancelled(derivation, "cancelled", log_tail=tail)
+    if ended.outcome is ExitOutcome.TIMED_OUT:
+        raise BuildTimedOut(
+            derivation, f"ran longer than {timeout_s:g} s", hint="--timeout S allows more", log_tail=tail
+        )
+    if ended.outcome is ExitOutcome.SILENT:
+        message = f"said nothing for {silence_timeout_s:g} s"
+        raise BuildSilent(derivation, message, hint="--silence-timeout S allows more", log_tail=tail)
+    if ended.outcome is ExitOutcome.LOG_LIMIT:
+        raise LogLimitExceeded(
+            derivation, "wrote more log than it may", hint="--log-limit BYTES allows more", log_tail=tail
+        )
+    if ended.signal is not None:
+        raise BuildFailed(derivation, f"the builder was killed by signal {ended.signal}", log_tail=tail)
+    if ended.status:
+        raise _failed(derivation, ended.status, tail)
+
+
+def _failed(derivation: Derivation, status: int, tail: str) -> BuildFailed:
+    found = _NOT_FOUND.findall(tail)
+    if status == NOT_FOUND_STATUS and found:
+        return CommandNotFound(
+            derivation,
+            f"{found[-1]}: not found in the sandbox (exit {status})",
+            hint="declare the package that has it: tools=[…], or its bin directory in PATH",
+            log_tail=tail,
+        )
+    return BuildFailed(derivation, f"the builder ended with status {status}", log_tail=tail)

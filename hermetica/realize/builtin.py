@@ -1,0 +1,127 @@
+"""Builtins: derivations that Python on the host makes, without a sandbox. They read their inputs, and the network only to fetch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hermetica.errors import HermeticaError
+from hermetica.fetch import DownloadFailed, HashMismatch, debian_rootfs, download, unpack
+from hermetica.model import UNKNOWN
+from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHURL, TEXT, UNPACK
+from hermetica.realize.errors import (
+    BuildCancelled,
+    FetchFailed,
+    FixedOutputMismatch,
+    InvalidInput,
+    RealizeError,
+    UnknownBuiltin,
+)
+from hermetica_store import StorePath
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermetica.model import Resolved
+    from hermetica.realize.context import RunContext
+
+    Builtin = Callable[[Resolved, RunContext, Path], None]
+
+ALGORITHMS: Final = ("sha256", "sha512", "blake3")
+
+
+def _text(resolved: Resolved, _context: RunContext, output: Path) -> None:
+    env = dict(resolved.env)
+    output.write_text(env["text"], encoding="utf-8")
+    if env.get("executable"):
+        output.chmod(0o755)
+
+
+def _input(context: RunContext, text: str) -> Path:
+    base, _, below = text.removeprefix("/hermetica/store/").partition("/")
+    path = context.store.on_disk(StorePath.parse_base(base))
+    return path / below if below else path
+
+
+def _unpack(resolved: Resolved, context: RunContext, output: Path) -> None:
+    env = dict(resolved.env)
+    strip = env.get("strip_components", "auto")
+    unpack(_input(context, env["archive"]), output, strip_components=None if strip == "auto" else int(strip))
+
+
+def _debian_rootfs(resolved: Resolved, context: RunContext, output: Path) -> None:
+    debs = [_input(context, text) for text in dict(resolved.env)["debs"].split("\n")]
+    debian_rootfs(debs, output)
+
+
+def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
+    derivation, env, fixed = resolved.derivation, dict(resolved.env), resolved.derivation.fixed
+    if fixed is None:
+        raise UnknownBuiltin(derivation, "a fetch without a fixed output")
+    size = int(env["size_bytes"]) if env.get("size_bytes", "").isdecimal() else None
+    mirrors = context.mirrors()
+    addresses = [address for url in env["urls"].split("\n") for address in mirrors.resolve(url)]
+    try:
+        got = download(
+            addresses,
+            output,
+            expected={fixed.algorithm: fixed.digest} if fixed.is_known else {fixed.algorithm: UNKNOWN},
+            size_limit_bytes=size,
+            on_progress=lambda done, total: context.progress(derivation, done, total),
+            cancelled=lambda: context.cancellation.is_cancelled,
+        )
+    except HashMismatch as error:
+        raise FixedOutputMismatch(
+            derivation,
+            expected=f"{fixed.algorithm} {fixed.digest}",
+            got=f"{fixed.algorithm} {error.got}",
+            size_bytes=error.size_bytes,
+            hint="first ask why upstream changed; the bytes are kept, so the right hash fetches nothing again",
+        ) from error
+    except DownloadFailed as error:
+        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+    if not fixed.is_known:
+        digest = got.hashes[fixed.algorithm]
+        raise FixedOutputMismatch(
+            derivation,
+            expected=UNKNOWN,
+            got=f"{fixed.algorithm} {digest}",
+            size_bytes=got.size_bytes,
+            hint=f'write {fixed.algorithm}="{digest}"',
+        )
+
+
+_BUILTINS: Final[dict[str, Builtin]] = {
+    TEXT: _text,
+    UNPACK: _unpack,
+    DEBIAN_ROOTFS: _debian_rootfs,
+    FETCHURL: _fetchurl,
+}
+
+
+def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> None:
+    """Makes the one output of a builtin at ``output``.
+
+    Raises:
+        UnknownBuiltin: this version has no such builtin.
+        RealizeError: it failed.
+    """
+    derivation = resolved.derivation
+    make = _BUILTINS.get(resolved.builder)
+    if make is None or derivation.outputs != ("out",):
+        raise UnknownBuiltin(
+            derivation, f"there is no {resolved.builder}", details=(("builtins", ", ".join(sorted(_BUILTINS))),)
+        )
+    try:
+        make(resolved, context, output)
+    except RealizeError:
+        raise
+    except HermeticaError as error:
+        if context.cancellation.is_cancelled:
+            raise BuildCancelled(derivation, "cancelled") from error
+        raise InvalidInput(derivation, error.message, details=error.details, hint=error.hint) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidInput(derivation, f"{resolved.builder} failed: {error!r}") from error
+    if not os.path.lexists(output):
+        raise InvalidInput(derivation, f"{resolved.builder} made nothing")

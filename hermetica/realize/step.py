@@ -1,0 +1,174 @@
+"""One derivation, realized: resolve, look, wait for whoever else makes the same thing, make it, register it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from hermetica.model import resolve
+from hermetica.realize.build import build
+from hermetica.realize.builtin import run_builtin
+from hermetica.realize.context import Usage
+from hermetica.realize.errors import BuildCancelled, FixedOutputMismatch, RealizeError, UnsupportedSystem
+from hermetica.realize.events import DerivationWaiting
+from hermetica.realize.finish import keep_under_true_address, register
+from hermetica.realize.logs import BuildLog
+from hermetica.realize.outcome import Outcome, Realization
+from hermetica.realize.plan import Work, work_of
+from hermetica.realize.sources import add_sources
+from hermetica.realize.trace import RECORD_FORMAT, record_key, record_row, unresolved_rows
+from hermetica.sandbox import CONTRACT_VERSION
+from hermetica_store import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermetica.errors import HermeticaError
+    from hermetica.model import Derivation, Resolved, Token
+    from hermetica.realize.context import RunContext
+    from hermetica_store import Commit, StorePath
+
+_NEUTRAL: Final = "any"
+
+
+def host_system() -> str:
+    """What builders this host can run, such as ``x86_64-linux``."""
+    return f"{platform.machine()}-{platform.system().lower()}"
+
+
+def realize_step(
+    derivation: Derivation, path_of: Callable[[Token], StorePath], context: RunContext
+) -> tuple[Realization, Commit | None]:
+    """Realizes one derivation all of whose inputs are realized.
+
+    Raises:
+        HermeticaError: it cannot be; the error says why.
+    """
+    started = time.monotonic()
+    _check_system(derivation)
+    resolved = resolve(derivation, path_of)
+    if (found := _look_up(resolved, context)) is not None:
+        return found
+    with context.store.claim(
+        resolved.id.raw,
+        on_wait=lambda: context.emit(
+            DerivationWaiting(time_s=time.time(), drv=derivation.id.hex, name=derivation.name)
+        ),
+        cancelled=lambda: context.cancellation.is_cancelled,
+    ):
+        if (found := _look_up(resolved, context)) is not None:
+            return found
+        if context.cancellation.is_cancelled:
+            raise BuildCancelled(derivation, "cancelled")
+        outputs, commit, key = _make(resolved, context)
+    realization = Realization(
+        derivation=derivation,
+        outcome=Outcome.BUILT,
+        outputs=outputs,
+        duration_s=time.monotonic() - started,
+        log_key=key.hex(),
+    )
+    return realization, commit
+
+
+def _check_system(derivation: Derivation) -> None:
+    if derivation.system not in {_NEUTRAL, host_system()}:
+        raise UnsupportedSystem(
+            derivation,
+            f"it is for {derivation.system}",
+            details=(("this host", host_system()),),
+            hint="build it on a machine of that kind",
+        )
+    if derivation.features:
+        raise UnsupportedSystem(
+            derivation,
+            f"it requires {', '.join(derivation.features)}, which this host's sandbox does not offer",
+        )
+
+
+def _look_up(resolved: Resolved, context: RunContext) -> tuple[Realization, Commit | None] | None:
+    derivation = resolved.derivation
+    outputs = context.trace.resolved(resolved.id, derivation.outputs)
+    if outputs is None or context.lease.hold(outputs.values()) != frozenset(outputs.values()):
+        return None
+    commit = context.store.put(unresolved_rows(derivation, outputs))
+    return Realization(derivation=derivation, outcome=Outcome.CACHED, outputs=outputs), commit
+
+
+def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath], Commit, bytes]:
+    started_s, clock = time.time(), time.monotonic()
+    key = record_key(resolved.id, started_s)
+    facts = _facts(resolved, context, started_s)
+    add_sources(resolved, context)
+    with context.store.scratch() as scratch, context.store.log_writer(key.hex()) as writer:
+        log = BuildLog(writer, lambda text: context.log(resolved.derivation, text))
+        usage = Usage()
+        try:
+            if work_of(resolved.derivation) is Work.BUILD:
+                built = build(resolved, context, scratch, log)
+                candidates, usage = built.candidates, built.usage
+            else:
+                candidates = _run_builtin(resolved, context, scratch.path)
+            facts |= _measured(clock, usage, log)
+            outputs, commit = register(resolved, candidates, context, (key, facts))
+        except FixedOutputMismatch as error:
+            _keep_what_came(resolved, context, scratch.path, error)
+            raise
+        except RealizeError as error:
+            facts |= _measured(clock, usage, log)
+            _record_failure(context, key, facts, error)
+            raise
+    return outputs, commit, key
+
+
+def _run_builtin(resolved: Resolved, context: RunContext, scratch: Any) -> tuple[Candidate, ...]:
+    name = resolved.derivation.store_name("out")
+    output = scratch / name
+    run_builtin(resolved, context, output)
+    return (Candidate(tree=output, name=name, scratch_digest=None, output="out"),)
+
+
+def _keep_what_came(resolved: Resolved, context: RunContext, scratch: Any, error: FixedOutputMismatch) -> None:
+    """Keeps the bytes of a fetch whose hash is another than declared."""
+    fixed, output = resolved.derivation.fixed, scratch / resolved.derivation.store_name("out")
+    if fixed is None or work_of(resolved.derivation) is not Work.FETCH or not os.path.lexists(output):
+        return
+    candidate = Candidate(tree=output, name=output.name, scratch_digest=None, output="out", discard_references=True)
+    (prepared,) = context.store.prepare([candidate], [])
+    keep_under_true_address(resolved.derivation, fixed, error.got.split()[-1], prepared, context)
+
+
+def _facts(resolved: Resolved, context: RunContext, started_s: float) -> dict[str, Any]:
+    derivation = resolved.derivation
+    return {
+        "format": RECORD_FORMAT,
+        "resolved_id": resolved.id.hex,
+        "drv": derivation.id.hex,
+        "name": derivation.name,
+        "origin": str(derivation.origin) if derivation.origin else None,
+        "builder": resolved.builder,
+        "inputs": [str(path) for path in resolved.inputs],
+        "started_s": started_s,
+        "sandbox_contract": CONTRACT_VERSION,
+        "clock_tier": "T0",
+        "host": {"system": host_system(), "kernel": platform.release(), "cores": context.options.cores},
+        "requested_by": context.options.requested_by,
+    }
+
+
+def _measured(clock: float, usage: Usage, log: BuildLog) -> dict[str, Any]:
+    return {
+        "duration_s": round(time.monotonic() - clock, 6),
+        "cpu_user_s": usage.cpu_user_s,
+        "cpu_system_s": usage.cpu_system_s,
+        "peak_memory_bytes": usage.peak_memory_bytes,
+        "log_bytes": log.size_bytes,
+    }
+
+
+def _record_failure(context: RunContext, key: bytes, facts: dict[str, Any], error: HermeticaError) -> None:
+    outcome = Outcome.CANCELLED if isinstance(error, BuildCancelled) else Outcome.FAILED
+    row = {**facts, "outcome": str(outcome), "outputs": {}, "error": {"code": error.code, "message": error.message}}
+    context.store.put([record_row(key, row, None)])
