@@ -1,0 +1,92 @@
+"""hermetica: pure derivations, a sandbox without a network, a content-addressed store.
+
+``import hermetica as hm`` loads nothing but this page: each name is imported when it is first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermetica.errors import EvaluationError, HermeticaError
+    from hermetica.fetch.local import source, store_path
+    from hermetica.model import (
+        UNKNOWN,
+        Derivation,
+        Evaluation,
+        FixedOutput,
+        Meta,
+        Origin,
+        OutputChecks,
+        Source,
+        build_graph,
+        debian_rootfs,
+        derivation,
+        evaluation,
+        fetchurl,
+        placeholder,
+        run,
+        text,
+        unpack,
+    )
+    from hermetica.realize import Event, Options, Outcome, Plan, Realization, Realizations, Store
+    from hermetica.sandbox import Cancellation
+    from hermetica_store.path import StorePath
+
+__all__ = [
+    "UNKNOWN",
+    "Cancellation",
+    "Derivation",
+    "Evaluation",
+    "EvaluationError",
+    "Event",
+    "FixedOutput",
+    "HermeticaError",
+    "Meta",
+    "Options",
+    "Origin",
+    "Outcome",
+    "OutputChecks",
+    "Plan",
+    "Realization",
+    "Realizations",
+    "Source",
+    "Store",
+    "StorePath",
+    "build_graph",
+    "debian_rootfs",
+    "derivation",
+    "evaluation",
+    "fetchurl",
+    "placeholder",
+    "run",
+    "source",
+    "store_path",
+    "text",
+    "unpack",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "hermetica.errors": ("EvaluationError", "HermeticaError"),
+    "hermetica.fetch.local": ("source", "store_path"),
+    "hermetica.realize": ("Event", "Options", "Outcome", "Plan", "Realization", "Realizations", "Store"),
+    "hermetica.sandbox": ("Cancellation",),
+    "hermetica_store.path": ("StorePath",),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'hermetica' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 -- part of being lazy
+
+    home = next((module for module, names in _HOMES.items() if name in names), "hermetica.model")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

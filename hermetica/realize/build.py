@@ -24,9 +24,8 @@ from hermetica.realize.errors import (
     RealizeError,
 )
 from hermetica.realize.logs import BuildLog
-from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, environment, run
+from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, World, environment, run
 from hermetica.sandbox import Outcome as ExitOutcome
-from hermetica.sandbox import World
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
 

@@ -1,4 +1,4 @@
-"""Builtins: derivations that Python on the host makes, without a sandbox. They read their inputs, and the network only to fetch."""
+"""Builtins: derivations that Python on the host makes. They read their inputs, and the network only to fetch."""
 
 from __future__ import annotations
 

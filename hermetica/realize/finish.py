@@ -1,4 +1,4 @@
-"""From what a builder left to registered objects: hashing, fixed content, declared checks, publishing, the build record."""
+"""From what a builder left to registered objects: hash, check, publish, record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from hermetica.model import UNKNOWN, FixedOutput
 from hermetica.model.identity import contract_id
 from hermetica.realize.checks import CheckedOutput, offences
 from hermetica.realize.errors import FixedOutputMismatch, FixedOutputRefers, OutputRefused
+from hermetica.realize.plan import Work, work_of
 from hermetica.realize.trace import contract_rows, derivation_rows, realisation_rows, record_row
+from hermetica.realize.warnings import addresses_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +69,7 @@ def register(
         each.output: {"path": str(each.path), "tree": each.tree.hex, "size_bytes": each.size_bytes} for each in prepared
     }
     rows = [
+        *([addresses_row(resolved.derivation)] if work_of(resolved.derivation) is Work.FETCH else []),
         *realisation_rows(resolved.derivation, resolved.id, outputs),
         *derivation_rows([resolved.derivation], default),
         record_row(key, {**facts, "outcome": "built", "outputs": described}, default),

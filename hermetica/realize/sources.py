@@ -20,7 +20,7 @@ def add_sources(resolved: Resolved, context: RunContext) -> None:
         StoreError: it cannot be stored.
     """
     for source in resolved.derivation.sources:
-        if context.lease.hold([source.path]):
+        if context.store.has(source.path) and context.lease.hold([source.path]):
             continue
         _add(source, resolved, context)
 
@@ -33,7 +33,7 @@ def _add(source: Source, resolved: Resolved, context: RunContext) -> None:
             hint="bring it here first: it was declared by its path alone",
         )
     with context.store.claim(source.path.digest.encode(), cancelled=lambda: context.cancellation.is_cancelled):
-        if context.lease.hold([source.path]):
+        if context.store.has(source.path) and context.lease.hold([source.path]):
             return
         root = Path(source.root)
         if not root.exists():

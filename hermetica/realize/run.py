@@ -1,0 +1,244 @@
+"""A run: obeys the schedule with worker threads, and tells the caller what happens, in the caller's own thread."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import attrs
+
+from hermetica.errors import HermeticaError
+from hermetica.model import Token
+from hermetica.model.placeholder import digest_text
+from hermetica.realize.context import RunContext
+from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed
+from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
+from hermetica.realize.outcome import Outcome, Realization, Realizations
+from hermetica.realize.plan import Plan, Work, make_plan, work_of
+from hermetica.realize.schedule import Graph, Schedule
+from hermetica.realize.step import realize_step
+from hermetica.realize.warnings import changed_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hermetica.fetch import Mirrors
+    from hermetica.model import Derivation
+    from hermetica.realize.options import Options
+    from hermetica.realize.trace import Trace
+    from hermetica.sandbox import Cancellation
+    from hermetica_store import Commit, Lease, ObjectStore, StorePath
+    from hermetica_store.digest import Digest
+
+
+@attrs.frozen
+class _Ended:
+    """A worker is done with a derivation."""
+
+    derivation: Derivation
+    realization: Realization
+    commit: Commit | None
+
+
+def _nothing(_event: Event) -> None:
+    """Where nobody listens."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Run:
+    """One run over one graph.
+
+    Attributes:
+        store: where everything goes.
+        trace: of that store.
+        options: the caller's choices.
+        mirrors: resolves ``mirror://`` addresses.
+        cancellation: ends the run.
+        on_event: takes the events, in the thread that called ``execute``.
+    """
+
+    store: ObjectStore
+    trace: Trace
+    options: Options
+    mirrors: Callable[[], Mirrors]
+    cancellation: Cancellation
+    on_event: Callable[[Event], None] = _nothing
+    _paths: dict[Token, StorePath] = attrs.field(init=False, factory=dict[Token, "StorePath"])
+    _results: dict[Digest, Realization] = attrs.field(init=False, factory=dict["Digest", Realization])
+    _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
+    _failures: list[Realization] = attrs.field(init=False, factory=list[Realization])
+    _skipped: int = attrs.field(init=False, default=0)
+    _queue: queue.SimpleQueue[Event | _Ended] = attrs.field(init=False, factory=queue.SimpleQueue)
+
+    def execute(self, roots: Sequence[Derivation]) -> Realizations:
+        """Realizes ``roots``; returns when everything it finished is durable.
+
+        Raises:
+            BaseException: what ``on_event`` raised, or an interrupt; no builder survives it.
+        """
+        started = time.monotonic()
+        with self.store.lease() as lease:
+            plan = self._plan(roots, lease)
+            self._announce(plan)
+            if plan.steps:
+                self._carry_out(plan, lease)
+            for commit in self._commits:
+                commit.wait()
+        results = tuple(self._result(root, plan) for root in roots)
+        counts = Counter(str(result.outcome) for result in self._results.values())
+        counts[str(Outcome.DEPENDENCY_FAILED)] += self._skipped
+        counts[str(Outcome.CACHED)] += len(plan.reused)
+        self.on_event(
+            RunFinished(
+                time_s=time.time(),
+                counts={outcome: count for outcome, count in counts.items() if count},
+                duration_s=time.monotonic() - started,
+            )
+        )
+        return Realizations(results, tuple(self._failures), self._skipped)
+
+    def _plan(self, roots: Sequence[Derivation], lease: Lease) -> Plan:
+        while True:
+            plan = make_plan(roots, self.trace.unresolved_many)
+            paths = frozenset(plan.reused.values())
+            if not plan.steps or lease.hold(paths) == paths:
+                self._paths = {
+                    Token(digest_text(digest), output): path for (digest, output), path in plan.reused.items()
+                }
+                return plan
+
+    def _announce(self, plan: Plan) -> None:
+        self.on_event(
+            RunStarted(
+                time_s=time.time(),
+                total=len(plan.steps),
+                to_build=len(plan.steps) - len(plan.of(Work.FETCH)),
+                to_fetch=len(plan.of(Work.FETCH)),
+                fetch_bytes=plan.fetch_bytes,
+                reused=len(plan.reused),
+            )
+        )
+
+    def _carry_out(self, plan: Plan, lease: Lease) -> None:
+        context = RunContext(
+            store=self.store,
+            trace=self.trace,
+            lease=lease,
+            options=self.options,
+            mirrors=self.mirrors,
+            cancellation=self.cancellation,
+            emit=self._queue.put,
+        )
+        changed_addresses(plan, context)
+        by_id = {step.derivation.id: step.derivation for step in plan.steps}
+        inputs = {
+            drv: frozenset(source.id for _, source in derivation.inputs.derivations if source.id in by_id)
+            for drv, derivation in by_id.items()
+        }
+        schedule: Schedule[Digest] = Schedule(Graph(inputs=inputs), keep_going=self.options.keep_going)
+        with ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
+            try:
+                self._drive(schedule, by_id, context, pool)
+            except BaseException:
+                self.cancellation.cancel()
+                raise
+
+    def _drive(
+        self,
+        schedule: Schedule[Digest],
+        by_id: dict[Digest, Derivation],
+        context: RunContext,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        while not schedule.is_over:
+            while schedule.running < self.options.jobs and (drv := schedule.start_next()) is not None:
+                pool.submit(self._work, by_id[drv], context)
+            message = self._queue.get()
+            if isinstance(message, _Ended):
+                self._settle(message, schedule, by_id)
+            else:
+                self.on_event(message)
+            if self.cancellation.is_cancelled:
+                schedule.stop()
+        for drv in schedule.unfinished():
+            self._finish(Realization(derivation=by_id[drv], outcome=Outcome.CANCELLED))
+
+    def _work(self, derivation: Derivation, context: RunContext) -> None:
+        started = time.monotonic()
+        commit: Commit | None = None
+        self._queue.put(
+            DerivationStarted(
+                time_s=time.time(),
+                drv=derivation.id.hex,
+                name=derivation.name,
+                origin=str(derivation.origin) if derivation.origin else None,
+                work=str(work_of(derivation)),
+            )
+        )
+        try:
+            realization, commit = realize_step(derivation, self._paths.__getitem__, context)
+        except HermeticaError as error:
+            realization = _failed(derivation, error, time.monotonic() - started)
+        except BaseException as error:  # noqa: BLE001 -- carried to the caller's thread, which raises it
+            crash = HermeticaError(f"{derivation.name}: internal error: {error!r}", hint="please report it")
+            crash.__cause__ = error
+            realization = _failed(derivation, crash, time.monotonic() - started)
+        self._queue.put(_Ended(derivation, realization, commit))
+
+    def _settle(self, ended: _Ended, schedule: Schedule[Digest], by_id: dict[Digest, Derivation]) -> None:
+        derivation, realization = ended.derivation, ended.realization
+        if ended.commit is not None:
+            self._commits.append(ended.commit)
+        if realization.outcome.is_success:
+            for output, path in realization.outputs.items():
+                self._paths[Token(digest_text(derivation.input_id), output)] = path
+            self._finish(realization)
+            schedule.succeed(derivation.id)
+        elif realization.outcome is Outcome.CANCELLED:
+            self._finish(realization)
+            schedule.cancel(derivation.id)
+        else:
+            self._failures.append(realization)
+            self._finish(realization)
+            for drv in schedule.fail(derivation.id):
+                self._skipped += 1
+                error = InputFailed(by_id[drv], f"not tried, because {derivation.name} failed")
+                self._results[drv] = Realization(derivation=by_id[drv], outcome=Outcome.DEPENDENCY_FAILED, error=error)
+
+    def _finish(self, realization: Realization) -> None:
+        self._results[realization.derivation.id] = realization
+        self.on_event(
+            DerivationFinished(
+                time_s=time.time(),
+                drv=realization.derivation.id.hex,
+                name=realization.derivation.name,
+                outcome=realization.outcome,
+                outputs={output: str(path) for output, path in realization.outputs.items()},
+                duration_s=realization.duration_s,
+                log_key=realization.log_key,
+                error=realization.error,
+            )
+        )
+
+    def _result(self, root: Derivation, plan: Plan) -> Realization:
+        found = self._results.get(root.id)
+        if found is None:
+            outputs = {output: plan.reused[root.input_id, output] for output in root.outputs}
+            found = Realization(derivation=root, outcome=Outcome.CACHED, outputs=outputs)
+        if not found.outcome.is_success:
+            return found
+        own = set(found.outputs.values())
+        references = {other for path in own for other in self.store.references(path)} - own
+        return attrs.evolve(found, references=tuple(sorted(references)))
+
+
+def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) -> Realization:
+    outcome = Outcome.FAILED
+    if isinstance(error, BuildTimedOut):
+        outcome = Outcome.TIMED_OUT
+    elif isinstance(error, BuildCancelled):
+        outcome = Outcome.CANCELLED
+    return Realization(derivation=derivation, outcome=outcome, error=error, duration_s=duration_s)

@@ -1,0 +1,152 @@
+"""The store as embedders see it: derivations in, realized paths out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from hermetica.realize.options import Options
+from hermetica.realize.plan import Plan, make_plan
+from hermetica.realize.run import Run
+from hermetica.realize.trace import Trace, derivation_rows
+from hermetica.sandbox import Cancellation
+from hermetica_store import ObjectStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from hermetica.config import Config
+    from hermetica.fetch import Mirrors
+    from hermetica.model import Derivation
+    from hermetica.realize.events import Event
+    from hermetica.realize.outcome import Realization, Realizations
+    from hermetica_store import StorePath
+
+
+def _ignore(_event: Event) -> None:
+    """Where nobody listens."""
+
+
+@attrs.frozen(eq=False)
+class Store:
+    """A store and the means to realize derivations into it. Thread-safe; several may be open at once.
+
+    Attributes:
+        objects: the content-addressed store itself.
+    """
+
+    objects: ObjectStore
+    _config: Config | None = attrs.field(default=None, alias="config")
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, *, read_only: bool = False, config: Config | None = None) -> Self:
+        """The store at ``path``, made if it is not there.
+
+        Args:
+            path: its root; ``$HERMETICA_STORE``, else ``$XDG_DATA_HOME/hermetica``, where none is given.
+            read_only: whether nothing may be written; queries work.
+            config: settings; the user's own where none are given.
+
+        Raises:
+            StoreError: it cannot be opened; the error says why and what to do.
+        """
+        return cls(ObjectStore.open(None if path is None else Path(path), read_only=read_only), config=config)
+
+    def close(self) -> None:
+        """Waits until everything is durable, and lets go of the store."""
+        self.objects.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def trace(self) -> Trace:
+        """Which derivation realised to which content."""
+        return Trace(self.objects)
+
+    def _mirrors(self) -> Mirrors:
+        from hermetica.config import Config  # noqa: PLC0415 -- only a fetch needs it
+        from hermetica.fetch import Mirrors  # noqa: PLC0415 -- likewise
+
+        return Mirrors.from_config(self._config or Config.load())
+
+    def realize(
+        self,
+        derivation: Derivation,
+        *,
+        on_event: Callable[[Event], None] = _ignore,
+        cancellation: Cancellation | None = None,
+        **options: Any,
+    ) -> Realization:
+        """Realizes one derivation.
+
+        Args:
+            derivation: what is wanted; all its outputs.
+            on_event: takes the events, in this thread.
+            cancellation: ends the run from another thread.
+            options: fields of ``Options``: ``jobs``, ``cores``, ``timeout_s``, ``keep_failed`` …
+
+        Raises:
+            HermeticaError: the first failure.
+        """
+        results = self.realize_all([derivation], on_event=on_event, cancellation=cancellation, **options)
+        for failure in (*results.failures, *results.failed):
+            if failure.error is not None:
+                raise failure.error
+        return results.all[0]
+
+    def realize_all(
+        self,
+        derivations: Sequence[Derivation],
+        *,
+        on_event: Callable[[Event], None] = _ignore,
+        cancellation: Cancellation | None = None,
+        **options: Any,
+    ) -> Realizations:
+        """Realizes several derivations; a failure is in the result, not raised.
+
+        Args:
+            derivations: what is wanted; all outputs of each.
+            on_event: takes the events, in this thread.
+            cancellation: ends the run from another thread.
+            options: fields of ``Options``.
+        """
+        run = Run(
+            store=self.objects,
+            trace=self.trace,
+            options=Options(**options),
+            mirrors=self._mirrors,
+            cancellation=cancellation or Cancellation(),
+            on_event=on_event,
+        )
+        return run.execute(derivations)
+
+    def plan(self, derivations: Iterable[Derivation]) -> Plan:
+        """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing."""
+        return make_plan(list(derivations), self.trace.unresolved_many)
+
+    def path(self, derivation: Derivation, output: str | None = None) -> StorePath | None:
+        """Where an output is, if it is realized and in the store."""
+        return self.trace.unresolved_many([(derivation.input_id, output or derivation.outputs[0])])[0]
+
+    def on_disk(self, path: StorePath) -> Path:
+        """Where an object lies in this machine's file system."""
+        return self.objects.on_disk(path)
+
+    def add_derivations(self, derivations: Iterable[Derivation]) -> None:
+        """Keeps derivations by id, without realizing them."""
+        self.objects.put(derivation_rows(derivations)).wait()
+
+    def log(self, realization: Realization) -> bytes:
+        """What the builder wrote; empty where nothing ran or nothing was written."""
+        if realization.log_key is None:
+            return b""
+        return self.objects.read_log(realization.log_key) or b""
