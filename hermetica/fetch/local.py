@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,8 @@ from hermetica.fetch.select import select
 from hermetica.model.origin import caller
 from hermetica.model.source import Source, store_path_source
 from hermetica_store import ObjectStore, StoreError, hash_tree
-from hermetica_store.path import StorePath, store_path as path_of_content
+from hermetica_store.path import StorePath
+from hermetica_store.path import store_path as path_of_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -23,7 +22,6 @@ from hermetica.realize.errors import (
     OutputMissing,
     RealizeError,
 )
-from hermetica.realize.logs import BuildLog
 from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, World, environment, run
 from hermetica.sandbox import Outcome as ExitOutcome
 from hermetica_store import STORE_PREFIX, Candidate
@@ -31,9 +29,11 @@ from hermetica_store.digest import Digest, path_digest_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hermetica.model import Derivation, Resolved
     from hermetica.realize.context import RunContext
+    from hermetica.realize.logs import BuildLog
     from hermetica.sandbox import Exit
     from hermetica_store import ObjectStore, Scratch
 

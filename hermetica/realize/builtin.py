@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
@@ -22,6 +21,7 @@ from hermetica_store import StorePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hermetica.model import Resolved
     from hermetica.realize.context import RunContext

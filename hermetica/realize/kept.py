@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -13,6 +12,7 @@ from hermetica.sandbox import Mount, SandboxSpec, enter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from hermetica_store import Scratch
 
