@@ -1,0 +1,138 @@
+"""Measuring whole processes, interleaved, each sample in a fresh directory.
+
+The rusage of a child counts what its own children used once they were waited for. Peak memory is read by a small
+launcher, because a child starts with its parent's pages between fork and exec.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FORMAT: Final = "hermetica.benchmark/1"
+_LAUNCHER: Final = """
+import json, os, resource, subprocess, sys, time
+started = time.perf_counter()
+ended = subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+wall = time.perf_counter() - started
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+row = {"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime, "peak_memory_bytes": used.ru_maxrss * 1024,
+       "status": ended.returncode, "stderr": ended.stderr[-2000:].decode(errors="replace")}
+open(sys.argv[1], "w").write(json.dumps(row))
+"""
+
+
+class CommandFailedError(RuntimeError):
+    """A measured command did not succeed, so its time means nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    """One run of one command.
+
+    Attributes:
+        wall_s: from start to exit.
+        cpu_s: user and system time of the whole tree.
+        peak_memory_bytes: the largest resident set of one process of it.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+
+
+@attrs.frozen
+class Fresh:
+    """A fresh directory, in memory where the machine has a tmpfs, so that no run pays for what another deleted.
+
+    Attributes:
+        path: the directory.
+    """
+
+    path: Path
+
+    @classmethod
+    def make(cls) -> Fresh:
+        """A new one; ``remove`` ends it."""
+        shared = Path("/dev/shm")  # noqa: S108 -- a tmpfs on purpose; mkdtemp makes the name
+        return cls(
+            Path(tempfile.mkdtemp(prefix="hermetica-bench-", dir=shared if os.access(shared, os.W_OK) else None))
+        )
+
+    def remove(self) -> None:
+        """Deletes it with all it holds, read-only or not."""
+        subprocess.run(["chmod", "-R", "u+w", os.fspath(self.path)], check=False, stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Sample:
+    """Runs ``command`` once.
+
+    Raises:
+        CommandFailedError: it ended with another status than 0.
+    """
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as report:
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, report.name, *command],
+            env={**os.environ, **(environment or {})},
+            check=True,
+        )
+        row = json.load(report)
+    if row["status"]:
+        raise CommandFailedError(f"{' '.join(command)} ended with {row['status']}:\n{row['stderr']}")
+    return Sample(wall_s=row["wall_s"], cpu_s=row["cpu_s"], peak_memory_bytes=row["peak_memory_bytes"])
+
+
+def interleave(contestants: dict[str, Callable[[], Sample]], runs: int) -> dict[str, list[Sample]]:
+    """``runs`` samples of each contestant, A B A B, so that a change of the machine's speed meets all."""
+    samples: dict[str, list[Sample]] = {name: [] for name in contestants}
+    for _ in range(runs):
+        for name, once in contestants.items():
+            samples[name].append(once())
+    return samples
+
+
+def summary(samples: Sequence[Sample]) -> dict[str, float]:
+    """Median, minimum and maximum of the wall time, and medians of the rest."""
+    walls = [sample.wall_s for sample in samples]
+    return {
+        "wall_s": round(statistics.median(walls), 4),
+        "wall_min_s": round(min(walls), 4),
+        "wall_max_s": round(max(walls), 4),
+        "cpu_s": round(statistics.median(sample.cpu_s for sample in samples), 4),
+        "peak_memory_bytes": max(sample.peak_memory_bytes for sample in samples),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = "unknown"
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "file_system": "tmpfs" if os.access("/dev/shm", os.W_OK) else "disk",  # noqa: S108 -- see Fresh
+    }
+
+
+def report(name: str, figures: dict[str, Any]) -> None:
+    """Prints one JSON line."""
+    print(json.dumps({"format": FORMAT, "benchmark": name, **figures, "machine": machine()}, sort_keys=False))

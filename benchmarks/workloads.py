@@ -1,0 +1,229 @@
+"""What is measured, against whom."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks import graphs
+from benchmarks.measure import Fresh, Sample, interleave, report, run, summary
+from benchmarks.peers import hermetica, missing, nix_build, nix_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Workload = Callable[..., None]
+
+_JOBS: Final = len(os.sched_getaffinity(0))
+
+
+def _compare(name: str, samples: Mapping[str, list[Sample]], skipped: Mapping[str, str], **more: Any) -> None:
+    figures = {contestant: summary(taken) for contestant, taken in samples.items()}
+    own = figures["hermetica"]["wall_s"]
+    ratios = {
+        f"hermetica/{peer}": round(own / row["wall_s"], 4) for peer, row in figures.items() if peer != "hermetica"
+    }
+    report(name, {**more, "figures": figures, "ratios": ratios, "skipped": dict(skipped)})
+
+
+def _write(fresh: Fresh, name: str, text: str) -> Path:
+    path = fresh.path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _cold(prepare: Callable[[Fresh], tuple[list[str], dict[str, str]]]) -> Callable[[], Sample]:
+    def once() -> Sample:
+        fresh = Fresh.make()
+        try:
+            command, environment = prepare(fresh)
+            return run(command, environment)
+        finally:
+            fresh.remove()
+
+    return once
+
+
+def _store(fresh: Fresh) -> dict[str, str]:
+    return {"HERMETICA_STORE": str(fresh.path / "store")}
+
+
+def builds(runs: int, *, smoke: bool) -> None:
+    """Independent trivial sandboxed builds into an empty store."""
+    count = 20 if smoke else 1000
+    contestants: dict[str, Callable[[], Sample]] = {
+        "hermetica": _cold(
+            lambda fresh: (
+                hermetica("build", "--no-link", str(_write(fresh, "graph.py", graphs.independent(count)))),
+                _store(fresh),
+            )
+        )
+    }
+    skipped: dict[str, str] = {}
+    if reason := missing("nix-build"):
+        skipped["nix"] = reason
+    else:
+        contestants["nix"] = _cold(
+            lambda fresh: (
+                nix_build(_write(fresh, "graph.nix", graphs.independent_nix(count)), fresh.path / "nix", _JOBS),
+                {"NIX_REMOTE": ""},
+            )
+        )
+    if reason := missing("make", "bwrap"):
+        skipped["make+bwrap"] = reason
+    else:
+        contestants["make+bwrap"] = _cold(_make_bwrap(count))
+    samples = interleave(contestants, runs)
+    _compare("builds", samples, skipped, count=count, runs=runs, jobs=_JOBS)
+
+
+def _make_bwrap(count: int) -> Callable[[Fresh], tuple[list[str], dict[str, str]]]:
+    def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+        out = fresh.path / "out"
+        out.mkdir()
+        makefile = _write(fresh, "Makefile", graphs.independent_make(count, out))
+        return ["make", "-s", f"-j{_JOBS}", "-f", str(makefile), "all"], {}
+
+    return prepare
+
+
+def noop(runs: int, *, smoke: bool) -> None:
+    """A graph of a thousand derivations that is built already."""
+    layers, width = (2, 5) if smoke else (10, 100)
+    fresh = Fresh.make()
+    try:
+        module = _write(fresh, "graph.py", graphs.layered(layers, width))
+        own = hermetica("build", "--no-link", f"{module}:top")
+        run(own, _store(fresh))
+        contestants: dict[str, Callable[[], Sample]] = {"hermetica": lambda: run(own, _store(fresh))}
+        skipped: dict[str, str] = {}
+        if reason := missing("nix-build"):
+            skipped["nix"] = reason
+        else:
+            expression = _write(fresh, "graph.nix", graphs.layered_nix(layers, width))
+            nix = nix_build(expression, fresh.path / "nix", _JOBS)
+            run(nix, {"NIX_REMOTE": ""})
+            contestants["nix"] = lambda: run(nix, {"NIX_REMOTE": ""})
+        samples = interleave(contestants, runs if smoke else runs + 4)
+        _compare("noop", samples, skipped, derivations=layers * width + 1, runs=runs)
+    finally:
+        fresh.remove()
+
+
+def evaluate(runs: int, *, smoke: bool) -> None:
+    """Derivations with five dependencies each, evaluated and stored, nothing built."""
+    count = 50 if smoke else 10_000
+
+    def own(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+        module = _write(fresh, "graph.py", graphs.wide(count))
+        return hermetica("show", "--record", "--quiet", str(module)), _store(fresh)
+
+    contestants: dict[str, Callable[[], Sample]] = {"hermetica": _cold(own)}
+    skipped: dict[str, str] = {}
+    if reason := missing("nix-instantiate"):
+        skipped["nix"] = reason
+    else:
+
+        def nix(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+            expression = _write(fresh, "graph.nix", graphs.wide_nix(count))
+            return ["nix-instantiate", *nix_options(fresh.path / "nix"), str(expression)], {"NIX_REMOTE": ""}
+
+        contestants["nix"] = _cold(nix)
+    _compare("evaluate", interleave(contestants, runs), skipped, derivations=count, inputs=5, runs=runs)
+
+
+def _make_tree(root: Path, files: int) -> None:
+    for index in range(files):
+        directory = root / f"{index // 250:03d}"
+        if index % 250 == 0:
+            directory.mkdir(parents=True)
+        (directory / f"file-{index}.txt").write_bytes(b"line of text %d\n" % index * 40)
+
+
+def readd(runs: int, *, smoke: bool) -> None:
+    """Adding a tree that was added before and did not change."""
+    files = 500 if smoke else 50_000
+    fresh = Fresh.make()
+    try:
+        tree = fresh.path / "tree"
+        _make_tree(tree, files)
+        time.sleep(0.1)  # past the clock's granularity: files younger than it are read again
+        own = hermetica("store", "add", str(tree))
+        run(own, _store(fresh))
+        contestants: dict[str, Callable[[], Sample]] = {"hermetica": lambda: run(own, _store(fresh))}
+        skipped: dict[str, str] = {}
+        if reason := missing("nix-store"):
+            skipped["nix"] = reason
+        else:
+            nix = ["nix-store", *nix_options(fresh.path / "nix"), "--add", str(tree)]
+            run(nix, {"NIX_REMOTE": ""})
+            contestants["nix"] = lambda: run(nix, {"NIX_REMOTE": ""})
+        _compare("readd", interleave(contestants, runs), skipped, files=files, runs=runs)
+    finally:
+        fresh.remove()
+
+
+def scan(runs: int, *, smoke: bool) -> None:
+    """Scanning for references while hashing, against BLAKE3 alone on one thread over the same bytes."""
+    size = (8 if smoke else 256) << 20
+    fresh = Fresh.make()
+    try:
+        path = fresh.path / "bytes"
+        _real_bytes(path, size)
+        rates: dict[str, list[float]] = {"blake3": [], "scan+hash": []}
+        for _ in range(runs):
+            for contestant, script in _SCANS.items():
+                rates[contestant].append(float(_python(script, path)))
+        best = {contestant: max(taken) for contestant, taken in rates.items()}
+        figures = {contestant: {"mib_per_s": round(rate, 1)} for contestant, rate in best.items()}
+        ratio = round(best["scan+hash"] / best["blake3"], 4)
+        report("scan", {"bytes": size, "runs": runs, "figures": figures, "ratios": {"scan+hash/blake3": ratio}})
+    finally:
+        fresh.remove()
+
+
+def _real_bytes(path: Path, size: int) -> None:
+    """Programs and libraries of this machine, repeated up to ``size``: bytes as outputs hold them."""
+    sources = sorted(Path("/usr/lib").rglob("*.so*"), key=lambda source: source.name) + sorted(
+        Path("/usr/bin").iterdir()
+    )
+    written = 0
+    with path.open("wb") as out:
+        while written < size:
+            for source in sources:
+                if written >= size:
+                    break
+                if source.is_file() and not source.is_symlink() and os.access(source, os.R_OK):
+                    data = source.read_bytes()[: size - written]
+                    out.write(data)
+                    written += len(data)
+
+
+_CLOCK: Final = "import sys, time, os\npath = sys.argv[1]\nopen(path, 'rb').read()\nstarted = time.perf_counter()\n{}\n"
+_RATE: Final = "print(os.stat(path).st_size / 2**20 / (time.perf_counter() - started))"
+_SCANS: Final = {
+    "blake3": "from blake3 import blake3\n"
+    + _CLOCK.format("h = blake3()\nwith open(path, 'rb', buffering=0) as f:\n  while d := f.read(1 << 20): h.update(d)")
+    + _RATE,
+    "scan+hash": "from hermetica_store import scan_and_hash\n" + _CLOCK.format("scan_and_hash(path)") + _RATE,
+}
+
+
+def _python(script: str, path: Path) -> str:
+    import sys  # noqa: PLC0415 -- the interpreter's own path
+
+    return subprocess.run(
+        [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+WORKLOADS: Final[dict[str, Workload]] = {
+    "builds": builds,
+    "noop": noop,
+    "evaluate": evaluate,
+    "readd": readd,
+    "scan": scan,
+}
