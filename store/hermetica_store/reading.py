@@ -1,0 +1,161 @@
+"""Reading and hashing the bytes of open files, and the errors of working on trees.
+
+Files are read, never mapped: one that shrinks meanwhile gives a short read, not a dead process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import stat
+import threading
+from typing import TYPE_CHECKING, Final
+
+from blake3 import blake3
+
+from hermetica_store.digest import Digest
+from hermetica_store.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from hermetica_store.scan import Scanner
+
+CHUNK_BYTES: Final = 1 << 20
+LARGE_BYTES: Final = (
+    4 << 20
+)  # from here a second thread hashes: starting one costs as much as hashing a few hundred KiB
+FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_KINDS: Final = {
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+class TreeError(StoreError):
+    """The system refused work on a tree: something in it cannot be read, written or found."""
+
+    code = "HM412"
+
+    def __init__(self, path: bytes, error: OSError) -> None:
+        super().__init__(f"cannot work on {os.fsdecode(path)}", details=(("cause", error.strerror or str(error)),))
+        self.path = path
+        self.errno = error.errno
+
+
+class SpecialFile(StoreError):
+    """A socket, fifo or device where only files, directories and links may be."""
+
+    code = "HM413"
+
+    def __init__(self, path: bytes, mode: int) -> None:
+        kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
+        super().__init__(
+            f"{os.fsdecode(path)} is {kind}",
+            hint="objects hold regular files, directories and symbolic links only; remove it",
+        )
+        self.path = path
+
+
+class TreeChanged(StoreError):
+    """A tree was written to while it was read."""
+
+    code = "HM414"
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{os.fsdecode(path)} changed while it was read", hint="try again when nothing writes there")
+        self.path = path
+
+
+@contextlib.contextmanager
+def working_on(root: str | bytes | os.PathLike[str]) -> Generator[None]:
+    """Turn what the system refuses below ``root`` into a `TreeError`."""
+    try:
+        yield
+    except OSError as error:
+        below = error.filename
+        path = os.fsencode(root)
+        if isinstance(below, (str, bytes)) and os.fsencode(below) not in {path, b".."}:
+            path += b"/\xe2\x80\xa6/" + os.fsencode(below)
+        raise TreeError(path, error) from error
+
+
+def chunks_of(fd: int) -> Iterator[bytes]:
+    """The bytes of an open file from where it stands to its end."""
+    while chunk := os.read(fd, CHUNK_BYTES):
+        yield chunk
+
+
+def read_small(fd: int, size_bytes: int) -> bytes:
+    """The bytes of a file whose size is known; the result is longer or shorter if the size was wrong."""
+    data = os.read(fd, size_bytes + 1)
+    if len(data) == size_bytes:
+        return data
+    return b"".join([data, *chunks_of(fd)]) if data else data
+
+
+def hash_file(fd: int, size_bytes: int) -> tuple[Digest, int]:
+    """The digest of an open file, and how many bytes it really had.
+
+    Args:
+        fd: the file, at its beginning.
+        size_bytes: the expected size; it only chooses the way.
+    """
+    if size_bytes <= CHUNK_BYTES:
+        data = read_small(fd, size_bytes)
+        return Digest(blake3(data).digest()), len(data)
+    hasher = blake3(max_threads=blake3.AUTO if size_bytes > LARGE_BYTES else 1)
+    total = 0
+    while chunk := os.read(fd, LARGE_BYTES):
+        hasher.update(chunk)
+        total += len(chunk)
+    return Digest(hasher.digest()), total
+
+
+def hash_and_scan(fd: int, size_bytes: int, scanner: Scanner) -> tuple[Digest, int, tuple[tuple[int, bytes], ...]]:
+    """The digest of an open file, its size, and the places of the scanner's tracked digests, in one read."""
+    if size_bytes <= LARGE_BYTES:
+        data = read_small(fd, size_bytes)
+        return Digest(blake3(data).digest()), len(data), scanner.scan(data)
+    total = 0
+    with _BackgroundHasher() as hasher:
+        for chunk in chunks_of(fd):
+            hasher.update(chunk)
+            scanner.feed(chunk)
+            total += len(chunk)
+    return hasher.digest, total, scanner.end()
+
+
+class _BackgroundHasher:
+    """Hashes chunks in a thread of its own (BLAKE3 releases the interpreter); at most four wait."""
+
+    def __init__(self) -> None:
+        self._chunks: queue.Queue[bytes | None] = queue.Queue(4)
+        self._hasher = blake3()
+        self._thread = threading.Thread(target=self._work, name="hermetica-hash", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._chunks.put(None)
+        self._thread.join()
+
+    def update(self, chunk: bytes) -> None:
+        self._chunks.put(chunk)
+
+    @property
+    def digest(self) -> Digest:
+        return Digest(self._hasher.digest())
+
+    def _work(self) -> None:
+        while (chunk := self._chunks.get()) is not None:
+            self._hasher.update(chunk)

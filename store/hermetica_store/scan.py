@@ -1,0 +1,100 @@
+"""Finding the digests of store paths in any bytes: one pass, nothing missed.
+
+A digest is the marker ``hx`` and 30 characters of nix-base32. It counts wherever its 32 bytes stand: bare,
+cut by a chunk border, inside a longer run of the alphabet, or overlapping another candidate. A few known
+digests are searched one by one, which skips most bytes; more of them by the marker, which costs the same
+for any number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from hermetica_store.digest import ALPHABET, MARKER, PATH_DIGEST_LENGTH
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+_CANDIDATE: Final = re.compile(rf"{MARKER}(?=[{ALPHABET}]{{{PATH_DIGEST_LENGTH - len(MARKER)}}})".encode())
+_CARRIED: Final = PATH_DIGEST_LENGTH - 1
+_NEEDLES_MAX: Final = 3  # three searches that skip cost as much as one by the marker
+
+
+def find_digests(data: bytes) -> set[str]:
+    """Every text in ``data`` that has the form of a path digest."""
+    return {data[at : at + PATH_DIGEST_LENGTH].decode("ascii") for at in _marked(data)}
+
+
+class Scanner:
+    """Looks for known digests in a stream of chunks.
+
+    Attributes:
+        found: the known digests met so far, in all streams.
+    """
+
+    def __init__(self, known: Collection[str], tracked: Collection[str] = ()) -> None:
+        """Prepare a search.
+
+        Args:
+            known: digests to report.
+            tracked: digests to report with their places, because they will be rewritten.
+        """
+        self.found: set[bytes] = set()
+        self._tracked = frozenset(digest.encode() for digest in tracked)
+        self._known = self._tracked.union(digest.encode() for digest in known)
+        self._needles = tuple(self._known) if len(self._known) <= _NEEDLES_MAX else ()
+        self._tail = b""
+        self._position = 0
+        self._free_from = 0
+        self._places: list[tuple[int, bytes]] = []
+
+    def feed(self, chunk: bytes) -> None:
+        """Search the next chunk of the current stream."""
+        if not self._known:
+            return
+        tail = self._tail
+        if tail:
+            self._search(tail + chunk[:_CARRIED], self._position - len(tail))
+        self._search(chunk, self._position)
+        self._position += len(chunk)
+        self._tail = chunk[-_CARRIED:] if len(chunk) >= _CARRIED else (tail + chunk)[-_CARRIED:]
+
+    def end(self) -> tuple[tuple[int, bytes], ...]:
+        """End the stream: the (offset, digest) of its tracked digests, ascending; none begins in another."""
+        places = tuple(self._places)
+        self._tail, self._position, self._free_from = b"", 0, 0
+        if places:
+            self._places = []
+        return places
+
+    def scan(self, data: bytes) -> tuple[tuple[int, bytes], ...]:
+        """Search one whole stream."""
+        if not self._known or len(data) < PATH_DIGEST_LENGTH:
+            return ()
+        self._search(data, 0)
+        return self.end()
+
+    def _search(self, data: bytes, base: int) -> None:
+        places = self._by_needle(data) if self._needles else _marked(data)
+        for at in places:
+            digest = data[at : at + PATH_DIGEST_LENGTH]
+            if digest in self._known:
+                self.found.add(digest)
+                if digest in self._tracked and base + at >= self._free_from:
+                    self._free_from = base + at + PATH_DIGEST_LENGTH
+                    self._places.append((base + at, digest))
+
+    def _by_needle(self, data: bytes) -> list[int]:
+        places: list[int] = []
+        for needle in self._needles:
+            at = data.find(needle)
+            while at >= 0:
+                places.append(at)
+                at = data.find(needle, at + 1)
+        places.sort()
+        return places
+
+
+def _marked(data: bytes) -> Iterator[int]:
+    return (match.start() for match in _CANDIDATE.finditer(data))
