@@ -1,0 +1,123 @@
+"""What the behaviours share: a store that vanishes, a static shell as the only tool, and the command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+import hermetica as hm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+pytestmark = pytest.mark.sandbox
+
+BUSYBOX = shutil.which("busybox") or "/bin/busybox"
+
+
+@attrs.frozen
+class Shell:
+    """Derivations by shell scripts, with busybox for a tool."""
+
+    busybox: hm.Source
+
+    def __call__(self, name: str, script: str, env: Mapping[str, str] | None = None, **fields: Any) -> hm.Derivation:
+        """A derivation that runs ``script``; every applet of busybox is a command."""
+        return hm.derivation(
+            name=name, builder=f"{self.busybox}", args=("sh", "-euc", script), env=dict(env or {}), **fields
+        )
+
+
+@pytest.fixture
+def sh() -> Iterator[Shell]:
+    with hm.evaluation():
+        yield Shell(hm.source(BUSYBOX))
+
+
+@pytest.fixture
+def store_root(tmp_path: Path) -> Path:
+    return tmp_path / "store-root"
+
+
+@pytest.fixture
+def store(store_root: Path) -> Iterator[hm.Store]:
+    with hm.Store.open(store_root) as opened:
+        yield opened
+
+
+@attrs.frozen
+class CommandLine:
+    """The real command, as another process."""
+
+    environment: dict[str, str]
+    directory: Path
+
+    def __call__(self, *arguments: str, status: int | None = 0, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Runs hermetica; checks its exit status unless ``status`` is None."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "hermetica", *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            **more,
+        )
+        if status is not None:
+            assert ended.returncode == status, f"exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return ended
+
+    def write(self, name: str, text: str) -> Path:
+        """A file in the directory where the command runs."""
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def command(tmp_path: Path, store_root: Path) -> CommandLine:
+    directory = tmp_path / "project"
+    directory.mkdir()
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HERMETICA_", "XDG_"))}
+    environment = {**kept, "HERMETICA_STORE": str(store_root), "HOME": str(home), "NO_COLOR": "1"}
+    for name in ("HERMETICA_BWRAP", "PYTHONPATH"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    return CommandLine(environment, directory)
+
+
+HEADER = f"import hermetica as hm\nbusybox = hm.source({BUSYBOX!r})\n"
+
+
+def module(*lines: str) -> str:
+    """A module of derivations with ``busybox`` and ``sh(name, script, **fields)`` at hand."""
+    return HEADER + "\n".join(
+        (
+            "def sh(name, script, **fields):",
+            "    return hm.derivation(name=name, builder=f'{busybox}', args=['sh', '-euc', script], **fields)",
+            *lines,
+            "",
+        )
+    )
+
+
+def read(store: hm.Store, path: hm.StorePath, below: str = "") -> str:
+    """The text of an object, or of a file in it."""
+    return (store.on_disk(path) / below).read_text() if below else store.on_disk(path).read_text()
+
+
+def as_user(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a command as an ordinary user: the caller itself, or ``nobody`` where the caller is root."""
+    if os.geteuid() == 0:
+        command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)

@@ -1,0 +1,189 @@
+"""B20-B27: content addressing, fixed outputs and fetching."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hermetica as hm
+from hermetica.model.builtins import FetchWithoutHash
+from hermetica.realize.errors import FetchFailed, FixedOutputMismatch, FixedOutputRefers
+from hermetica_store import hash_tree
+from hermetica_store.path import store_path
+from tests.behaviours.conftest import BUSYBOX, module, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.behaviours.conftest import CommandLine, Shell
+
+pytestmark = pytest.mark.sandbox
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves a directory on loopback and counts what was asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        self.requests: list[str] = []
+        super().__init__(("127.0.0.1", 0), functools.partial(_Handler, directory=str(directory)))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Server)
+        self.server.requests.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_arguments: object) -> None: ...
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    directory = tmp_path / "served"
+    directory.mkdir()
+    (directory / "file").write_text("content")
+    serving = Server(directory)
+    thread = threading.Thread(target=serving.serve_forever)
+    thread.start()
+    yield serving
+    serving.shutdown()
+    thread.join()
+    serving.server_close()
+
+
+CONTENT = hashlib.sha256(b"content").hexdigest()
+
+
+def test_b20_equal_output_is_one_path_and_dependants_are_not_rebuilt(store: hm.Store, sh: Shell) -> None:
+    def graph(comment: str) -> tuple[hm.Derivation, hm.Derivation]:
+        library = sh("library", f"# {comment}\necho same > $out")
+        return library, sh("app", "cat $lib > $out; echo $lib >> $out", {"lib": f"{library}"})
+
+    first_library, first_app = graph("one")
+    first = store.realize(first_app)
+    second_library, second_app = graph("two")
+    assert first_app.id != second_app.id
+    results = store.realize_all([second_library, second_app])
+    assert results[second_library].outcome == "built"
+    assert store.path(second_library) == store.path(first_library)
+    assert results[second_app].outcome == "cached"
+    assert results[second_app].out == first.out
+
+
+def test_b21_a_self_reference_does_not_depend_on_the_scratch_name(store: hm.Store, sh: Shell) -> None:
+    script = "mkdir -p $out/bin; echo $out/bin/x > $out/bin/x; ln -s $out/bin/x $out/link; echo {} > /dev/null"
+    paths = {store.realize(sh("x", script.format(word))).out for word in ("one", "two")}
+    assert len(paths) == 1
+    (path,) = paths
+    assert read(store, path, "bin/x") == f"{path}/bin/x\n"
+    assert read(store, path, "link") == f"{path}/bin/x\n"
+    assert path in store.objects.references(path)
+    assert not store.objects.verify().problems
+
+
+BUILD_ONCE = f"""
+import sys, hermetica as hm
+busybox = hm.source({BUSYBOX!r})
+d = hm.derivation(name="slow", builder=f"{{busybox}}", args=["sh", "-c", "sleep 1; echo done > $out"])
+with hm.Store.open(sys.argv[1]) as store:
+    print(store.realize(d).outcome)
+"""
+
+
+def test_b22_six_processes_build_once(store_root: Path) -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUILD_ONCE, str(store_root)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    ended = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 6, ended
+    assert sorted(out.strip() for out, _ in ended) == ["built"] + ["cached"] * 5
+
+
+def test_b23_a_wrong_hash_tells_both_and_keeps_the_bytes(store: hm.Store, server: Server) -> None:
+    with pytest.raises(FixedOutputMismatch) as caught:
+        store.realize(hm.fetchurl(f"{server.url}/file", sha256="0" * 64))
+    assert caught.value.expected == f"sha256 {'0' * 64}"
+    assert caught.value.got == f"sha256 {CONTENT}"
+    asked = len(server.requests)
+    result = store.realize(hm.fetchurl(f"{server.url}/file", sha256=CONTENT))
+    assert read(store, result.out) == "content"
+    assert len(server.requests) == asked
+
+
+def test_b23_the_command_line_says_so_with_its_own_status(command: CommandLine, server: Server) -> None:
+    command.write("pkgs.py", module(f"f = hm.fetchurl('{server.url}/file', sha256='{'0' * 64}')"))
+    ended = command("build", "./pkgs.py:f", status=102)
+    assert "error[HM102]" in ended.stderr
+    assert "pkgs.py:5" in ended.stderr
+    assert CONTENT in ended.stderr
+
+
+def test_b24_a_fixed_output_may_not_refer_and_equals_the_tree_added_by_hand(
+    store: hm.Store, sh: Shell, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_text("fixed\n")
+    digest = hash_tree(tree).tree
+    fixed = hm.FixedOutput(method="tree", algorithm="blake3", digest=digest.hex)
+    result = store.realize(sh("x", "mkdir $out; echo fixed > $out/file", fixed=fixed))
+    assert result.out == store_path("x", digest)
+    with store.objects.lease() as lease:
+        assert store.objects.add_tree(tree, "x", lease=lease) == result.out
+    dependency = sh("dependency", "echo > $out")
+    with pytest.raises(FixedOutputRefers):
+        store.realize(sh("y", "mkdir $out; echo $d > $out/file", {"d": f"{dependency}"}, fixed=fixed))
+
+
+def test_b25_equal_fetches_download_once_and_a_dead_url_does_not_matter(
+    store: hm.Store, server: Server, sh: Shell
+) -> None:
+    fetch = hm.fetchurl(f"{server.url}/file", sha256=CONTENT)
+    again = hm.fetchurl(f"{server.url}/file", sha256=CONTENT)
+    users = [sh(f"u{index}", "cat $src > $out", {"src": f"{each}"}) for index, each in enumerate((fetch, again))]
+    assert store.realize_all(users, jobs=2).ok
+    assert server.requests == ["/file"]
+    dead = hm.fetchurl("http://127.0.0.1:9/file", sha256=CONTENT)
+    assert store.realize(dead).outcome == "cached"
+
+
+def test_b26_a_fetch_without_a_hash_is_refused_and_unknown_tells_it(store: hm.Store, server: Server) -> None:
+    with pytest.raises(FetchWithoutHash):
+        hm.fetchurl(f"{server.url}/file")
+    with pytest.raises(FixedOutputMismatch) as caught:
+        store.realize(hm.fetchurl(f"{server.url}/file", hash=hm.UNKNOWN))
+    assert CONTENT in str(caught.value)
+    with pytest.raises(FetchFailed):
+        store.realize(hm.fetchurl(f"{server.url}/absent", sha256="1" * 64))
+    assert list((store.objects.root / "tmp").iterdir()) == []
+
+
+def test_b27_what_a_filter_leaves_out_is_never_in_the_store(store: hm.Store, sh: Shell, tmp_path: Path) -> None:
+    tree = tmp_path / "src"
+    (tree / "src").mkdir(parents=True)
+    (tree / "src" / "main.c").write_text("int main;")
+    (tree / "notes.md").write_text("secret")
+    before = hm.source(tree, include=["src/**"])
+    (tree / "notes.md").write_text("another secret")
+    after = hm.source(tree, include=["src/**"])
+    assert before.path == after.path
+    result = store.realize(sh("x", "find $src -type f | sed s,$src/,, > $out", {"src": f"{after}"}))
+    assert read(store, result.out) == "src/main.c\n"
