@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import hermetica as hm
 from tests.behaviours.conftest import module
 
 if TYPE_CHECKING:
+    import hermetica as hm
     from tests.behaviours.conftest import CommandLine, Shell
 
 pytestmark = pytest.mark.sandbox

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ from hermetica.sandbox import SandboxUnavailable
 from tests.behaviours.conftest import BUSYBOX, as_user, read
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.behaviours.conftest import Shell
 
 pytestmark = pytest.mark.sandbox
@@ -50,7 +49,10 @@ def test_b28_abstract_sockets_of_the_host_are_out_of_reach(store: hm.Store, sh: 
 
 def test_b29_the_visible_root_is_the_contract_and_nothing_else(store: hm.Store, sh: Shell) -> None:
     undeclared = store.realize(sh("undeclared", "echo secret > $out")).out
-    script = f"ls -A / > $out; ls -A /etc >> $out; ls -A /hermetica/store | wc -l >> $out; ls {undeclared} || echo absent >> $out"
+    script = f"""
+        ls -A / > $out; ls -A /etc >> $out; ls -A /hermetica/store | wc -l >> $out
+        ls {undeclared} || echo absent >> $out
+    """
     lines = output(store, sh("x", script)).split()
     assert sorted(lines[: lines.index("group")]) == sorted(["build", "dev", "etc", "hermetica", "proc", "tmp"])
     assert lines[lines.index("group") :] == ["group", "hosts", "passwd", "1", "absent"]
@@ -60,7 +62,7 @@ def test_b29_no_host_path_shows_in_proc(store: hm.Store, sh: Shell, store_root: 
     script = "cat /proc/1/cmdline /proc/self/environ /proc/cmdline | tr '\\0' '\\n' > $out"
     text = output(store, sh("x", script))
     assert str(store_root) not in text
-    assert os.path.expanduser("~") not in text.split("\n") or os.path.expanduser("~") == "/"
+    assert str(Path.home()) not in text.split("\n")
 
 
 IDENTITY = """
@@ -120,9 +122,12 @@ def test_b32_the_environment_is_exactly_what_is_declared(
 ) -> None:
     monkeypatch.setenv("HERMETICA_CANARY", "leak")
     leaked = os.open("/dev/null", os.O_RDONLY)
-    os.set_inheritable(leaked, True)
+    os.set_inheritable(leaked, True)  # noqa: FBT003 -- its own signature
     try:
-        script = "env | cut -d= -f1 | sort | tr '\\n' ' ' > $out; umask >> $out; ls /proc/self/fd | wc -l >> $out; wc -c >> $out"
+        script = """
+            env | cut -d= -f1 | sort | tr '\n' ' ' > $out; umask >> $out
+            ls /proc/self/fd | wc -l >> $out; wc -c >> $out
+        """
         names, *rest = output(store, sh("x", script, {"DECLARED": "1"})).split("0022\n")
     finally:
         os.close(leaked)
