@@ -133,8 +133,9 @@ def test_b17_files_and_structured_attributes_reach_the_builder(store: hm.Store, 
     result = store.realize(
         sh(
             "x",
-            'mkdir $out $dev; cp "$longPath" $out/long; cp $HERMETICA_ATTRS $out/attrs; echo "${long-unset}" >
-            $out/variable', {"long": "x" * 300_000},
+            'mkdir $out $dev; cp "$longPath" $out/long; cp $HERMETICA_ATTRS $out/attrs;'
+            ' echo "${long-unset}" > $out/variable',
+            {"long": "x" * 300_000},
             pass_as_file=("long",),
             structured={"nested": nested},
             outputs=("out", "dev"),
