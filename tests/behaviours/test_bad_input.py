@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,9 +29,14 @@ from hermetica_store import SpecialFile
 from tests.behaviours.conftest import as_user, module, read
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.behaviours.conftest import CommandLine, Shell
 
 pytestmark = pytest.mark.sandbox
+
+
+HM = "import hermetica as hm"
 
 
 def is_whole(store: hm.Store) -> bool:
@@ -45,11 +49,11 @@ def is_whole(store: hm.Store) -> bool:
         ("import no_such_module_anywhere", 3, ("no_such_module_anywhere", "pkgs.py:1")),
         ("def f(:", 3, ("pkgs.py:1",)),
         ("x = 1 / 0", 3, ("ZeroDivisionError", "pkgs.py:1")),
-        ("import hermetica as hm\nx = hm.derivation(name='x', builder='/b', env={'a': 1.5})", 3, ("float", "pkgs.py:2")),
-        ("import hermetica as hm\nx = hm.derivation(name='x', builder='/b', structured={'a': {1, 2}})", 3, ("set",)),
-        ("import hermetica as hm\nd = hm.derivation(name='d', builder='/b')\nx = hm.derivation(name='x', builder=f'{d}'.upper())",
-         3, ("re-cased", "pkgs.py:3")),
-        ("import hermetica as hm\nx = hm.derivation(name='x', builder='')", 3, ("builder", "pkgs.py:2")),
+        (f"{HM}\nx = hm.derivation(name='x', builder='/b', env={{'a': 1.5}})", 3, ("float", "pkgs.py:2")),
+        (f"{HM}\nx = hm.derivation(name='x', builder='/b', structured={{'a': {{1, 2}}}})", 3, ("set",)),
+        (f"{HM}\nd = hm.derivation(name='d', builder='/b')\nx = hm.derivation(name='x', builder=f'{{d}}'.upper())", 3,
+         ("re-cased", "pkgs.py:3")),
+        (f"{HM}\nx = hm.derivation(name='x', builder='')", 3, ("builder", "pkgs.py:2")),
     ],
 )  # fmt: skip
 def test_a_module_that_cannot_be_evaluated_says_where_and_why(
@@ -80,7 +84,7 @@ def test_a_builder_that_fails_shows_the_end_of_its_log(store: hm.Store, sh: Shel
     with pytest.raises(BuildFailed, match="status 7") as caught:
         store.realize(sh("x", "for i in $(seq 100); do echo line $i; done; exit 7"))
     assert "line 100" in caught.value.log_tail
-    with pytest.raises(BuildFailed, match="signal 9|status 137"):
+    with pytest.raises(BuildFailed, match=r"signal 9|status 137"):
         store.realize(sh("y", "kill -9 $$"))
     assert is_whole(store)
 
@@ -159,7 +163,7 @@ def test_malicious_and_truncated_archives_are_refused(store: hm.Store, sh: Shell
 
 def test_a_dead_mirror_and_an_unknown_one_name_the_way_out(store: hm.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HERMETICA_MIRROR_DEAD", "http://127.0.0.1:9")
-    with pytest.raises(FetchFailed, match="127.0.0.1:9|dead"):
+    with pytest.raises(FetchFailed, match=r"127\.0\.0\.1:9|dead"):
         store.realize(hm.fetchurl("mirror://dead/file", sha256="0" * 64))
     with pytest.raises(HermeticaError, match="nowhere") as caught:
         store.realize(hm.fetchurl("mirror://nowhere/file", sha256="0" * 64))
@@ -194,7 +198,7 @@ def test_an_interrupt_at_any_moment_leaves_no_process_scratch_or_lock(
         [sys.executable, "-m", "hermetica", "build", "--no-link", "-j3", "./pkgs.py"],
         cwd=command.directory, env=command.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(random.Random(seed).uniform(0.05, 2.0))
+    time.sleep(random.Random(seed).uniform(0.05, 2.0))  # noqa: S311 -- a moment, not a secret
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode in {130, -signal.SIGINT}, stderr
