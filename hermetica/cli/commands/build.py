@@ -1,0 +1,122 @@
+"""``hermetica build``: realizes targets; stdout is where their outputs are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hermetica.cli.realizing import add_build_options, realize
+from hermetica.cli.targets import Targets
+from hermetica.model import evaluation
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from hermetica.cli.session import Session
+    from hermetica.cli.targets import Selected
+    from hermetica.realize import Plan, Realization
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("targets", nargs="+", metavar="TARGET")
+    add_build_options(parser)
+    group = parser.add_argument_group("results")
+    group.add_argument("-n", "--dry-run", action="store_true", help="print what would be done and why; do nothing")
+    group.add_argument("-o", "--out-link", metavar="PATH", default="result", help="the link to make (result)")
+    group.add_argument("--no-link", action="store_true", help="make no link, and so no root")
+    group.add_argument("--print-paths", action="store_true", help="print logical store paths, not places on disk")
+
+
+def run(session: Session) -> int:
+    """Realizes the targets; the worst status of what failed."""
+    with evaluation():
+        chosen = Targets().derivations(session.options.targets)
+        if session.options.dry_run:
+            return _dry_run(session, chosen)
+        results, status = realize(session, list(dict.fromkeys(each.derivation for each in chosen)))
+        by_id = {each.derivation.id: each for each in results}
+        pairs = [(each, by_id[each.derivation.id]) for each in chosen]
+        links = _link(session, pairs)
+        _print(session, pairs, links, status)
+        return status
+
+
+def _link(session: Session, pairs: Sequence[tuple[Selected, Realization]]) -> list[dict[str, str]]:
+    done = [(selected, result) for selected, result in pairs if result.outcome.is_success]
+    if session.options.no_link or not done:
+        return []
+    from hermetica.cli.links import make_links  # noqa: PLC0415 -- only where links are made
+
+    wanted = [
+        (selected.derivation.outputs[0], {output: result[output] for output in selected.outputs})
+        for selected, result in done
+    ]
+    return make_links(session.options.out_link, wanted, session.objects)
+
+
+def _print(
+    session: Session,
+    pairs: Sequence[tuple[Selected, Realization]],
+    links: list[dict[str, str]],
+    status: int,
+) -> None:
+    console, objects = session.console, session.objects
+    remaining = iter(links)
+    rows: list[dict[str, Any]] = []
+    for selected, result in pairs:
+        succeeded = result.outcome.is_success
+        made = next(remaining, {}) if succeeded else {}
+        outputs = {
+            output: {
+                "path": str(result[output]),
+                "on_disk": str(objects.on_disk(result[output])),
+                "link": made.get(output),
+            }
+            for output in (selected.outputs if succeeded else ())
+        }
+        rows.append({"target": selected.name, **_facts(result), "outputs": outputs})
+    if console.json:
+        indent = None if session.options.ui == "json" else 1
+        console.print_json({"format": "hermetica.build/1", "status": status, "results": rows}, indent=indent)
+    elif session.options.ui != "json":
+        place = "path" if session.options.print_paths else "on_disk"
+        for row in rows:
+            for output in row["outputs"].values():
+                console.print(output[place])
+
+
+def _facts(result: Realization) -> dict[str, Any]:
+    from hermetica.realize import error_json  # noqa: PLC0415 -- loaded by now
+
+    return {
+        "name": result.derivation.name,
+        "drv": result.derivation.id.hex,
+        "outcome": str(result.outcome),
+        "duration_s": result.duration_s,
+        "log_key": result.log_key,
+        "error": None if result.error is None else error_json(result.error),
+    }
+
+
+def _dry_run(session: Session, chosen: Sequence[Selected]) -> int:
+    plan = session.store.plan([each.derivation for each in chosen])
+    session.console.result(plan.to_json(), _plan_lines(plan))
+    return 0
+
+
+def _plan_lines(plan: Plan) -> list[str]:
+    from hermetica.cli.views.words import many, size  # noqa: PLC0415 -- only for people
+    from hermetica.realize.plan import declared_size_bytes  # noqa: PLC0415 -- likewise
+
+    if not plan.steps:
+        return ["nothing to do: everything is in the store"]
+    lines: list[str] = []
+    for step in plan.steps:
+        weight = declared_size_bytes(step.derivation)
+        shown = f"  {size(weight)}" if weight is not None else ""
+        lines.append(f"{step.work:<7}  {step.derivation.name}{shown}  ({step.why})")
+    fetches = len([step for step in plan.steps if step.work == "fetch"])
+    parts = [many(len(plan.steps) - fetches, "build"), many(fetches, "fetch", "fetches")]
+    weight = f" of at least {size(plan.fetch_bytes)}" if plan.fetch_bytes else ""
+    return [*lines, f"{parts[0]}, {parts[1]}{weight}, {plan.reused and len(plan.reused)} reused"]

@@ -1,0 +1,68 @@
+"""``hermetica log``: what the builder of a target, an object or a derivation wrote."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hermetica.cli.targets import Targets, UnknownTarget, find_object
+from hermetica.model import evaluation
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hermetica.cli.session import Session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("target", metavar="TARGET", help="a target, an object, or the beginning of a derivation's id")
+    parser.add_argument(
+        "--failed", action="store_true", help="the last one that failed, even if another succeeded since"
+    )
+
+
+def run(session: Session) -> int:
+    """Writes the bytes of the newest log to stdout, as they came."""
+    text = session.options.target
+    matches = _matcher(session, text)
+    records = [row for row in session.store.trace.all_records() if matches(row)]
+    if session.options.failed:
+        records = [row for row in records if row["outcome"] != "built"]
+    if not records:
+        raise UnknownTarget(f"no build of {text} is on record", hint="what was only cached or added has no log")
+    record = records[-1]
+    data = session.objects.read_log(log_key(record)) or b""
+    if session.console.json:
+        document = {"format": "hermetica.log/1", "record": record, "log": data.decode(errors="replace")}
+        session.console.print_json(document)
+        return 0
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def log_key(record: dict[str, Any]) -> str:
+    """What names the log of a build, from its record."""
+    from hermetica.realize.trace import record_key  # noqa: PLC0415 -- loaded by now
+    from hermetica_store.digest import Digest  # noqa: PLC0415 -- likewise
+
+    return record_key(Digest.parse(record["resolved_id"]), record["started_s"]).hex()
+
+
+def _matcher(session: Session, text: str) -> Callable[[dict[str, Any]], bool]:
+    from hermetica.cli.target import Kind, parse  # noqa: PLC0415 -- loaded by now
+
+    if parse(text).kind is Kind.DERIVATION:
+        return lambda row: text in {row["drv"][: len(text)], row["resolved_id"][: len(text)]}
+    path = find_object(text, session.objects)
+    if path is not None:
+        return lambda row: str(path) in {output["path"] for output in row["outputs"].values()}
+    with evaluation():
+        derivation = Targets().one(text).derivation
+    known = session.store.trace.unresolved_many([(derivation.input_id, output) for output in derivation.outputs])
+    paths = {str(each) for each in known if each is not None}
+    drv = derivation.id.hex
+    return lambda row: row["drv"] == drv or bool(paths & {output["path"] for output in row["outputs"].values()})

@@ -1,0 +1,47 @@
+"""``hermetica ls``: the derivations that targets name, and whether each is realized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hermetica.cli.targets import Targets
+from hermetica.model import evaluation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hermetica.cli.session import Session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="all of ./pkgs.py where none is named")
+
+
+def run(session: Session) -> int:
+    """Lists them."""
+    with evaluation():
+        chosen = Targets().derivations(session.options.targets or ["./pkgs.py"])
+        wanted = [(each.derivation.input_id, output) for each in chosen for output in each.outputs]
+        paths = iter(session.store.trace.unresolved_many(wanted))
+        rows: list[dict[str, Any]] = []
+        for each in chosen:
+            outputs = {output: next(paths) for output in each.outputs}
+            rows.append(
+                {
+                    "target": each.name,
+                    "name": each.derivation.name,
+                    "drv": each.derivation.id.hex,
+                    "origin": str(each.derivation.origin) if each.derivation.origin else None,
+                    "description": each.derivation.meta.description,
+                    "realized": None not in outputs.values(),
+                    "outputs": {output: None if path is None else str(path) for output, path in outputs.items()},
+                }
+            )
+    width = max(len(row["target"]) for row in rows)
+    lines = (
+        f"{'realized' if row['realized'] else '-':<8}  {row['target']:<{width}}  {row['name']}  {row['description']}"
+        for row in rows
+    )
+    session.console.result({"format": "hermetica.targets/1", "targets": rows}, (line.rstrip() for line in lines))
+    return 0

@@ -1,0 +1,75 @@
+"""Links to results, ``./result`` and its kind: each is a root that lives as long as the link."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hermetica.errors import HermeticaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hermetica_store import ObjectStore, StorePath
+
+
+class LinkInTheWay(HermeticaError):
+    """A result link cannot be made where the user wants it."""
+
+    code = "HM223"
+
+
+def link_names(base: str, results: Iterable[tuple[str, Sequence[str]]]) -> list[list[str]]:
+    """What the links are called: ``result``, ``result-dev``; of the second target ``result-1``, ``result-1-dev``.
+
+    Args:
+        base: of the first.
+        results: of each target its default output, and the outputs to link.
+    """
+    names: list[list[str]] = []
+    for index, (default, outputs) in enumerate(results):
+        stem = base if index == 0 else f"{base}-{index}"
+        names.append([stem if output == default else f"{stem}-{output}" for output in outputs])
+    return names
+
+
+def make_link(link: Path, path: StorePath, objects: ObjectStore) -> None:
+    """Makes a link to an object, in one step, and registers it as a root.
+
+    Raises:
+        LinkInTheWay: something that is no link lies there, or its directory cannot be written.
+    """
+    if link.exists() and not link.is_symlink():
+        raise LinkInTheWay(f"{link} is in the way, and is no link", hint="--out-link NAME, or --no-link")
+    place = link.parent.resolve() / link.name
+    target, fresh = objects.on_disk(path), place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        if not (place.is_symlink() and place.readlink() == target):
+            fresh.symlink_to(target)
+            fresh.replace(place)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise LinkInTheWay(
+            f"{link} cannot be made: {error.strerror}", hint="--out-link NAME elsewhere, or --no-link"
+        ) from error
+    objects.add_root(f"link:{place}", path, link=place)
+
+
+def make_links(
+    base: str, results: Sequence[tuple[str, Mapping[str, StorePath]]], objects: ObjectStore
+) -> list[dict[str, str]]:
+    """Makes the links of several results; for each, output -> link.
+
+    Args:
+        base: where the first goes.
+        results: of each target its default output, and output -> path.
+        objects: the store.
+    """
+    names = link_names(base, [(default, list(paths)) for default, paths in results])
+    made: list[dict[str, str]] = []
+    for (_, paths), links in zip(results, names, strict=True):
+        made.append(dict(zip(paths, links, strict=True)))
+        for path, link in zip(paths.values(), links, strict=True):
+            make_link(Path(link), path, objects)
+    return made

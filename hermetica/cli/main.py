@@ -1,0 +1,71 @@
+"""The entry point: parse, run the command, turn whatever happens into an exit status. Never a traceback for the user."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from hermetica.cli.console import Console
+from hermetica.cli.misuse import Misuse
+from hermetica.cli.parser import parse, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+MISUSED = 2
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs one command line; its exit status."""
+    talk = Console.early(words)
+    try:
+        if not words or words[0] in {"-h", "--help", "help"}:
+            talk.print(usage())
+            return 0
+        command, options = parse(words)
+        talk = Console(json=options.json, color=options.color)
+        from hermetica.cli.session import Session  # noqa: PLC0415 -- after parsing: a misuse needs none of it
+
+        with Session(options=options, console=talk) as session:
+            status = command.run(session)
+        sys.stdout.flush()
+    except Misuse as misuse:
+        from hermetica.cli.report import report, usage_error  # noqa: PLC0415 -- only where something went wrong
+
+        return report(usage_error(misuse), talk)
+    except SystemExit as leaving:  # argparse printed help
+        return leaving.code if isinstance(leaving.code, int) else 0
+    except BrokenPipeError:
+        _silence_stdout()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        talk.say("interrupted")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 -- the edge: every error becomes a block and a status
+        from hermetica.cli.report import report_any  # noqa: PLC0415 -- only where something went wrong
+
+        return report_any(error, talk)
+    return status
+
+
+def _silence_stdout() -> None:
+    """Keeps the interpreter from complaining, when it flushes at its end, that nobody reads any more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def console() -> NoReturn:
+    """The ``hermetica`` command."""
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        status = BROKEN_PIPE
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    sys.exit(status)

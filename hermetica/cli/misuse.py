@@ -1,0 +1,33 @@
+"""A command line that makes no sense, said without importing anything: argument parsing must stay cheap."""
+
+from __future__ import annotations
+
+
+class Misuse(Exception):
+    """What the user typed is no command line of hermetica.
+
+    Attributes:
+        message: one line.
+        details: (label, text) pairs.
+        hint: the way out, or None.
+    """
+
+    def __init__(self, message: str, *, details: tuple[tuple[str, str], ...] = (), hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        self.hint = hint
+
+
+def close_names(word: str, known: list[str]) -> list[str]:
+    """At most three of ``known`` that could be meant by ``word``, the closest first; none that merely exist."""
+    import difflib  # noqa: PLC0415 -- only after a typo
+
+    folded = {name.casefold(): name for name in known}
+    return [folded[name] for name in difflib.get_close_matches(word.casefold(), list(folded), 3, 0.6)]
+
+
+def did_you_mean(word: str, known: list[str]) -> str | None:
+    """The hint that names what is close to ``word``; None where nothing is."""
+    close = close_names(word, known)
+    return f"did you mean {' or '.join(close)}?" if close else None

@@ -1,0 +1,190 @@
+"""From words to a command and its options; only the chosen command's module is imported."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+
+from hermetica.cli.misuse import Misuse, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hermetica.cli.session import Session
+
+COMMANDS: Final = {
+    "build": "realize targets and print where their outputs are",
+    "run": "realize a target and run its program",
+    "develop": "enter the sandbox of a failed build that was kept",
+    "ls": "list targets, and whether each is realized",
+    "show": "print a derivation: fields, inputs, ids",
+    "log": "print what a builder wrote",
+    "why-depends": "show how one object comes to need another, and where it says so",
+    "query": "ask about derivations and objects",
+    "lock": "pin packages of a distribution in a lock file",
+    "source": "show which files a source takes, and why others are out",
+    "gc": "delete objects that nothing needs",
+    "root": "list, add and remove garbage collection roots",
+    "store": "look at the store, check it, add to it",
+    "doctor": "check whether this machine can build, and say what to do if not",
+    "config": "print the settings in force, and where each comes from",
+    "completion": "print completion for a shell",
+    "version": "print the version",
+}
+UI_MODES: Final = ("auto", "live", "plain", "ci", "json", "quiet")
+COLOR_MODES: Final = ("auto", "always", "never")
+_WITH_VALUE: Final = frozenset({"--store", "--ui", "--color"})
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the command's own options."""
+        ...
+
+    def run(self, session: Session) -> int:
+        """Carries the command out; the exit status."""
+        ...
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises instead of printing and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what argparse found wrong."""
+        raise Misuse(message, hint=f"{self.prog} --help")
+
+
+def add_globals(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
+    """The options of every command; a ``nested`` parser leaves defaults to its parent."""
+
+    def default(value: object) -> object:
+        return argparse.SUPPRESS if nested else value
+
+    group = parser.add_argument_group("everywhere")
+    group.add_argument("--store", metavar="PATH", default=default(None), help="root of the store")
+    group.add_argument("--json", action="store_true", default=default(False), help="results as versioned JSON")
+    group.add_argument("--ui", choices=UI_MODES, default=default("auto"), help="how progress is shown")
+    group.add_argument(
+        "-v", "-L", "--verbose", action="store_true", default=default(False), help="show logs as they come"
+    )
+    group.add_argument("--color", choices=COLOR_MODES, default=default("auto"), help="NO_COLOR is honoured too")
+
+
+def actions(parser: argparse.ArgumentParser, known: dict[str, str]) -> dict[str, argparse.ArgumentParser]:
+    """Second words of a command (``store info``): name -> its parser, for its own options.
+
+    Args:
+        parser: the command's.
+        known: name -> one line of help.
+    """
+    group = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+    made: dict[str, argparse.ArgumentParser] = {}
+    for name, summary in known.items():
+        made[name] = group.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        add_globals(made[name], nested=True)
+    return made
+
+
+def usage() -> str:
+    """The help of the command as a whole."""
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    return (
+        f"usage: hermetica COMMAND [OPTIONS]\n\n{rows}\n\n"
+        "hermetica COMMAND --help says more. Everywhere: --store PATH, --json, --ui MODE, -v, --color WHEN.\n"
+        "Targets: ./pkgs.py:zlib  ./pkgs.py:zlib^dev  ./pkgs.py  './pkgs.py:py.*'  package.module:name  hx…  a store path"
+    )
+
+
+def command_index(words: Sequence[str]) -> int | None:
+    """Where the command stands among ``words``, options before it skipped; None where there is none."""
+    skip = False
+    for index, word in enumerate(words):
+        if skip:
+            skip = False
+        elif word in _WITH_VALUE:
+            skip = True
+        elif not word.startswith("-"):
+            return index
+    return None
+
+
+def load(name: str) -> Command:
+    """The module of a command.
+
+    Raises:
+        Misuse: there is no such command.
+    """
+    if name not in COMMANDS:
+        raise Misuse(f"no command {name!r}", hint=did_you_mean(name, list(COMMANDS)) or "hermetica --help lists them")
+    module: Command = import_module(f"hermetica.cli.commands.{name.replace('-', '_')}")  # type: ignore[assignment] -- a module is the protocol
+    return module
+
+
+def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """The command and its options; what follows ``--`` is in ``rest``.
+
+    Raises:
+        Misuse: something in it has no meaning.
+        SystemExit: help was asked for, and printed.
+    """
+    index = command_index(words)
+    if index is None:
+        if unknown := [word for word in words if word not in {"-h", "--help", "--version"}]:
+            raise Misuse(f"no command, only {unknown[0]}", hint="hermetica --help lists the commands")
+        if "--version" in words:
+            return load("version"), parse(["version"])[1]
+        raise Misuse("no command", hint="hermetica --help lists them") if not words else SystemExit(usage())
+    name = words[index]
+    command = load(name)
+    parser = Parser(prog=f"hermetica {name}", description=COMMANDS[name], allow_abbrev=False)
+    add_globals(parser)
+    command.add_arguments(parser)
+    own = [*words[:index], *words[index + 1 :]]
+    rest: list[str] = []
+    if "--" in own:
+        cut = own.index("--")
+        own, rest = own[:cut], own[cut + 1 :]
+    try:
+        options, unknown = parser.parse_known_args(own)
+    except Misuse as misuse:
+        raise _with_candidates(misuse, parser) from None
+    if unknown:
+        raise _unknown(unknown[0], parser, options)
+    options.command, options.rest = name, rest
+    return command, options
+
+
+def _options_of(parser: argparse.ArgumentParser) -> list[str]:
+    # argparse has no public list of its options
+    return [text for action in parser._actions for text in action.option_strings if text.startswith("--")]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- likewise
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType] -- likewise
+            return dict(action.choices)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownVariableType] -- likewise
+    return {}
+
+
+def _unknown(word: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> Misuse:
+    prog, known = parser.prog, _options_of(parser)
+    if nested := _actions_of(parser).get(getattr(options, "action", "")):
+        prog, known = nested.prog, _options_of(nested)
+    kind = "option" if word.startswith("-") else "argument"
+    hint = did_you_mean(word.partition("=")[0], known) if kind == "option" else None
+    return Misuse(f"{prog}: unknown {kind} {word}", hint=hint or f"{prog} --help")
+
+
+def _with_candidates(misuse: Misuse, parser: argparse.ArgumentParser) -> Misuse:
+    _, found, text = misuse.message.partition("invalid choice: ")
+    if not found:
+        return misuse
+    word = text.split(" (choose", 1)[0].strip("'\"")
+    known = list(_actions_of(parser)) or [*UI_MODES, *COLOR_MODES]
+    message = misuse.message.split(" (choose", 1)[0]
+    choices = "" if did_you_mean(word, known) else misuse.message.removeprefix(message)
+    return Misuse(f"{parser.prog}: {message}{choices}", hint=did_you_mean(word, known) or misuse.hint)

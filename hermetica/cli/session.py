@@ -1,0 +1,69 @@
+"""What a command works with: its options, the console, and the store and settings, opened when first used."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import argparse
+    from types import TracebackType
+
+    from hermetica.cli.console import Console
+    from hermetica.config import Config
+    from hermetica.realize import Store
+    from hermetica_store import ObjectStore
+
+
+class Session:
+    """One run of one command.
+
+    Attributes:
+        options: the parsed command line.
+        console: where to write.
+    """
+
+    def __init__(self, *, options: argparse.Namespace, console: Console) -> None:
+        self.options: Any = options
+        self.console = console
+        self._opened: ObjectStore | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings in force."""
+        from hermetica.config import Config  # noqa: PLC0415 -- not every command has settings
+
+        return Config.load(dict(os.environ), Path.cwd())
+
+    @property
+    def store_root(self) -> Path | None:
+        """Where the user wants the store; None for the usual place."""
+        if self.options.store is not None:
+            return Path(self.options.store)
+        return None if os.environ.get("HERMETICA_STORE") else self.config.store
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The objects of the store."""
+        from hermetica_store import ObjectStore  # noqa: PLC0415 -- not every command has a store
+
+        self._opened = ObjectStore.open(self.store_root)
+        return self._opened
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, able to realize."""
+        from hermetica.realize import Store  # noqa: PLC0415 -- not every command realizes
+
+        return Store(self.objects, config=self.config)

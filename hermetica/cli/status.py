@@ -1,0 +1,85 @@
+"""The one table from what went wrong to the exit status.
+
+Keyed by the full name of a class, so that reading the table imports nothing; a class that is not in it has the status
+of the nearest base that is. A test walks every error class of the installed packages and holds that each has one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OK: Final = 0
+INTERNAL: Final = 1
+USAGE: Final = 2
+EVALUATION: Final = 3
+ENVIRONMENT: Final = 4
+DAMAGED: Final = 5
+REFUSED: Final = 6
+FAILED: Final = 100
+TIMED_OUT: Final = 101
+MISMATCH: Final = 102
+NOT_REPRODUCIBLE: Final = 104
+INTERRUPTED: Final = 130
+
+PRIORITY: Final = (
+    INTERRUPTED,
+    INTERNAL,
+    DAMAGED,
+    REFUSED,
+    ENVIRONMENT,
+    EVALUATION,
+    USAGE,
+    MISMATCH,
+    NOT_REPRODUCIBLE,
+    FAILED,
+    TIMED_OUT,
+)
+
+TABLE: Final = {
+    "hermetica_store.errors.HermeticaError": INTERNAL,
+    "hermetica_store.errors.StoreError": ENVIRONMENT,
+    "hermetica_store.errors.InvalidStorePath": USAGE,
+    "hermetica_store.errors.InvalidDigest": USAGE,
+    "hermetica.errors.EvaluationError": EVALUATION,
+    "hermetica.cli.report.UsageError": USAGE,
+    "hermetica.cli.report.InternalError": INTERNAL,
+    "hermetica.cli.links.LinkInTheWay": USAGE,
+    "hermetica.cli.modules.ModuleFailed": EVALUATION,
+    "hermetica.cli.targets.UnknownTarget": USAGE,
+    "hermetica.cli.targets.NotADerivation": USAGE,
+    "hermetica.cli.commands.doctor.CannotBuild": ENVIRONMENT,
+    "hermetica.realize.errors.RealizeError": FAILED,
+    "hermetica.realize.errors.BuildTimedOut": TIMED_OUT,
+    "hermetica.realize.errors.BuildCancelled": INTERRUPTED,
+    "hermetica.realize.errors.FixedOutputMismatch": MISMATCH,
+    "hermetica.realize.errors.UnsupportedSystem": ENVIRONMENT,
+    "hermetica.realize.errors.UnknownBuiltin": EVALUATION,
+    "hermetica.realize.kept.NotKept": USAGE,
+}
+
+
+def entry_of(kind: type[BaseException]) -> tuple[str, int]:
+    """The table's entry that decides for a class: (full name of the class or its nearest base there, status)."""
+    for base in kind.__mro__:
+        name = f"{base.__module__}.{base.__qualname__}"
+        if name in TABLE:
+            return name, TABLE[name]
+    return "", INTERNAL
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status of an error."""
+    return entry_of(type(error))[1]
+
+
+def combine(statuses: Iterable[int]) -> int:
+    """The status of several failures: the first in ``PRIORITY`` that is among them; 0 where none is.
+
+    What says that hermetica, the store or the machine is at fault comes before what says that a build is: repair that
+    first. Among builds, a wrong hash (the world changed) comes before a failure, a failure before a timeout.
+    """
+    found = set(statuses) - {OK}
+    return next((status for status in PRIORITY if status in found), max(found, default=OK))

@@ -1,0 +1,66 @@
+"""Targets as text: what kind each is, before anything is looked up. Pure.
+
+``./pkgs.py:attr.sub^dev,out`` and ``package.module:attr`` name derivations of a module, ``hx…`` and store paths name
+objects, 8 to 64 hexadecimal digits name a derivation by its id. Source: docs/cli.md, "Targets".
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+_OBJECT: Final = re.compile(r"hx[0-9abcdfghijklmnpqrsvwxyz]{1,30}(-[0-9A-Za-z+\-._?=]*)?")
+_ID: Final = re.compile(r"[0-9a-f]{8,64}")
+_IN_PATH: Final = re.compile(r"/(hx[0-9abcdfghijklmnpqrsvwxyz]{30}-[0-9A-Za-z+\-._?=]+)(?:/|$)")
+_STORE: Final = "/hermetica/store/"
+
+
+class Kind(StrEnum):
+    """What a target names."""
+
+    MODULE = "module"
+    OBJECT = "object"
+    DERIVATION = "derivation"
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """One target of a command line.
+
+    Attributes:
+        text: as it was typed.
+        kind: what it names.
+        place: the module's file or dotted name; the digest prefix or ``hx…-name``; the id's prefix.
+        attribute: dotted, patterns allowed; empty for everything public in the module.
+        outputs: after ``^``; empty where none are named, ``*`` for all.
+    """
+
+    text: str
+    kind: Kind
+    place: str
+    attribute: str = ""
+    outputs: tuple[str, ...] = ()
+
+
+def object_in_path(path: str) -> str | None:
+    """The name of the store object that a path of the file system lies in; None where it is in none."""
+    found = _IN_PATH.search(path)
+    return found[1] if found else None
+
+
+def parse(text: str) -> Target:
+    """The target that ``text`` spells; any text is one, whether or not it leads to anything."""
+    if text.startswith(_STORE):
+        base = text.removeprefix(_STORE).partition("/")[0]
+        return Target(text=text, kind=Kind.OBJECT, place=base)
+    if _OBJECT.fullmatch(text):
+        return Target(text=text, kind=Kind.OBJECT, place=text)
+    if _ID.fullmatch(text):
+        return Target(text=text, kind=Kind.DERIVATION, place=text)
+    name, caret, outputs = text.partition("^")
+    place, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
+    wanted = tuple(output for output in outputs.split(",") if output) if caret else ()
+    return Target(text=text, kind=Kind.MODULE, place=place, attribute=attribute, outputs=wanted)

@@ -1,0 +1,218 @@
+"""From targets to derivations and objects: evaluates modules, looks into the store, suggests what could be meant."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from hermetica.cli.members import derivations_in, names_in, select
+from hermetica.cli.misuse import close_names, did_you_mean
+from hermetica.cli.modules import load_file, load_name
+from hermetica.cli.target import Kind, Target, object_in_path, parse
+from hermetica.errors import HermeticaError
+from hermetica.model import Derivation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+    from hermetica_store import ObjectStore, StorePath
+
+
+class UnknownTarget(HermeticaError):
+    """A target that leads nowhere."""
+
+    code = "HM221"
+
+
+class NotADerivation(HermeticaError):
+    """A target that leads to something else than was asked for."""
+
+    code = "HM222"
+
+
+@attrs.frozen(kw_only=True)
+class Selected:
+    """A derivation that a target names.
+
+    Attributes:
+        name: the target that names it alone, such as ``./pkgs.py:zlib``.
+        derivation: what it is.
+        outputs: those wanted, default first.
+    """
+
+    name: str
+    derivation: Derivation
+    outputs: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class Targets:
+    """Resolves targets; each module is evaluated once. To be used inside one ``evaluation()``.
+
+    Attributes:
+        objects: opens the store, for targets that name what is in it.
+    """
+
+    _modules: dict[str, ModuleType] = attrs.field(init=False, factory=dict[str, "ModuleType"])
+
+    def derivations(self, texts: Iterable[str]) -> list[Selected]:
+        """The derivations that targets name, each once.
+
+        Raises:
+            UnknownTarget: one leads nowhere.
+            NotADerivation: one leads to something else.
+            ModuleFailed: a module cannot be evaluated.
+        """
+        found: dict[tuple[object, tuple[str, ...]], Selected] = {}
+        for text in texts:
+            for selected in self._of(parse(text)):
+                found.setdefault((selected.derivation.id, selected.outputs), selected)
+        return list(found.values())
+
+    def one(self, text: str) -> Selected:
+        """The one derivation that a target names.
+
+        Raises:
+            NotADerivation: it names several.
+        """
+        found = self.derivations([text])
+        if len(found) > 1:
+            names = ", ".join(each.name for each in found[:5]) + (" …" if len(found) > 5 else "")
+            raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
+        return found[0]
+
+    def _of(self, target: Target) -> list[Selected]:
+        if target.kind is not Kind.MODULE:
+            raise NotADerivation(
+                f"{target.text} names {'an object' if target.kind is Kind.OBJECT else 'a derivation by its id'}, "
+                "not a derivation of a module",
+                hint="name it as ./FILE.py:NAME; show, log, query and why-depends also take objects and ids",
+            )
+        module = self.module(target)
+        if not target.attribute:
+            found = list(derivations_in(module))
+            if not found:
+                raise UnknownTarget(f"{target.place} has no public derivation")
+        else:
+            found = self._below(target, module)
+        return [
+            Selected(
+                name=f"{target.place}:{name}",
+                derivation=derivation,
+                outputs=_outputs(derivation, target),
+            )
+            for name, derivation in found
+        ]
+
+    def _below(self, target: Target, module: ModuleType) -> list[tuple[str, Derivation]]:
+        reached = list(select(module, target.attribute))
+        if not reached:
+            known = names_in(module)
+            hint = did_you_mean(target.attribute, known) or f"hermetica ls {target.place} lists what it has"
+            raise UnknownTarget(f"{target.place} has no {target.attribute!r}", hint=hint)
+        found = [each for name, value in reached for each in derivations_in(value, name)]
+        if not found:
+            name, value = reached[0]
+            kind = type(value).__name__
+            hint = f"call it: a target is a value, such as zlib = {name}()" if callable(value) else None
+            raise NotADerivation(f"{target.place}:{name} is a {kind}, not a derivation", hint=hint)
+        return found
+
+    def module(self, target: Target) -> ModuleType:
+        """The module of a target, evaluated."""
+        if target.place not in self._modules:
+            self._modules[target.place] = _load(target.place)
+        return self._modules[target.place]
+
+
+def _load(place: str) -> ModuleType:
+    file = Path(place)
+    if file.is_dir() and (file / "__init__.py").exists():
+        file = file / "__init__.py"
+    if file.is_file():
+        return load_file(file)
+    if place.endswith(".py") or "/" in place or not place:
+        raise UnknownTarget(f"no file {place or '(empty)'}", hint=_near_file(file))
+    try:
+        return load_name(place)
+    except ModuleNotFoundError as error:
+        beside = Path(f"{place}.py")
+        hint = f"did you mean ./{beside}?" if beside.is_file() else _near_file(beside)
+        raise UnknownTarget(f"no module {place!r}", hint=hint) from error
+
+
+def _near_file(file: Path) -> str | None:
+    directory = file.parent
+    if not directory.is_dir():
+        return None
+    close = close_names(file.name, sorted(each.name for each in directory.glob("*.py")))
+    return f"did you mean {' or '.join(os.path.join('.', directory / name) for name in close)}?" if close else None
+
+
+def _outputs(derivation: Derivation, target: Target) -> tuple[str, ...]:
+    if not target.outputs or target.outputs == ("*",):
+        return derivation.outputs
+    for output in target.outputs:
+        if output not in derivation.outputs:
+            raise UnknownTarget(
+                f"{derivation.name} has no output {output!r}",
+                details=(("outputs", ", ".join(derivation.outputs)),),
+                hint=did_you_mean(output, list(derivation.outputs)),
+            )
+    return target.outputs
+
+
+def find_object(text: str, objects: ObjectStore) -> StorePath | None:
+    """The registered object that a digest prefix, a store path or a path into the store names.
+
+    Returns:
+        None where the text names something else.
+
+    Raises:
+        UnknownTarget: it has the form of an object's name, and there is none, or several.
+    """
+    target = parse(text)
+    place = target.place
+    if target.kind is not Kind.OBJECT:
+        if target.kind is Kind.DERIVATION or not os.path.lexists(text):
+            return None
+        inside = object_in_path(os.path.realpath(text))
+        if inside is None:
+            return None
+        place = inside
+    digest, _, name = place.partition("-")
+    found = [path for path in objects.find(digest) if not name or path.name == name]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UnknownTarget(f"no object {place} in the store {objects.root}", hint="hermetica store ls lists them")
+    raise UnknownTarget(
+        f"{place} is the beginning of {len(found)} objects",
+        details=tuple(("object", str(path)) for path in found[:5]),
+        hint="write more of it",
+    )
+
+
+def find_record(text: str, objects: ObjectStore) -> dict[str, Any] | None:
+    """The kept derivation whose id begins with ``text``, as its record; None where the text is no id.
+
+    Raises:
+        UnknownTarget: no derivation, or several, have such an id.
+    """
+    from hermetica_store import Table  # noqa: PLC0415 -- only for ids
+
+    target = parse(text)
+    if target.kind is not Kind.DERIVATION:
+        return None
+    whole = bytes.fromhex(text[: len(text) // 2 * 2])
+    rows = [value for key, value in objects.items(Table.DERIVATIONS, whole) if key.hex().startswith(text)]
+    if len(rows) != 1:
+        count = "no derivation" if not rows else f"{len(rows)} derivations"
+        raise UnknownTarget(f"{count} with an id that begins with {text}")
+    record: dict[str, Any] = json.loads(rows[0])
+    return record

@@ -1,0 +1,22 @@
+"""The events themselves, one JSON object a line on stdout: ``hermetica.event/1``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermetica.realize.events import Event
+
+
+class JsonView:
+    """Writes events as they come."""
+
+    def __call__(self, event: Event) -> None:
+        """Takes the next event."""
+        sys.stdout.write(json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Nothing to restore."""

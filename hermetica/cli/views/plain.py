@@ -1,0 +1,62 @@
+"""Plain lines: one for each derivation that ended, and logs prefixed by name where they are wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermetica.cli.console import clean
+from hermetica.cli.views import words
+from hermetica.cli.views.lines import Lines
+from hermetica.cli.views.state import Progress
+from hermetica.realize.events import DerivationFinished, DerivationWaiting, LogText, RunFinished, RunStarted, Warned
+
+if TYPE_CHECKING:
+    from hermetica.cli.console import Console
+    from hermetica.realize.events import Event
+
+
+class PlainView:
+    """Lines that scroll.
+
+    Args:
+        console: where they go.
+        verbose: whether logs are shown as they come.
+    """
+
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
+        self._console = console
+        self._verbose = verbose
+        self._lines = Lines()
+        self.progress = Progress()
+
+    def __call__(self, event: Event) -> None:
+        """Takes the next event."""
+        for line in self.lines_of(event):
+            self._console.say(line)
+
+    def lines_of(self, event: Event) -> list[str]:
+        """What an event adds to the scroll."""
+        self.progress.take(event)
+        paint = self._console.paint
+        if isinstance(event, LogText):
+            return self._log(event.name, self._lines.take(event.drv, event.text)) if self._verbose else []
+        if isinstance(event, DerivationFinished):
+            rest = self._log(event.name, self._lines.finish(event.drv))
+            return [*rest, words.ended(event, self.progress.works.get(event.drv, ""), paint)]
+        if isinstance(event, Warned):
+            where = f"  ({event.origin})" if event.origin else ""
+            return [f"{paint.warn('warning')}: {event.message}{where}"]
+        if isinstance(event, DerivationWaiting):
+            return [f"waiting   {event.name}  {paint.dim('another process is making it')}"]
+        if isinstance(event, RunStarted) and event.total:
+            return [words.to_do(event)]
+        if isinstance(event, RunFinished) and self.progress.total:
+            return [words.summary(event)]
+        return []
+
+    def _log(self, name: str, lines: list[str]) -> list[str]:
+        paint = self._console.paint
+        return [f"{paint.dim(f'{name}>')} {clean(line, keep_color=paint.enabled)}" for line in lines]
+
+    def close(self) -> None:
+        """Nothing to restore."""

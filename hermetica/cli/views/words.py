@@ -1,0 +1,79 @@
+"""The words that all views share: one line for what ended, for what is to be done, for what was done. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermetica.cli.console import Paint
+    from hermetica.realize.events import DerivationFinished, RunFinished, RunStarted
+
+_KINDS = ("failed", "timed-out", "cancelled")
+
+
+def size(count_bytes: float) -> str:
+    """A number of bytes for people, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count_bytes < 1000:
+            return f"{count_bytes:.0f} {unit}" if unit == "B" else f"{count_bytes:.1f} {unit}"
+        count_bytes /= 1000
+    return f"{count_bytes:.1f} TB"
+
+
+def seconds(duration_s: float) -> str:
+    """A length of time that is over."""
+    if duration_s < 60:
+        return f"{duration_s:.1f} s"
+    return f"{clock(duration_s)} min" if duration_s < 3600 else f"{clock(duration_s)} h"
+
+
+def clock(duration_s: float) -> str:
+    """A length of time that goes on: ``0:07``, ``1:02:03``."""
+    whole = int(duration_s)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def many(count: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def to_do(event: RunStarted) -> str:
+    """What a run is going to do."""
+    parts: list[str] = []
+    if event.to_build:
+        parts.append(many(event.to_build, "build"))
+    if event.to_fetch:
+        weight = f" ({size(event.fetch_bytes)})" if event.fetch_bytes else ""
+        parts.append(many(event.to_fetch, "fetch", "fetches") + weight)
+    reused = f"; {event.reused:,} reused" if event.reused else ""
+    return f"to do: {', '.join(parts)}{reused}"
+
+
+def ended(event: DerivationFinished, work: str, paint: Paint) -> str:
+    """One derivation that is over."""
+    outcome = str(event.outcome)
+    word = "fetched" if outcome == "built" and work == "fetch" else outcome
+    painted = paint.good(f"{word:<9}") if event.outcome.is_success else paint.bad(f"{word:<9}")
+    line = f"{painted} {event.name}"
+    if event.duration_s:
+        line += f"  {paint.dim(seconds(event.duration_s))}"
+    if outcome == "cached":
+        line += f"  {paint.dim('what it resolves to was built before')}"
+    if event.error is not None and outcome != "cancelled":
+        line += f"  {event.error.code} {event.error.message.removeprefix(event.name + ': ')}"
+    return line
+
+
+def summary(event: RunFinished) -> str:
+    """What a run did."""
+    counts = dict(event.counts)
+    reused, dependants = counts.pop("cached", 0), counts.pop("dependency-failed", 0)
+    parts = [f"{counts.pop(kind)} {kind}" for kind in ("built", "substituted", *_KINDS) if kind in counts]
+    if reused:
+        parts.append(f"{reused:,} reused")
+    if dependants:
+        parts.append(f"{dependants:,} not tried because an input failed")
+    return f"{', '.join(parts) or 'nothing to do'} in {seconds(event.duration_s)}"
