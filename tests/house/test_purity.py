@@ -1,0 +1,92 @@
+"""The pure core computes: it imports nothing that reaches the world, and opens no file."""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.house.code import PACKAGES, Module, imports, modules
+
+PURE = (
+    "hermetica.errors",
+    "hermetica.model",
+    "hermetica.model.*",
+    "hermetica.realize.checks",
+    "hermetica.realize.errors",
+    "hermetica.realize.events",
+    "hermetica.realize.outcome",
+    "hermetica.realize.plan",
+    "hermetica.realize.schedule",
+    "hermetica.sandbox.command",
+    "hermetica.sandbox.errors",
+    "hermetica.sandbox.limits",
+    "hermetica.sandbox.seccomp",
+    "hermetica.sandbox.spec",
+    "hermetica.sandbox.world",
+    "hermetica_store.digest",
+    "hermetica_store.errors",
+    "hermetica_store.links",
+    "hermetica_store.path",
+    "hermetica_store.rewrite",
+    "hermetica_store.scan",
+    "hermetica_store.tree",
+)
+WORLDLY = frozenset(
+    [
+        *("os", "io", "shutil", "tempfile", "glob", "fcntl", "platform", "resource", "ctypes"),
+        *("subprocess", "signal", "threading", "multiprocessing", "asyncio", "select", "logging"),
+        *("socket", "http", "urllib.request", "lmdb"),
+        *("time", "datetime", "random", "secrets", "uuid"),
+    ]
+)
+PURE_FROM_PATHLIB = {"PurePath", "PurePosixPath"}
+ROOMS = frozenset(["hermetica", "hermetica_store"])  # roots that gather a whole room, effects included
+
+
+def is_pure(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in PURE)
+
+
+PURE_MODULES = [module for module in modules() if is_pure(module.name)]
+every_pure_module = pytest.mark.parametrize("module", PURE_MODULES, ids=[module.name for module in PURE_MODULES])
+
+
+@pytest.mark.parametrize("pattern", PURE)
+def test_the_list_of_pure_modules_names_only_what_exists(pattern: str) -> None:
+    assert any(fnmatchcase(module.name, pattern) for module in modules())
+
+
+@every_pure_module
+def test_a_pure_module_imports_nothing_that_reaches_the_world(module: Module) -> None:
+    worldly = [
+        f"{module.where}:{found.line} {found.module}"
+        for found in imports(module)
+        if found.module in WORLDLY
+        or found.top in WORLDLY
+        or (found.top == "pathlib" and found.name not in PURE_FROM_PATHLIB)
+    ]
+    assert not worldly
+
+
+@every_pure_module
+def test_a_pure_module_imports_only_pure_modules_of_ours(module: Module) -> None:
+    impure = [
+        f"{module.where}:{found.line} {found.module}"
+        for found in imports(module)
+        if found.top in PACKAGES
+        and not is_pure(f"{found.module}.{found.name}")
+        and (found.module in ROOMS or not is_pure(found.module))
+    ]
+    assert not impure
+
+
+@every_pure_module
+def test_a_pure_module_opens_no_file_and_prints_nothing(module: Module) -> None:
+    calls = [
+        f"{module.where}:{node.lineno} {node.func.id}()"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "print", "input"}
+    ]
+    assert not calls
