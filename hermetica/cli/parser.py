@@ -124,6 +124,19 @@ def load(name: str) -> Command:
     return module
 
 
+def command_parser(name: str) -> tuple[Command, Parser]:
+    """A command, and the parser of its options.
+
+    Raises:
+        Misuse: there is no such command.
+    """
+    command = load(name)
+    parser = Parser(prog=f"hermetica {name}", description=COMMANDS[name], allow_abbrev=False)
+    add_globals(parser)
+    command.add_arguments(parser)
+    return command, parser
+
+
 def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """The command and its options; what follows ``--`` is in ``rest``.
 
@@ -139,10 +152,7 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
             return load("version"), parse(["version"])[1]
         raise Misuse("no command", hint="hermetica --help lists them") if not words else SystemExit(usage())
     name = words[index]
-    command = load(name)
-    parser = Parser(prog=f"hermetica {name}", description=COMMANDS[name], allow_abbrev=False)
-    add_globals(parser)
-    command.add_arguments(parser)
+    command, parser = command_parser(name)
     own = [*words[:index], *words[index + 1 :]]
     rest: list[str] = []
     if "--" in own:
@@ -158,12 +168,14 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     return command, options
 
 
-def _options_of(parser: argparse.ArgumentParser) -> list[str]:
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """The long options of a parser."""
     # argparse has no public list of its options
     return [text for action in parser._actions for text in action.option_strings if text.startswith("--")]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-def _actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The second words of a command, with the parser of each."""
     for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- likewise
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType] -- likewise
             return dict(action.choices)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownVariableType] -- likewise
@@ -171,9 +183,9 @@ def _actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
 
 
 def _unknown(word: str, parser: argparse.ArgumentParser, options: argparse.Namespace) -> Misuse:
-    prog, known = parser.prog, _options_of(parser)
-    if nested := _actions_of(parser).get(getattr(options, "action", "")):
-        prog, known = nested.prog, _options_of(nested)
+    prog, known = parser.prog, options_of(parser)
+    if nested := actions_of(parser).get(getattr(options, "action", "")):
+        prog, known = nested.prog, options_of(nested)
     kind = "option" if word.startswith("-") else "argument"
     hint = did_you_mean(word.partition("=")[0], known) if kind == "option" else None
     return Misuse(f"{prog}: unknown {kind} {word}", hint=hint or f"{prog} --help")
@@ -184,7 +196,7 @@ def _with_candidates(misuse: Misuse, parser: argparse.ArgumentParser) -> Misuse:
     if not found:
         return misuse
     word = text.split(" (choose", 1)[0].strip("'\"")
-    known = list(_actions_of(parser)) or [*UI_MODES, *COLOR_MODES]
+    known = list(actions_of(parser)) or [*UI_MODES, *COLOR_MODES]
     message = misuse.message.split(" (choose", 1)[0]
     choices = "" if did_you_mean(word, known) else misuse.message.removeprefix(message)
     return Misuse(f"{parser.prog}: {message}{choices}", hint=did_you_mean(word, known) or misuse.hint)

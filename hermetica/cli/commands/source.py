@@ -1,0 +1,43 @@
+"""``hermetica source``: which files a source takes, and why others are out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hermetica.cli.parser import actions
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hermetica.cli.session import Session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the actions."""
+    made = actions(parser, {"ls": "list the files that hm.source(PATH, …) would take"})["ls"]
+    made.add_argument("path", metavar="PATH", nargs="?", default=".")
+    made.add_argument("--include", action="append", metavar="PATTERN", help="as in hm.source(include=[…])")
+    made.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="as in hm.source(exclude=[…])")
+    made.add_argument("--left-out", action="store_true", help="list what is out, and why")
+
+
+def run(session: Session) -> int:
+    """Lists the files."""
+    from hermetica.fetch.select import select  # noqa: PLC0415 -- asked for nowhere else
+
+    options = session.options
+    root = Path(options.path).resolve()
+    found = select(root, include=options.include, exclude=options.exclude)
+    reasons = [{"file": file, "why": str(why)} for file, why in dict(found.reasons).items()]
+    document = {
+        "format": "hermetica.source/1",
+        "root": str(root),
+        "files": list(found.files),
+        "left_out": reasons,
+    }
+    lines = (f"{row['file']}  {row['why']}" for row in reasons) if options.left_out else iter(found.files)
+    session.console.result(document, lines)
+    if not options.left_out and reasons and not session.console.json:
+        session.console.say(f"{len(found.files)} files; {len(reasons)} left out, --left-out says why")
+    return 0
