@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import stat
 import threading
 from typing import TYPE_CHECKING, Final
@@ -16,13 +15,12 @@ from blake3 import blake3
 
 from hermetica_store.digest import Digest
 from hermetica_store.errors import StoreError
+from hermetica_store.scan import Scanner
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Collection, Generator, Iterator
     from types import TracebackType
     from typing import Self
-
-    from hermetica_store.scan import Scanner
 
 CHUNK_BYTES: Final = 1 << 20
 LARGE_BYTES: Final = (
@@ -123,39 +121,70 @@ def hash_and_scan(fd: int, size_bytes: int, scanner: Scanner) -> tuple[Digest, i
         data = read_small(fd, size_bytes)
         return Digest(blake3(data).digest()), len(data), scanner.scan(data)
     total = 0
-    with _BackgroundHasher() as hasher:
-        for chunk in chunks_of(fd):
-            hasher.update(chunk)
+    with _BackgroundHasher(fd) as hasher:
+        while chunk := os.read(fd, CHUNK_BYTES):
             scanner.feed(chunk)
             total += len(chunk)
-    return hasher.digest, total, scanner.end()
+    return hasher.result(), total, scanner.end()
 
 
-class _BackgroundHasher:
-    """Hashes chunks in a thread of its own (BLAKE3 releases the interpreter); at most four wait."""
+def scan_and_hash(path: str | os.PathLike[str], known: Collection[str] | None = None) -> tuple[Digest, frozenset[str]]:
+    """The digest of a regular file, and the digests of store paths that it mentions, in one read.
 
-    def __init__(self) -> None:
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(4)
+    Args:
+        path: the file.
+        known: what may be mentioned; None takes whatever has the form of a path digest.
+
+    Raises:
+        TreeError: it cannot be read.
+    """
+    scanner = Scanner(known)
+    with working_on(path):
+        fd = os.open(path, FILE_FLAGS)
+        try:
+            digest, _, _ = hash_and_scan(fd, os.fstat(fd).st_size, scanner)
+        finally:
+            os.close(fd)
+    return digest, frozenset(found.decode() for found in scanner.found)
+
+
+class _BackgroundHasher(threading.Thread):
+    """Hashes an open file in a thread of its own.
+
+    BLAKE3 releases the interpreter and searching does not, so the two share no chunks: waiting for each other
+    would cost more than the second copy out of the page cache.
+    """
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(name="hermetica-hash", daemon=True)
+        self._fd = fd
         self._hasher = blake3()
-        self._thread = threading.Thread(target=self._work, name="hermetica-hash", daemon=True)
+        self._error: OSError | None = None
+        self._stopped = False
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._chunks.put(None)
-        self._thread.join()
+        self._stopped = kind is not None
+        self.join()
 
-    def update(self, chunk: bytes) -> None:
-        self._chunks.put(chunk)
+    def run(self) -> None:
+        """Hash the file from its beginning to its end."""
+        buffer = memoryview(bytearray(LARGE_BYTES))
+        offset = 0
+        try:
+            while not self._stopped and (size_bytes := os.preadv(self._fd, [buffer], offset)):
+                self._hasher.update(buffer[:size_bytes])
+                offset += size_bytes
+        except OSError as error:
+            self._error = error
 
-    @property
-    def digest(self) -> Digest:
+    def result(self) -> Digest:
+        """The digest, once the thread has ended."""
+        if self._error is not None:
+            raise self._error
         return Digest(self._hasher.digest())
-
-    def _work(self) -> None:
-        while (chunk := self._chunks.get()) is not None:
-            self._hasher.update(chunk)

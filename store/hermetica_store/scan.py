@@ -27,23 +27,24 @@ def find_digests(data: bytes) -> set[str]:
 
 
 class Scanner:
-    """Looks for known digests in a stream of chunks.
+    """Looks for digests in streams of chunks.
 
     Attributes:
-        found: the known digests met so far, in all streams.
+        found: the digests met so far, in all streams.
     """
 
-    def __init__(self, known: Collection[str], tracked: Collection[str] = ()) -> None:
+    def __init__(self, known: Collection[str] | None, tracked: Collection[str] = ()) -> None:
         """Prepare a search.
 
         Args:
-            known: digests to report.
+            known: digests to report; None reports whatever has the form of one.
             tracked: digests to report with their places, because they will be rewritten.
         """
         self.found: set[bytes] = set()
         self._tracked = frozenset(digest.encode() for digest in tracked)
-        self._known = self._tracked.union(digest.encode() for digest in known)
-        self._needles = tuple(self._known) if len(self._known) <= _NEEDLES_MAX else ()
+        self._known = None if known is None else self._tracked.union(digest.encode() for digest in known)
+        self._idle = self._known is not None and not self._known
+        self._needles = tuple(self._known) if self._known and len(self._known) <= _NEEDLES_MAX else ()
         self._tail = b""
         self._position = 0
         self._free_from = 0
@@ -51,7 +52,7 @@ class Scanner:
 
     def feed(self, chunk: bytes) -> None:
         """Search the next chunk of the current stream."""
-        if not self._known:
+        if self._idle:
             return
         tail = self._tail
         if tail:
@@ -70,7 +71,7 @@ class Scanner:
 
     def scan(self, data: bytes) -> tuple[tuple[int, bytes], ...]:
         """Search one whole stream."""
-        if not self._known or len(data) < PATH_DIGEST_LENGTH:
+        if self._idle or len(data) < PATH_DIGEST_LENGTH:
             return ()
         self._search(data, 0)
         return self.end()
@@ -79,7 +80,7 @@ class Scanner:
         places = self._by_needle(data) if self._needles else _marked(data)
         for at in places:
             digest = data[at : at + PATH_DIGEST_LENGTH]
-            if digest in self._known:
+            if self._known is None or digest in self._known:
                 self.found.add(digest)
                 if digest in self._tracked and base + at >= self._free_from:
                     self._free_from = base + at + PATH_DIGEST_LENGTH
