@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from hermetica.errors import EvaluationError
-from hermetica.model.derivation import Derivation, derivation
+from hermetica.model.derivation import Derivation, InvalidDerivation, derivation
+from hermetica.model.origin import user_line
 from hermetica.model.outputs import UNKNOWN, Algorithm, FixedOutput, Meta
 
 if TYPE_CHECKING:
@@ -60,15 +61,18 @@ def fetchurl(
     """
     urls = (url,) if isinstance(url, str) else tuple(url)
     hashes: tuple[tuple[Algorithm, str | None], ...] = (("sha256", sha256), ("sha512", sha512), ("blake3", blake3))
-    given = {algorithm: digest for algorithm, digest in hashes if digest is not None}
+    given: dict[Algorithm, str] = {algorithm: digest for algorithm, digest in hashes if digest is not None}
     if hash is not None and hash != UNKNOWN:
-        raise FetchWithoutHash("fetchurl: hash= takes hm.UNKNOWN alone", hint='name the algorithm: sha256="…"')
+        raise FetchWithoutHash(
+            "fetchurl: hash= takes hm.UNKNOWN alone", hint='name the algorithm: sha256="…"', origin=user_line()
+        )
     if len(given) + (hash is not None) != 1 or not urls:
         raise FetchWithoutHash(
             f"fetchurl of {urls[0] if urls else 'nothing'} needs exactly one hash",
             hint="add sha256=…, or hash=hm.UNKNOWN to be told it",
+            origin=user_line(),
         )
-    algorithm = next(iter(given), _DEFAULT_ALGORITHM)
+    algorithm: Algorithm = next(iter(given), _DEFAULT_ALGORITHM)
     digest = given.get(algorithm, UNKNOWN)
     return derivation(
         name=name or unquote(posixpath.basename(urlsplit(urls[0]).path)) or "download",
@@ -156,10 +160,12 @@ def run(
         inputs: variables that hold paths.
 
     Raises:
-        EvaluationError: there is nothing that could have a shell.
+        InvalidDerivation: there is nothing that could have a shell.
     """
     if shell is None and rootfs is None and not tools:
-        raise EvaluationError(f"{name}: no shell to run its script", hint="tools=[busybox], or rootfs=…")
+        raise InvalidDerivation(
+            f"{name}: no shell to run its script", hint="tools=[busybox], or rootfs=…", origin=user_line()
+        )
     shell = shell or ("/bin/sh" if rootfs is not None else f"{tools[0]}/bin/sh")
     path = [*(f"{tool}/bin" for tool in tools), *(["/usr/bin", "/bin"] if rootfs is not None else [])]
     variables = {"PATH": ":".join(path), **(env or {}), **{key: str(value) for key, value in inputs.items()}}

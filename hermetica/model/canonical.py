@@ -2,23 +2,27 @@
 
 The RFC 8785 subset of objects with string keys, arrays, strings, integers within ±2**53, true, false and null. Floats
 have no portable text, sets no order, bytes no JSON form: they are refused, with the place where they stand.
-Source: RFC 8785 (JSON Canonicalization Scheme); docs/format.md, "Canonical form".
+Source: RFC 8785 (JSON Canonicalization Scheme); docs/format-derivation.md, "Canonical form".
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from hermetica.errors import EvaluationError
+from hermetica.model.origin import user_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 INTEGER_MAX: Final = 2**53
+WHERE_LENGTH_MAX: Final = 60
+NESTING_MAX: Final = 100  # readers of JSON differ in what they bear beyond
 _WHY: Final = {
     "float": "the text of a float is not portable; write it as a string",
     "set": "a set has no order; write sorted(...)",
@@ -40,7 +44,9 @@ class UnhashableValue(EvaluationError, TypeError):
     code = "HM201"
 
     def __init__(self, where: str, what: str, why: str) -> None:
-        super().__init__(f"{where}: {what} cannot be part of a derivation", details=(("cause", why),))
+        super().__init__(
+            f"{where}: {what} cannot be part of a derivation", details=(("cause", why),), origin=user_line()
+        )
         self.where = where
 
 
@@ -50,11 +56,12 @@ class NotCanonical(EvaluationError, ValueError):
     code = "HM202"
 
 
-def _refuse(value: object, where: str) -> UnhashableValue:
+def refuse(
+    value: object, where: str, expected: str = "only strings, integers, booleans, lists and mappings may"
+) -> UnhashableValue:
+    """The error for ``value``, which is of no kind that may stand at ``where``."""
     kind = type(value).__name__
-    return UnhashableValue(
-        where, f"a {kind}", _WHY.get(kind, "only strings, integers, booleans, lists and mappings may")
-    )
+    return UnhashableValue(where, f"a {kind}", _WHY.get(kind, expected))
 
 
 def _check_text(text: str, where: str) -> str:
@@ -72,12 +79,18 @@ def _utf16(key: str) -> bytes:
     return key.encode("utf-16-be")
 
 
-def normalise(value: object, where: str) -> Json:
+def _are_plain(values: Collection[Any]) -> bool:
+    """Whether all are strings of ASCII: the common case, told without a step of Python for each."""
+    return set(map(type, values)) == {str} and all(map(str.isascii, values))
+
+
+def normalise(value: object, where: str, depth: int = 0) -> Json:
     """``value`` with every mapping in canonical key order and every sequence a list.
 
     Args:
         value: what the user wrote.
         where: the field's name, for errors.
+        depth: how many lists and mappings it stands in.
 
     Raises:
         UnhashableValue: something in it has no canonical form.
@@ -90,21 +103,34 @@ def normalise(value: object, where: str) -> Json:
         if not -INTEGER_MAX <= value <= INTEGER_MAX:
             raise UnhashableValue(where, f"the integer {value}", "beyond 2**53 readers disagree; write it as a string")
         return value
+    if depth > NESTING_MAX:
+        raise UnhashableValue(
+            _shorten(where), "a value in itself, or nested so deep,", f"at most {NESTING_MAX} levels are portable"
+        )
     if isinstance(value, list | tuple):
-        return [normalise(item, f"{where}[{index}]") for index, item in enumerate(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- foreign data
-    if isinstance(value, Mapping):
-        return _normalise_mapping(value, where)  # pyright: ignore[reportUnknownArgumentType] -- foreign data
-    raise _refuse(value, where)
+        items = cast("Sequence[Any]", value)
+        if _are_plain(items):
+            return list(items)
+        return [normalise(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(items)]
+    if type(value) is MappingProxyType or isinstance(value, Mapping):  # the first is the faster test
+        return _normalise_mapping(value, where, depth + 1)  # pyright: ignore[reportUnknownArgumentType] -- foreign data
+    raise refuse(value, where)
 
 
-def _normalise_mapping(value: Mapping[object, object], where: str) -> dict[str, Json]:
+def _shorten(where: str) -> str:
+    return where if len(where) <= WHERE_LENGTH_MAX else f"{where[:WHERE_LENGTH_MAX]}…"
+
+
+def _normalise_mapping(value: Mapping[Any, Any], where: str, depth: int) -> dict[str, Json]:
+    if _are_plain(value) and _are_plain(value.values()):
+        return {key: value[key] for key in sorted(value)}
     keys: list[str] = []
     for key in value:
         if type(key) is not str:
             raise UnhashableValue(where, f"the key {key!r}", f"keys are strings, this is a {type(key).__name__}")
         keys.append(_check_text(key, where))
     keys.sort(key=None if all(map(str.isascii, keys)) else _utf16)
-    return {key: normalise(value[key], f"{where}.{key}") for key in keys}
+    return {key: normalise(value[key], f"{where}.{key}", depth) for key in keys}
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)

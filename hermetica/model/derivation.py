@@ -1,27 +1,27 @@
 """Derivations: pure descriptions of a build, identified by the digest of all that they declare.
 
 A derivation is a value. Its id covers every declared input; what describes it for people (``meta``, ``origin``) stays
-outside. Inputs are found in its strings, so a dependency is declared by using it. Source: docs/format.md,
+outside. Inputs are found in its strings, so a dependency is declared by using it. Source: docs/format-derivation.md,
 "Derivations".
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
 from hermetica.errors import EvaluationError
-from hermetica.model import identity
-from hermetica.model.canonical import Json, UnhashableValue
+from hermetica.model import fields, identity
+from hermetica.model.canonical import Json, UnhashableValue, refuse
 from hermetica.model.evaluation import current_evaluation
 from hermetica.model.inputs import Inputs, find_inputs
-from hermetica.model.origin import Origin, caller
+from hermetica.model.origin import Origin, caller, user_line
 from hermetica.model.outputs import FixedOutput, Meta, OutputChecks
-from hermetica.model.placeholder import Token, check_output_name, digest_text
-from hermetica_store.path import NAME_LENGTH_MAX, is_valid_name
+from hermetica.model.placeholder import Token, check_output_name, digest_text, is_own, token_texts
+from hermetica_store.errors import InvalidStorePath
+from hermetica_store.path import NAME_LENGTH_MAX, StorePath, is_valid_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,24 +47,12 @@ class UnknownOutput(EvaluationError, LookupError):
         super().__init__(
             f"{derivation.name} has no output {output!r}",
             details=(("outputs", ", ".join(derivation.outputs)),),
-            origin=str(derivation.origin) if derivation.origin else None,
+            origin=user_line(),
         )
 
 
-def _names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(values)))
-
-
-def _ordered(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
-
-
-def _freeze(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(mapping))
-
-
-def _freeze_optional(mapping: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    return None if mapping is None else _freeze(mapping)
+def _no_tokens() -> dict[str, tuple[str, Token]]:
+    return {}
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -91,37 +79,45 @@ class Derivation:
 
     name: str
     builder: str
-    args: tuple[str, ...] = attrs.field(default=(), converter=_ordered)
-    env: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_freeze)
-    outputs: tuple[str, ...] = attrs.field(default=("out",), converter=_ordered)
+    args: tuple[str, ...] = attrs.field(default=(), converter=fields.args)
+    env: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=fields.env)
+    outputs: tuple[str, ...] = attrs.field(default=("out",), converter=fields.outputs)
     system: str = "x86_64-linux"
     rootfs: str | None = None
     fixed: FixedOutput | None = None
-    structured: Mapping[str, Json] | None = attrs.field(default=None, converter=_freeze_optional)
-    pass_as_file: tuple[str, ...] = attrs.field(default=(), converter=_names)
-    export_references: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=_freeze)
-    checks: Mapping[str, OutputChecks] = attrs.field(factory=dict[str, OutputChecks], converter=_freeze)
-    features: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    structured: Mapping[str, Json] | None = attrs.field(default=None, converter=fields.structured)
+    pass_as_file: tuple[str, ...] = attrs.field(default=(), converter=fields.pass_as_file)
+    export_references: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=fields.export_references)
+    checks: Mapping[str, OutputChecks] = attrs.field(factory=dict[str, OutputChecks], converter=fields.checks)
+    features: tuple[str, ...] = attrs.field(default=(), converter=fields.features)
     meta: Meta = attrs.field(factory=Meta)
     origin: Origin | None = attrs.field(factory=caller)
     id: Digest = attrs.field(init=False)
     canonical: bytes = attrs.field(init=False)
     inputs: Inputs = attrs.field(init=False)
+    _tokens: dict[str, tuple[str, Token]] = attrs.field(init=False, factory=_no_tokens)
 
     def __attrs_post_init__(self) -> None:
         try:
             self._check()
             form = identity.form_of(self)
             inputs = find_inputs(form, self.outputs)
+            if self.rootfs is not None or self.export_references or self.checks:
+                self._check_paths()
         except EvaluationError as error:
-            error.origin = error.origin or (str(self.origin) if self.origin else None)
+            error.origin = str(self.origin) if self.origin else error.origin
             raise
         canonical = identity.canonical_bytes(form, inputs)
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "canonical", canonical)
         object.__setattr__(self, "id", identity.derivation_id(canonical))
+        if self.structured is not None:  # a copy of ours, that nobody else can change
+            object.__setattr__(self, "structured", fields.structured(cast("Mapping[str, Json]", form["structured"])))
 
     def _check(self) -> None:
+        for field in ("name", "builder", "system"):
+            if type(value := getattr(self, field)) is not str:
+                raise refuse(value, field, "write a string")
         longest = NAME_LENGTH_MAX - LONGEST_OUTPUT_SUFFIX
         if not is_valid_name(self.name) or len(self.name) > longest:
             raise InvalidDerivation(
@@ -130,11 +126,31 @@ class Derivation:
             )
         if not self.builder:
             raise InvalidDerivation(f"{self.name}: the builder is empty", hint='builder=f"{busybox}/bin/sh"')
+        if "\0" in self.builder or any("\0" in argument for argument in self.args):
+            raise InvalidDerivation(
+                f"{self.name}: the builder or an argument holds a NUL byte, which no program can get"
+            )
+        if self.fixed is not None and not isinstance(self.fixed, FixedOutput):  # pyright: ignore[reportUnnecessaryIsInstance] -- users need not run a type checker
+            raise refuse(self.fixed, "fixed", "write hm.FixedOutput(...)")
         self._check_outputs()
         self._check_variables()
         for name in self.export_references:
-            if "/" in name or name in {"", ".", ".."}:
+            if type(name) is str and ("/" in name or "\0" in name or name in {"", ".", ".."}):
                 raise InvalidDerivation(f"{self.name}: export_references takes plain file names, not {name!r}")
+
+    def _check_paths(self) -> None:
+        """That what must be a path, the whole of it, is one."""
+        paths = {f"export_references.{name}": text for name, text in self.export_references.items()}
+        if self.rootfs is not None:
+            paths["rootfs"] = self.rootfs
+        for where, text in paths.items():
+            if not _is_path(text):
+                shown = current_evaluation().render(text)
+                raise InvalidDerivation(f"{self.name}: {where} is a whole output or store path, not {shown!r}")
+        for checks in self.checks.values():
+            for name in sorted(checks.named()):
+                if name not in self.outputs and not _is_path(name) and not is_own(name):
+                    raise UnknownOutput(self, current_evaluation().render(name))
 
     def _check_outputs(self) -> None:
         if not self.outputs or len(set(self.outputs)) != len(self.outputs):
@@ -145,13 +161,22 @@ class Derivation:
             check_output_name(output)
         if self.fixed is not None and self.outputs != ("out",):
             raise InvalidDerivation(f"{self.name}: a fixed output is alone and called 'out', not {self.outputs!r}")
-        if unknown := sorted(set(self.checks) - set(self.outputs)):
-            raise UnknownOutput(self, unknown[0])
+        for output, checks in self.checks.items():
+            if output not in self.outputs:
+                raise UnknownOutput(self, output)
+            if not isinstance(checks, OutputChecks):  # pyright: ignore[reportUnnecessaryIsInstance] -- as above
+                raise refuse(checks, f"checks.{output}", "write hm.OutputChecks(...)")
 
     def _check_variables(self) -> None:
         if absent := sorted(set(self.pass_as_file) - set(self.env)):
             raise InvalidDerivation(f"{self.name}: pass_as_file names {absent[0]!r}, which env does not have")
         for name, value in self.env.items():
+            if type(name) is not str:
+                raise UnhashableValue("env", f"the key {name!r}", "names of variables are strings")
+            if name in self.outputs:
+                raise InvalidDerivation(
+                    f"{self.name}: env.{name} would hide the path of output {name}", hint="call the variable otherwise"
+                )
             if not name or "=" in name or "\0" in name:
                 raise InvalidDerivation(f"{self.name}: not a name for a variable: {name!r}")
             if type(value) is not str:
@@ -168,10 +193,6 @@ class Derivation:
             return self.id
         return identity.contract_id(self.name, self.fixed)
 
-    @cached_property
-    def _token_digest(self) -> str:
-        return digest_text(self.input_id)
-
     def placeholder(self, output: str = "") -> str:
         """The text that stands for the path of ``output``; of the default output where none is named.
 
@@ -179,10 +200,17 @@ class Derivation:
             UnknownOutput: there is no such output.
         """
         output = output or self.outputs[0]
-        if output not in self.outputs:
-            raise UnknownOutput(self, output)
-        current_evaluation().derivations.setdefault(self._token_digest, self)
-        return str(Token(self._token_digest, output))
+        known = self._tokens.get(output)
+        if known is None:
+            if output not in self.outputs:
+                raise UnknownOutput(self, output)
+            token = Token(digest_text(self.input_id), output)
+            known = self._tokens[output] = str(token), token
+        text, token = known
+        scope = current_evaluation()
+        if text not in scope.tokens:
+            scope.intern(text, token, self)
+        return text
 
     def __str__(self) -> str:
         return self.placeholder()
@@ -197,7 +225,7 @@ class Derivation:
         return isinstance(other, Derivation) and self.id == other.id
 
     def __hash__(self) -> int:
-        return hash(self.id)
+        return hash(self.id.raw)
 
     def __reduce__(self) -> tuple[object, ...]:
         from hermetica.model.record import from_records, to_records  # noqa: PLC0415 -- record builds on this module
@@ -218,6 +246,20 @@ class Derivation:
         return self.inputs.sources
 
 
+FIELDS: Final = frozenset(field.name for field in attrs.fields(Derivation) if field.init)
+
+
+def _is_path(text: str) -> bool:
+    """Whether ``text`` is a placeholder of another derivation, or a store path, with nothing beside it."""
+    if token_texts(text) == [text]:
+        return not is_own(text)
+    try:
+        StorePath.parse(text)
+    except InvalidStorePath:
+        return False
+    return True
+
+
 def derivation(
     *,
     name: str,
@@ -227,7 +269,7 @@ def derivation(
     outputs: Iterable[str] = ("out",),
     rootfs: Derivation | str | None = None,
     checks: Mapping[str, OutputChecks] | OutputChecks | None = None,
-    **fields: Any,
+    **others: Any,
 ) -> Derivation:
     """A derivation; every field of ``Derivation`` may be given.
 
@@ -239,21 +281,20 @@ def derivation(
         outputs: the names of its outputs, default first.
         rootfs: a derivation, or a text, whose tree appears at ``/``.
         checks: by output name; one alone holds for every output.
-        fields: the other fields of ``Derivation``.
+        others: the other fields of ``Derivation``.
 
     Raises:
         EvaluationError: a field has no meaning; the error names it and the caller's line.
     """
+    if not others.keys() <= FIELDS:
+        raise InvalidDerivation(
+            f"{name}: a derivation has no field {min(others.keys() - FIELDS)!r}",
+            details=(("fields", ", ".join(sorted(FIELDS))),),
+            origin=user_line(),
+        )
+    outputs = fields.outputs(outputs)
     if isinstance(checks, OutputChecks):
         checks = dict.fromkeys(outputs, checks)
-    known = attrs.fields_dict(Derivation)
-    for field in fields:
-        if field not in known or not known[field].init:
-            raise InvalidDerivation(
-                f"{name}: a derivation has no field {field!r}",
-                details=(("fields", ", ".join(key for key, value in known.items() if value.init)),),
-                origin=str(caller()),
-            )
     return Derivation(
         name=name,
         builder=builder,
@@ -262,5 +303,5 @@ def derivation(
         outputs=outputs,
         rootfs=None if rootfs is None else str(rootfs),
         checks=checks or {},
-        **fields,
+        **others,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from hermetica.errors import EvaluationError
+from hermetica.model.placeholder import SELF, parse, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,6 +33,10 @@ def _no_derivations() -> dict[str, Derivation]:
     return {}
 
 
+def _no_tokens() -> dict[str, tuple[Token, Derivation]]:
+    return {}
+
+
 def _no_sources() -> dict[str, Source]:
     return {}
 
@@ -42,11 +47,38 @@ class Evaluation:
 
     Attributes:
         derivations: by the 32 characters that their tokens carry.
+        tokens: by the text of a placeholder that was made here: what it means.
         sources: by the digest of their store path.
     """
 
     derivations: dict[str, Derivation] = attrs.field(factory=_no_derivations)
+    tokens: dict[str, tuple[Token, Derivation]] = attrs.field(factory=_no_tokens)
     sources: dict[str, Source] = attrs.field(factory=_no_sources)
+
+    def intern(self, text: str, token: Token, derivation: Derivation) -> None:
+        """Remembers what ``text`` means; of several recipes for one fixed content the first stays."""
+        self.tokens[text] = token, self.derivations.setdefault(token.digest, derivation)
+
+    def find(self, text: str, where: str) -> tuple[Token, Derivation]:
+        """What a whole placeholder means.
+
+        Raises:
+            UnknownPlaceholder: this evaluation never made its derivation.
+            UnknownOutput: its derivation has no such output.
+        """
+        token = parse(text)
+        derivation = self.derivation(token, where)
+        derivation.placeholder(token.output)
+        return token, derivation
+
+    def render(self, text: str) -> str:
+        """``text`` for people: ``${zlib.dev}`` in place of a placeholder."""
+
+        def spell(token: Token) -> str:
+            known = self.derivations.get(token.digest)
+            return f"${{{'this' if token.digest == SELF else known.name if known else '?'}.{token.output}}}"
+
+        return substitute(text, spell)
 
     def derivation(self, token: Token, where: str) -> Derivation:
         """The derivation that ``token`` names.

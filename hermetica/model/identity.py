@@ -1,19 +1,19 @@
 """Identity: which bytes are hashed, and under which context. Nothing else in hermetica computes an id.
 
-Source: docs/format.md, "Derivation ids".
+A field that may be left out is left out of the form where it says nothing, so that a field or a check which a later
+version adds changes no id of today. Source: docs/format-derivation.md, "Derivations".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.model.canonical import Json, encode_normalised, normalise
+from hermetica.model.outputs import checks_form, fixed_form
 from hermetica_store.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hermetica.model.derivation import Derivation
     from hermetica.model.inputs import Inputs
@@ -25,49 +25,46 @@ CONTRACT_FORMAT: Final = "hermetica.fixed-output/1"
 _DERIVATION_CONTEXT: Final = "hermetica 2026-11 derivation id v1"
 _RESOLVED_CONTEXT: Final = "hermetica 2026-11 resolved derivation id v1"
 _CONTRACT_CONTEXT: Final = "hermetica 2026-11 fixed-output contract v1"
-HASHED: Final = (
-    "args",
-    "builder",
-    "checks",
-    "env",
-    "export_references",
-    "features",
-    "fixed",
-    "name",
-    "outputs",
-    "pass_as_file",
-    "rootfs",
-    "structured",
-    "system",
-)
+ALWAYS: Final = ("args", "builder", "env", "name", "outputs", "system")
+EMPTY: Final[Mapping[str, Json]] = {
+    "checks": {},
+    "export_references": {},
+    "features": (),
+    "fixed": None,
+    "pass_as_file": (),
+    "rootfs": None,
+    "structured": None,
+}
+HASHED: Final = (*ALWAYS, *EMPTY)
 NOT_HASHED: Final = ("meta", "origin")
+_FORMS: Final[Mapping[str, Callable[[Any], Json]]] = {"checks": checks_form, "fixed": fixed_form}
 
 
 def form_of(derivation: Derivation) -> dict[str, Json]:
-    """The hashed fields of ``derivation`` in canonical order, without its inputs.
+    """The hashed fields of ``derivation``, without its inputs; those that say nothing are left out.
 
     Raises:
         UnhashableValue: a field holds what has no canonical form.
     """
-    form: dict[str, Json] = {}
-    for field in HASHED:
+    form = {field: normalise(getattr(derivation, field), field, 1) for field in ALWAYS}
+    for field, empty in EMPTY.items():
         value = getattr(derivation, field)
-        if field == "checks":
-            value = {output: attrs.asdict(checks) for output, checks in value.items()}
-        elif field == "fixed":
-            value = None if value is None else attrs.asdict(value)
-        form[field] = normalise(value, field)
+        if value == empty:
+            continue
+        if field in _FORMS:
+            value = _FORMS[field](value)
+        if value != empty:
+            form[field] = normalise(value, field, 1)
     return form
 
 
 def canonical_bytes(form: Mapping[str, Json], inputs: Inputs) -> bytes:
     """The bytes that a derivation's id is the digest of."""
-    whole: dict[str, Json] = {
-        **form,
-        "format": FORMAT,
-        "inputs": [str(token) for token in inputs.tokens],
-        "sources": [str(source.path) for source in inputs.sources],
-    }
+    whole: dict[str, Json] = {**form, "format": FORMAT}
+    if inputs.tokens:
+        whole["inputs"] = inputs.texts
+    if inputs.sources:
+        whole["sources"] = [str(source.path) for source in inputs.sources]
     return encode_normalised({key: whole[key] for key in sorted(whole)})
 
 

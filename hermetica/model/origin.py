@@ -34,14 +34,22 @@ class Origin:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    name = str(frame.f_globals.get("__name__", ""))
-    return name == "hermetica" or name.startswith(("hermetica.", "attr.", "attrs."))
+    name: str | None = frame.f_globals.get("__name__")
+    if name is None:
+        return frame.f_code.co_filename.startswith("<attrs")
+    return name.startswith(("hermetica.", "attr.", "attrs.")) or name == "hermetica"
 
 
 def caller() -> Origin | None:
     """The nearest line on the stack outside hermetica itself; None where there is none."""
     # 50 times cheaper than the inspect module, and documented
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and (_is_ours(frame) or frame.f_code.co_filename.startswith("<attrs")):
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
     return Origin(frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
+
+
+def user_line() -> str | None:
+    """``caller`` as the text that an error carries."""
+    origin = caller()
+    return None if origin is None else str(origin)

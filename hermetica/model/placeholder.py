@@ -3,7 +3,8 @@
 A token is ``/`` HEAD, 32 characters that name the derivation, ``x``, the output's name in hexadecimal, TAIL. HEAD and
 TAIL are digits, the rest lower-case letters and digits: shells, JSON, URLs, regular expressions and ``textwrap``
 leave them alone, and re-casing cannot hide that a token was there. So a token that was cut, re-cased or ``repr()``-ed
-is noticed: heads, tails and whole tokens must agree in number. Source: docs/format.md, "Placeholders".
+is noticed: heads, tails and whole tokens must agree in number, where ten digits of a head or a tail count as one. A
+piece that keeps fewer than ten digits of both is not noticed. Source: docs/format-derivation.md, "Placeholders".
 """
 
 from __future__ import annotations
@@ -14,20 +15,26 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica.errors import EvaluationError
-from hermetica_store.digest import ALPHABET, base32
+from hermetica.model.origin import user_line
+from hermetica_store.digest import ALPHABET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica_store.digest import Digest
 
-_HEAD: Final = "7301592648170935"
-_TAIL: Final = "7184629510376284"
+_HEAD: Final = "730159264817"
+_TAIL: Final = "718462951037"
+_HEAD_PIECE: Final = _HEAD[:10]
+_TAIL_PIECE: Final = _TAIL[-10:]
 SELF: Final = "0" * 32  # names the derivation that the text stands in
+_OWN: Final = f"/{_HEAD}{SELF}x"
 _OUTPUT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_TOKEN: Final = re.compile(rf"/{_HEAD}([{ALPHABET}]{{32}})x((?:[0-9a-f]{{2}})+?){_TAIL}")
-_TRACE: Final = re.compile(rf"{_HEAD[:8]}|{_TAIL[-8:]}|<Derivation ")
+_TOKEN: Final = re.compile(rf"/{_HEAD}([{ALPHABET}]{{32}})x((?:[3-7][0-9a-f])+?){_TAIL}")
+_WHOLE_TOKEN: Final = re.compile(rf"/{_HEAD}[{ALPHABET}]{{32}}x(?:[3-7][0-9a-f])+?{_TAIL}")
 _REPR: Final = "<Derivation "
+_TRACE: Final = re.compile(rf"{_HEAD_PIECE}|{_TAIL_PIECE}|{_REPR}")
+_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)  # of 10 bits each
 
 
 class MangledPlaceholder(EvaluationError, ValueError):
@@ -42,6 +49,7 @@ class MangledPlaceholder(EvaluationError, ValueError):
             f"{where}: a reference to a derivation was cut, re-cased or repr()-ed",
             details=(("text", repr(text[max(0, at - 24) : at + 48])),),
             hint='interpolate it whole: f"{dep}/bin/x", never dep[:n], dep.upper() or {dep!r}',
+            origin=user_line(),
         )
 
 
@@ -54,6 +62,7 @@ class InvalidOutputName(EvaluationError, ValueError):
         super().__init__(
             f"not a name for an output: {name!r}",
             hint="use letters, digits and _, a letter first, at most 64",
+            origin=user_line(),
         )
 
 
@@ -86,7 +95,8 @@ def check_output_name(name: str) -> str:
 
 def digest_text(digest: Digest) -> str:
     """The 32 characters, 160 bits, by which a token names a derivation."""
-    return base32(int.from_bytes(digest.raw[:20], "big"), 32)
+    number = int.from_bytes(digest.raw[:20], "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(150, -1, -10)])
 
 
 def placeholder(output: str = "out") -> str:
@@ -104,13 +114,37 @@ def scan(text: str, where: str) -> list[Token]:
     Raises:
         MangledPlaceholder: the text holds pieces of one.
     """
-    heads, tails = text.count(_HEAD), text.count(_TAIL)
-    if not heads and not tails and _REPR not in text:
-        return []
-    tokens = [Token(digest, bytes.fromhex(output).decode()) for digest, output in _TOKEN.findall(text)]
-    if not heads == tails == len(tokens) or _REPR in text:
+    found = token_texts(text)
+    if not is_whole(text, len(found)):
         raise MangledPlaceholder(where, text)
-    return tokens
+    return [parse(token) for token in found]
+
+
+def token_texts(text: str) -> list[str]:
+    """The whole placeholders in ``text``, in order, as they stand there."""
+    return _WHOLE_TOKEN.findall(text) if _HEAD in text else []
+
+
+def is_own(text: str) -> bool:
+    """Whether a whole placeholder stands for the derivation that the text is in."""
+    return text.startswith(_OWN)
+
+
+def is_whole(text: str, tokens: int) -> bool:
+    """Whether ``text``, which holds so many whole placeholders, holds no piece of another."""
+    return text.count(_HEAD_PIECE) == text.count(_TAIL_PIECE) == tokens and _REPR not in text
+
+
+def parse(text: str) -> Token:
+    """The placeholder that ``text`` is, and nothing beside it.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = _TOKEN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"no placeholder: {text!r}")
+    return Token(found[1], bytes.fromhex(found[2]).decode())
 
 
 def substitute(text: str, path_of: Callable[[Token], str]) -> str:

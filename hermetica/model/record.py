@@ -1,7 +1,7 @@
 """Derivations as data: JSON that round-trips to the same id, or is refused.
 
 A record is the canonical form beside the id that it must have, the metadata and the origin.
-Source: docs/format.md, "Records".
+Source: docs/format-derivation.md, "Records".
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from hermetica.errors import EvaluationError
-from hermetica.model.canonical import decode
+from hermetica.model.canonical import encode
 from hermetica.model.derivation import Derivation
+from hermetica.model.evaluation import UnknownPlaceholder
 from hermetica.model.graph import closure
 from hermetica.model.identity import FORMAT, HASHED, derivation_id
 from hermetica.model.origin import Origin
@@ -64,15 +65,16 @@ def from_record(record: dict[str, Any]) -> Derivation:
     """
     try:
         stated, form = str(record["id"]), dict(record["derivation"])
-        canonical = json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
-        decode(canonical)
-        if form.pop("format") != FORMAT:
-            raise InvalidRecord(f"a derivation of another format than {FORMAT}")
+        _check_format(form)
+        canonical = encode(form, "derivation")
+        form.pop("format")
         for source in record.get("sources") or ():
             str(_source(source))
         derivation = _derivation(form, record)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidRecord(f"not the record of a derivation: {error!r}") from error
+    except (InvalidRecord, UnknownPlaceholder):
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise InvalidRecord(f"not the record of a derivation: {error}") from error
     found = derivation_id(canonical).hex
     if not stated == found == derivation.id.hex:
         raise InvalidRecord(
@@ -81,6 +83,11 @@ def from_record(record: dict[str, Any]) -> Derivation:
         )
     derivation.placeholder()  # known from here on
     return derivation
+
+
+def _check_format(form: dict[str, Any]) -> None:
+    if form["format"] != FORMAT:
+        raise InvalidRecord(f"a derivation of another format than {FORMAT}: {form['format']!r}")
 
 
 def _source(row: dict[str, Any]) -> Source:
@@ -95,12 +102,12 @@ def _source(row: dict[str, Any]) -> Source:
 
 def _derivation(form: dict[str, Any], record: dict[str, Any]) -> Derivation:
     for field in ("inputs", "sources"):
-        form.pop(field)
+        form.pop(field, None)
     if unknown := sorted(set(form) - set(HASHED)):
         raise InvalidRecord(f"a derivation has no field {unknown[0]!r}")
-    if form["fixed"] is not None:
+    if "fixed" in form:
         form["fixed"] = FixedOutput(**form["fixed"])
-    form["checks"] = {output: OutputChecks(**checks) for output, checks in form["checks"].items()}
+    form["checks"] = {output: OutputChecks(**checks) for output, checks in form.get("checks", {}).items()}
     meta: dict[str, Any] = record.get("meta") or {}
     origin = record.get("origin")
     return Derivation(

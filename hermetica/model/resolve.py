@@ -1,7 +1,8 @@
 """Resolution: a derivation with every placeholder replaced by the content path it realised to.
 
 Two derivations that differ only in how their inputs were made resolve to the same bytes, and so to the same
-resolved id: that is the early cut-off, and needs no other mechanism. Source: docs/format.md, "Resolved derivations".
+resolved id: that is the early cut-off, and needs no other mechanism. Source:
+docs/format-derivation.md, "Resolved derivations".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import attrs
 
 from hermetica.model.canonical import encode_normalised
 from hermetica.model.identity import RESOLVED_FORMAT, resolved_id
+from hermetica.model.outputs import NO_CHECKS
 from hermetica.model.placeholder import SELF, Token, substitute
 from hermetica_store.path import StorePath
 
@@ -70,13 +72,15 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
         return str(token) if token.digest == SELF else str(path_of(token))
 
     form: dict[str, Any] = json.loads(substitute(derivation.canonical.decode(), spell))
-    del form["sources"]
+    form.pop("sources", None)
     form["format"] = RESOLVED_FORMAT
-    form["inputs"] = [str(path) for path in sorted(inputs)]
-    for checks in form["checks"].values():
-        for name, value in checks.items():
-            if name in _PATH_LISTS and value is not None:
-                checks[name] = sorted(set(value))
+    if inputs:
+        form["inputs"] = [str(path) for path in sorted(inputs)]
+    form = {key: form[key] for key in sorted(form)}
+    for checks in form.get("checks", {}).values():
+        for name in _PATH_LISTS:
+            if name in checks:
+                checks[name] = sorted(set(checks[name]))
     fixed = derivation.fixed is not None and derivation.fixed.is_known
     return Resolved(
         id=derivation.input_id if fixed else resolved_id(encode_normalised(form)),
@@ -85,15 +89,13 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
         builder=form["builder"],
         args=tuple(form["args"]),
         env=tuple(form["env"].items()),
-        rootfs=_leading_path(form["rootfs"]) if form["rootfs"] else None,
-        structured=form["structured"],
-        export_references=tuple((name, _leading_path(text)) for name, text in form["export_references"].items()),
-        checks=form["checks"],
+        rootfs=StorePath.parse(form["rootfs"]) if "rootfs" in form else None,
+        structured=form.get("structured"),
+        export_references=tuple(
+            (name, StorePath.parse(text)) for name, text in form.get("export_references", {}).items()
+        ),
+        checks={output: {**NO_CHECKS, **checks} for output, checks in form.get("checks", {}).items()},
     )
-
-
-def _leading_path(text: str) -> StorePath:
-    return StorePath.parse(text)
 
 
 def with_own_paths(text: str, paths: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """The checks that a derivation declares on its outputs, decided without touching the store.
 
-Source: docs/format.md, "Output checks"; the names and meanings are those of Nix's ``outputChecks``.
+Source: docs/format-derivation.md, "Output checks"; the names and meanings are those of Nix's ``outputChecks``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from hermetica.model import with_own_paths
 from hermetica_store.path import STORE_PREFIX, StorePath
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def _paths(
     names: Iterable[str], outputs: Mapping[str, StorePath], refuse: Callable[[str], Exception]
 ) -> set[StorePath]:
     found: set[StorePath] = set()
-    for name in names:
+    texts = {output: str(path) for output, path in outputs.items()}
+    for name in (with_own_paths(text, texts) for text in names):
         if name.startswith(STORE_PREFIX):
             found.add(StorePath.parse(name))
         elif name in outputs:
@@ -81,13 +83,11 @@ def offences(
         outputs: the paths of all outputs of the derivation, by name.
         refuse: makes the error for a name that is neither a store path nor an output.
     """
-    closure = set(checked.closure)
-    for check, actual in (("references", set(checked.references)), ("requisites", closure)):
+    requisites = set(checked.closure) - {checked.path}  # a closure holds its root without that being a choice
+    for check, actual in (("references", set(checked.references)), ("requisites", requisites)):
         allowed = checks[f"allowed_{check}"]
-        if allowed is not None:
-            itself = {checked.path} if check == "requisites" else set[StorePath]()
-            if beyond := actual - itself - _paths(allowed, outputs, refuse):
-                yield Offence(output=output, check=f"allowed_{check}", offenders=_texts(beyond))
+        if allowed is not None and (beyond := actual - _paths(allowed, outputs, refuse)):
+            yield Offence(output=output, check=f"allowed_{check}", offenders=_texts(beyond))
         if forbidden := actual & _paths(checks[f"disallowed_{check}"], outputs, refuse):
             yield Offence(output=output, check=f"disallowed_{check}", offenders=_texts(forbidden))
     sizes = (("max_size_bytes", checked.size_bytes), ("max_closure_size_bytes", sum(checked.closure.values())))

@@ -100,4 +100,7 @@ class Realizations:
         return len(self.all)
 
     def __getitem__(self, derivation: Derivation) -> Realization:
-        return next(realization for realization in self.all if realization.derivation == derivation)
+        for realization in self.all:
+            if realization.derivation == derivation:
+                return realization
+        raise KeyError(derivation)

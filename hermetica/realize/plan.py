@@ -10,7 +10,8 @@ import attrs
 from hermetica.model.builtins import FETCHURL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from hermetica.model import Derivation
     from hermetica_store.digest import Digest
@@ -110,9 +111,10 @@ def make_plan(
         look_up: for each (input id, output), the path in the store, or None.
     """
     reused: dict[tuple[Digest, str], StorePath] = {}
-    missing: dict[Digest, Derivation] = {}
+    missing: dict[Digest, Derivation] = {}  # by input id: of several recipes for one fixed content the first is enough
+    absent: set[tuple[Digest, str]] = set()
     seen: set[tuple[Digest, str]] = set()
-    wanted = [(root, output) for root in roots for output in root.outputs]
+    wanted: list[tuple[Derivation, str]] = [(root, output) for root in roots for output in root.outputs]
     while wanted:
         fresh: dict[tuple[Digest, str], Derivation] = {}
         for derivation, output in wanted:
@@ -124,38 +126,46 @@ def make_plan(
         for (key, derivation), path in zip(fresh.items(), look_up(list(fresh)), strict=True):
             if path is not None:
                 reused[key] = path
-            elif derivation.id not in missing:
-                missing[derivation.id] = derivation
+                continue
+            absent.add(key)
+            if derivation.input_id not in missing:
+                missing[derivation.input_id] = derivation
                 wanted += [(source, token.output) for token, source in derivation.inputs.derivations]
-    return Plan(steps=tuple(_in_order(missing, reused)), reused=reused)
+    steps = tuple(
+        Step(derivation=derivation, work=work_of(derivation), why=_why(derivation, missing, absent, reused))
+        for derivation in _in_order(missing)
+    )
+    return Plan(steps=steps, reused=reused)
 
 
-def _in_order(missing: Mapping[Digest, Derivation], reused: Mapping[tuple[Digest, str], StorePath]) -> Iterable[Step]:
+def _in_order(missing: Mapping[Digest, Derivation]) -> Iterator[Derivation]:
     done: set[Digest] = set()
     for root in missing.values():
         pending = [(root, False)]
         while pending:
             derivation, is_expanded = pending.pop()
-            if derivation.id in done:
+            if derivation.input_id in done:
                 continue
-            sources = [source for _, source in derivation.inputs.derivations if source.id in missing]
+            ids = [source.input_id for _, source in derivation.inputs.derivations]
+            sources = [missing[source] for source in ids if source in missing and source not in done]
             if not is_expanded and sources:
                 pending.append((derivation, True))
-                pending.extend((source, False) for source in sources if source.id not in done)
+                pending.extend((source, False) for source in sources)
                 continue
-            done.add(derivation.id)
-            yield Step(derivation=derivation, work=work_of(derivation), why=_why(derivation, missing, reused))
+            done.add(derivation.input_id)
+            yield derivation
 
 
 def _why(
     derivation: Derivation,
     missing: Mapping[Digest, Derivation],
+    absent: AbstractSet[tuple[Digest, str]],
     reused: Mapping[tuple[Digest, str], StorePath],
 ) -> str:
-    lost = [output for output in derivation.outputs if (derivation.input_id, output) not in reused]
-    if len(lost) < len(derivation.outputs):
+    lost = [output for output in derivation.outputs if (derivation.input_id, output) in absent]
+    if any((derivation.input_id, output) in reused for output in derivation.outputs):
         return f"its output {lost[0]} is not in the store"
     for _, source in derivation.inputs.derivations:
-        if source.id in missing:
+        if source.input_id in missing:
             return f"its input {source.name} is not there yet; once it is, equal content would be reused"
     return "nothing with these inputs is in the store"

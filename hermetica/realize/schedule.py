@@ -30,6 +30,7 @@ class State(Enum):
     FAILED = "failed"
     SKIPPED = "skipped"  # an input failed
     CANCELLED = "cancelled"  # the run stopped before its turn
+    INTERRUPTED = "interrupted"  # ended from outside while it ran
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +112,7 @@ class Schedule(Generic[Key]):
 
     def cancel(self, node: Key) -> None:
         """``node`` was ended from outside: nothing is said of its dependants, and nothing more starts."""
-        self._end(node, State.CANCELLED)
+        self._end(node, State.INTERRUPTED)
         self.stop()
 
     def stop(self) -> None:
@@ -126,6 +127,8 @@ class Schedule(Generic[Key]):
         return tuple(node for node, state in self.states.items() if state in {State.WAITING, State.CANCELLED})
 
     def _end(self, node: Key, state: State) -> None:
+        if self.states[node] is not State.RUNNING:
+            raise ValueError(f"{node!r} does not run: it is {self.states[node].value}")
         self.states[node] = state
         self._running -= 1
 
@@ -134,7 +137,7 @@ class Schedule(Generic[Key]):
         pending = list(self._dependants[node])
         while pending:
             dependant = pending.pop()
-            if self.states[dependant] in {State.WAITING, State.CANCELLED}:
+            if self.states[dependant] is State.WAITING:
                 self.states[dependant] = State.SKIPPED
                 skipped.append(dependant)
                 pending.extend(self._dependants[dependant])
