@@ -1,0 +1,112 @@
+"""Pins: files named by their hash, with the addresses where they were last seen; and groups of pins.
+
+Pure. Addresses are logical (``mirror://debian/pool/…``) or a plain URL; which host answers is decided at run time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.errors import HermeticaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ALGORITHMS: Final[Mapping[str, int]] = {"sha256": 64, "sha512": 128, "blake3": 64}
+_WORD: Final = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"\\]+")
+
+
+class LockError(HermeticaError):
+    """A lock that cannot be read, or lacks what is asked of it."""
+
+    code = "HM425"
+
+
+@attrs.frozen(kw_only=True, order=True)
+class Pin:
+    """One pinned file.
+
+    Attributes:
+        kind: ``debian`` for a binary package, ``debian-source`` for a tarball of a source package.
+        name: of the package.
+        version: of the package.
+        algorithm: of the hash.
+        hash: hexadecimal, of the file's bytes.
+        size_bytes: the file's length.
+        addresses: where to look, in order.
+    """
+
+    kind: str
+    name: str
+    version: str
+    algorithm: str
+    hash: str
+    size_bytes: int
+    addresses: tuple[str, ...]
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.hash) != ALGORITHMS.get(self.algorithm) or set(self.hash) - set("0123456789abcdef"):
+            raise LockError(f"the pin of {self.name} has no {self.algorithm} hash: {self.hash!r}")
+        if not _WORD.fullmatch(self.kind) or not self.name or '"' in self.name + self.version:
+            raise LockError(f"not a pin: kind {self.kind!r}, name {self.name!r}, version {self.version!r}")
+        if self.size_bytes < 0 or not self.addresses:
+            raise LockError(f"the pin of {self.name} needs a size and an address")
+        for address in self.addresses:
+            if not _ADDRESS.fullmatch(address):
+                raise LockError(f"the pin of {self.name} has no address: {address!r}")
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called where it lies."""
+        return self.addresses[0].rpartition("/")[2]
+
+
+def _canonical_request(request: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    return {key: tuple(sorted(set(request[key]))) for key in sorted(request)}
+
+
+def _sorted_pins(pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    return tuple(sorted(pins))
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """Pins that were asked for together.
+
+    Attributes:
+        name: of the group.
+        request: what they were made from, such as suite and packages; enough to make them again. Each value ascending.
+        pins: ascending by kind, name and version; each name once a kind.
+    """
+
+    name: str
+    request: Mapping[str, tuple[str, ...]] = attrs.field(
+        factory=dict[str, tuple[str, ...]], converter=_canonical_request
+    )
+    pins: tuple[Pin, ...] = attrs.field(converter=_sorted_pins)
+
+    def __attrs_post_init__(self) -> None:
+        if not all(_WORD.fullmatch(word) for word in (self.name, *self.request)):
+            raise LockError(f"not a name for a group or its request: {self.name!r}, {', '.join(self.request)}")
+        keys = [(pin.kind, pin.name) for pin in self.pins]
+        if doubled := sorted({name for kind, name in keys if keys.count((kind, name)) > 1}):
+            raise LockError(f"group {self.name} pins {doubled[0]} twice")
+
+    def pin(self, name: str, *, kind: str | None = None) -> Pin:
+        """The pin of this name.
+
+        Raises:
+            LockError: there is none, or more than one kind has it and none is named.
+        """
+        found = [pin for pin in self.pins if pin.name == name and kind in {None, pin.kind}]
+        if len(found) != 1:
+            kinds = ", ".join(pin.kind for pin in found)
+            raise LockError(
+                f"group {self.name} has {'several pins' if found else 'no pin'} called {name!r}",
+                details=(("kinds", kinds),) if found else (),
+            )
+        return found[0]

@@ -1,0 +1,59 @@
+"""What links ``update-alternatives`` would make, read from maintainer scripts that never run.
+
+Pure. Only literal calls count, after variables that the script sets to literals; a name, path or priority that stays
+computed is left out. Source: update-alternatives(1).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_CONTINUED: Final = re.compile(r"\\\n\s*")
+_ASSIGNMENT: Final = re.compile(r"""^\s*([A-Za-z_]\w*)=["']?([\w./+-]*)["']?\s*$""", re.MULTILINE)
+_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+_INSTALL: Final = re.compile(
+    r"update-alternatives\s+(?:--\w+\s+)*?--install\s+(\S+)\s+(\S+)\s+(\S+)\s+(\d+)((?:\s+--slave\s+\S+\s+\S+\s+\S+)*)"
+)
+_SLAVE: Final = re.compile(r"--slave\s+(\S+)\s+(\S+)\s+(\S+)")
+_ABSOLUTE: Final = re.compile(r"/[\w.+/-]+")
+
+
+@attrs.frozen(kw_only=True)
+class Alternative:
+    """One choice for a name.
+
+    Attributes:
+        name: of the group of alternatives, such as ``awk``.
+        priority: the highest of a group is linked.
+        links: link -> target, absolute paths, the followers' among them.
+    """
+
+    name: str
+    priority: int
+    links: Mapping[str, str]
+
+
+def alternatives_of(script: str) -> Iterator[Alternative]:
+    """The alternatives that a maintainer script installs, in order."""
+    script = _CONTINUED.sub(" ", script)
+    variables = dict(_ASSIGNMENT.findall(script))
+    script = _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), script).replace('"', "").replace("'", "")
+    for link, name, path, priority, followers in _INSTALL.findall(script):
+        pairs = [(link, path), *((follower, target) for follower, _, target in _SLAVE.findall(followers))]
+        if all(_ABSOLUTE.fullmatch(text) and "/../" not in text for pair in pairs for text in pair):
+            yield Alternative(name=name, priority=int(priority), links=dict(pairs))
+
+
+def chosen_links(alternatives: Iterable[Alternative]) -> Mapping[str, str]:
+    """Link -> target of the best alternative of every name; of equally good ones, the first."""
+    best: dict[str, Alternative] = {}
+    for alternative in alternatives:
+        if alternative.name not in best or alternative.priority > best[alternative.name].priority:
+            best[alternative.name] = alternative
+    return {link: target for name in sorted(best) for link, target in best[name].links.items()}
