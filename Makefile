@@ -3,6 +3,7 @@
 PYTHON_ENV := .venv/bin/python
 JOBS ?= 2
 PYTEST_FLAGS ?=
+COVERAGE ?=
 BENCH ?=
 
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$(PATH)
@@ -22,15 +23,14 @@ setup: ## install everything a contributor needs
 demo: setup-core ## build real software in the sandbox, run it, build it again
 	@scripts/demo
 
-test: setup-test ## run the whole test suite
-	@$(PYTHON_ENV) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
+test: setup-test ## run the whole test suite; COVERAGE=1 measures it, PYTEST_FLAGS="..." go to pytest
+	@$(if $(COVERAGE),$(PYTHON_ENV) -m coverage erase)
+	@$(PYTHON_ENV) $(if $(COVERAGE),-m coverage run) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 quick: setup-test ## run the tests that take no more than seconds
 	@$(PYTHON_ENV) -m pytest -n $(JOBS) --dist worksteal -m "not slow" $(PYTEST_FLAGS)
 
-coverage: setup-test ## run the whole test suite, measure branch coverage, hold its floor
-	@$(PYTHON_ENV) -m coverage erase
-	@COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(PYTHON_ENV) -m coverage run -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
+coverage: setup-test ## report the branch coverage that `make test COVERAGE=1` measured, and hold its floor
 	@$(PYTHON_ENV) -m coverage combine --quiet
 	@$(PYTHON_ENV) -m coverage report
 
