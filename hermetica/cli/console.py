@@ -98,7 +98,7 @@ class Console:
 
     @classmethod
     def early(cls, words: Sequence[str]) -> Self:
-        """The console before the words are understood: errors in them are laid out as they ask as far as one can see."""
+        """The console before the words are understood: errors in them are laid out as they seem to ask."""
         return cls(json="--json" in words, color="never" if "--color=never" in words else "auto")
 
     @property

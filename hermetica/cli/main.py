@@ -1,4 +1,4 @@
-"""The entry point: parse, run the command, turn whatever happens into an exit status. Never a traceback for the user."""
+"""The entry point: parse, run the command, turn whatever happens into an exit status. Never a traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from hermetica.cli.console import Console
-from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import parse, usage
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-MISUSED = 2
 
 
 def main(words: Sequence[str]) -> int:
@@ -25,17 +23,7 @@ def main(words: Sequence[str]) -> int:
         if not words or words[0] in {"-h", "--help", "help"}:
             talk.print(usage())
             return 0
-        command, options = parse(words)
-        talk = Console(json=options.json, color=options.color)
-        from hermetica.cli.session import Session  # noqa: PLC0415 -- after parsing: a misuse needs none of it
-
-        with Session(options=options, console=talk) as session:
-            status = command.run(session)
-        sys.stdout.flush()
-    except Misuse as misuse:
-        from hermetica.cli.report import report, usage_error  # noqa: PLC0415 -- only where something went wrong
-
-        return report(usage_error(misuse), talk)
+        return _run(words)
     except SystemExit as leaving:  # argparse printed help
         return leaving.code if isinstance(leaving.code, int) else 0
     except BrokenPipeError:
@@ -48,6 +36,15 @@ def main(words: Sequence[str]) -> int:
         from hermetica.cli.report import report_any  # noqa: PLC0415 -- only where something went wrong
 
         return report_any(error, talk)
+
+
+def _run(words: Sequence[str]) -> int:
+    command, options = parse(words)
+    from hermetica.cli.session import Session  # noqa: PLC0415 -- after parsing: a misuse needs none of it
+
+    with Session(options=options, console=Console(json=options.json, color=options.color)) as session:
+        status = command.run(session)
+    sys.stdout.flush()
     return status
 
 

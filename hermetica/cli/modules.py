@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import ModuleType, TracebackType
 
-_OWN: Final = os.path.join(str(Path(__file__).resolve().parent.parent), "")
-_STANDARD: Final = os.path.join(str(Path(os.__file__).resolve().parent), "")
+_OWN: Final = f"{Path(__file__).resolve().parent.parent}/"
+_STANDARD: Final = f"{Path(os.__file__).resolve().parent}/"
 _SHOWN_FRAMES: Final = 12
 
 
@@ -57,7 +57,7 @@ def failed(what: str, error: BaseException) -> ModuleFailed:
             details.append(("line", error.text.strip()))
         frames = [frame for frame in frames if frame[0] != error.filename]
     for file, line, function in frames[-_SHOWN_FRAMES:]:
-        shown = os.path.relpath(file) if file.startswith(os.path.join(os.getcwd(), "")) else file
+        shown = os.path.relpath(file) if file.startswith(f"{Path.cwd()}/") else file
         source = linecache.getline(file, line).strip()
         details.append(("at", f"{shown}:{line}, {function}: {source}".rstrip(": ")))
     return ModuleFailed(f"{what} cannot be evaluated", details=tuple(details), origin=origin)

@@ -54,22 +54,21 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises what argparse found wrong."""
-        raise Misuse(message, hint=f"{self.prog} --help")
+        raise Misuse(f"{self.prog}: {message}", hint=f"{self.prog} --help")
 
 
 def add_globals(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
     """The options of every command; a ``nested`` parser leaves defaults to its parent."""
 
-    def default(value: object) -> object:
+    def default(value: str | None) -> str | None:
         return argparse.SUPPRESS if nested else value
 
+    off = argparse.SUPPRESS if nested else False
     group = parser.add_argument_group("everywhere")
     group.add_argument("--store", metavar="PATH", default=default(None), help="root of the store")
-    group.add_argument("--json", action="store_true", default=default(False), help="results as versioned JSON")
+    group.add_argument("--json", action="store_true", default=off, help="results as versioned JSON")
     group.add_argument("--ui", choices=UI_MODES, default=default("auto"), help="how progress is shown")
-    group.add_argument(
-        "-v", "-L", "--verbose", action="store_true", default=default(False), help="show logs as they come"
-    )
+    group.add_argument("-v", "-L", "--verbose", action="store_true", default=off, help="show logs as they come")
     group.add_argument("--color", choices=COLOR_MODES, default=default("auto"), help="NO_COLOR is honoured too")
 
 
@@ -95,7 +94,8 @@ def usage() -> str:
     return (
         f"usage: hermetica COMMAND [OPTIONS]\n\n{rows}\n\n"
         "hermetica COMMAND --help says more. Everywhere: --store PATH, --json, --ui MODE, -v, --color WHEN.\n"
-        "Targets: ./pkgs.py:zlib  ./pkgs.py:zlib^dev  ./pkgs.py  './pkgs.py:py.*'  package.module:name  hx…  a store path"
+        "Targets: ./pkgs.py:zlib  ./pkgs.py:zlib^dev  ./pkgs.py  './pkgs.py:py.*'  package.module:name\n"
+        "         hx…  /hermetica/store/…"
     )
 
 
@@ -120,7 +120,7 @@ def load(name: str) -> Command:
     """
     if name not in COMMANDS:
         raise Misuse(f"no command {name!r}", hint=did_you_mean(name, list(COMMANDS)) or "hermetica --help lists them")
-    module: Command = import_module(f"hermetica.cli.commands.{name.replace('-', '_')}")  # type: ignore[assignment] -- a module is the protocol
+    module: Command = import_module(f"hermetica.cli.commands.{name.replace('-', '_')}")  # type: ignore[assignment] # a module is the protocol
     return module
 
 
@@ -199,4 +199,4 @@ def _with_candidates(misuse: Misuse, parser: argparse.ArgumentParser) -> Misuse:
     known = list(actions_of(parser)) or [*UI_MODES, *COLOR_MODES]
     message = misuse.message.split(" (choose", 1)[0]
     choices = "" if did_you_mean(word, known) else misuse.message.removeprefix(message)
-    return Misuse(f"{parser.prog}: {message}{choices}", hint=did_you_mean(word, known) or misuse.hint)
+    return Misuse(f"{message}{choices}", hint=did_you_mean(word, known) or misuse.hint)

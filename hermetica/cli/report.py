@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from hermetica.cli.console import Console, Paint, clean
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.status import status_of
 from hermetica.errors import HermeticaError
-
-if TYPE_CHECKING:
-    from hermetica.cli.misuse import Misuse
 
 
 class UsageError(HermeticaError):
@@ -36,7 +34,7 @@ def near(origin: str) -> str:
     file, colon, line = origin.rpartition(":")
     if not colon or not line.isdecimal():
         file, colon, line = origin, "", ""
-    here = os.path.join(os.getcwd(), "")
+    here = f"{Path.cwd()}/"
     return f"{file.removeprefix(here)}{colon}{line}"
 
 
@@ -92,6 +90,8 @@ def report(error: HermeticaError, console: Console) -> int:
 
 def report_any(error: Exception, console: Console) -> int:
     """The same for whatever came: what is no error of hermetica is a defect, and says so."""
+    if isinstance(error, Misuse):
+        return report(usage_error(error), console)
     if isinstance(error, HermeticaError):
         return report(error, console)
     if os.environ.get("HERMETICA_TRACEBACK"):

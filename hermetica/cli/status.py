@@ -50,7 +50,6 @@ TABLE: Final = {
     "hermetica.cli.modules.ModuleFailed": EVALUATION,
     "hermetica.cli.targets.UnknownTarget": USAGE,
     "hermetica.cli.targets.NotADerivation": USAGE,
-    "hermetica.cli.commands.doctor.CannotBuild": ENVIRONMENT,
     "hermetica.realize.errors.RealizeError": FAILED,
     "hermetica.realize.errors.BuildTimedOut": TIMED_OUT,
     "hermetica.realize.errors.BuildCancelled": INTERRUPTED,

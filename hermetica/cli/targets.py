@@ -14,12 +14,12 @@ from hermetica.cli.misuse import close_names, did_you_mean
 from hermetica.cli.modules import load_file, load_name
 from hermetica.cli.target import Kind, Target, object_in_path, parse
 from hermetica.errors import HermeticaError
-from hermetica.model import Derivation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
+    from hermetica.model import Derivation
     from hermetica_store import ObjectStore, StorePath
 
 
@@ -151,7 +151,7 @@ def _near_file(file: Path) -> str | None:
     if not directory.is_dir():
         return None
     close = close_names(file.name, sorted(each.name for each in directory.glob("*.py")))
-    return f"did you mean {' or '.join(os.path.join('.', directory / name) for name in close)}?" if close else None
+    return f"did you mean {' or '.join(f'./{directory / name}' for name in close)}?" if close else None
 
 
 def _outputs(derivation: Derivation, target: Target) -> tuple[str, ...]:
@@ -181,10 +181,9 @@ def find_object(text: str, objects: ObjectStore) -> StorePath | None:
     if target.kind is not Kind.OBJECT:
         if target.kind is Kind.DERIVATION or not os.path.lexists(text):
             return None
-        inside = object_in_path(os.path.realpath(text))
-        if inside is None:
+        place = object_in_path(os.path.realpath(text)) or ""
+        if not place:
             return None
-        place = inside
     digest, _, name = place.partition("-")
     found = [path for path in objects.find(digest) if not name or path.name == name]
     if len(found) == 1:

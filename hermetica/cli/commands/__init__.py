@@ -1,1 +1,1 @@
-"""One module a command, each with ``add_arguments(parser)`` and ``run(session) -> exit status``; imported when chosen."""
+"""One module a command, each ``add_arguments(parser)`` and ``run(session) -> exit status``, imported when chosen."""

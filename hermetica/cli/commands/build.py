@@ -118,5 +118,5 @@ def _plan_lines(plan: Plan) -> list[str]:
         lines.append(f"{step.work:<7}  {step.derivation.name}{shown}  ({step.why})")
     fetches = len([step for step in plan.steps if step.work == "fetch"])
     parts = [many(len(plan.steps) - fetches, "build"), many(fetches, "fetch", "fetches")]
-    weight = f" of at least {size(plan.fetch_bytes)}" if plan.fetch_bytes else ""
-    return [*lines, f"{parts[0]}, {parts[1]}{weight}, {plan.reused and len(plan.reused)} reused"]
+    least = f" of at least {size(plan.fetch_bytes)}" if plan.fetch_bytes else ""
+    return [*lines, f"{parts[0]}, {parts[1]}{least}, {len(plan.reused)} reused"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hermetica.cli.parser import COMMANDS, COLOR_MODES, UI_MODES, actions_of, command_parser, options_of
+from hermetica.cli.parser import COLOR_MODES, COMMANDS, UI_MODES, actions_of, command_parser, options_of
 
 if TYPE_CHECKING:
     import argparse

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from hermetica.cli.status import ENVIRONMENT
 from hermetica.errors import HermeticaError
 
 if TYPE_CHECKING:
@@ -20,25 +21,19 @@ _LITTLE_FILES: Final = 50_000
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"})
 
 
-class CannotBuild(HermeticaError):
-    """Something on this machine keeps every build from starting."""
-
-    code = "HM310"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.epilog = "Exit status 4 where nothing can be built."
+    parser.epilog = f"Exit status {ENVIRONMENT} where nothing can be built."
 
 
 def run(session: Session) -> int:
-    """Prints every finding; ``CannotBuild`` where one keeps builds from starting."""
+    """Prints every finding; ``ENVIRONMENT`` where one keeps builds from starting."""
     findings = [*_sandbox(), *_store(session), *_mirrors(session)]
     can_build = not any(finding["level"] == "error" for finding in findings)
     document = {"format": "hermetica.doctor/1", "can_build": can_build, "findings": findings}
     session.console.result(document, _lines(findings))
     session.console.say("this machine can build" if can_build else "this machine cannot build")
-    return 0 if can_build else 4
+    return 0 if can_build else ENVIRONMENT
 
 
 def finding(level: str, about: str, message: str, cause: str = "", remedy: str = "") -> dict[str, Any]:
@@ -104,7 +99,7 @@ def _room(root: Path) -> Iterator[dict[str, Any]]:
         yield finding("warning", "disk", f"{size(free)} free", "a toolchain alone takes about 1 GB", remedy)
     else:
         yield finding("ok", "disk", f"{size(free)} free")
-    if 0 < facts.f_files and facts.f_favail < _LITTLE_FILES:
+    if facts.f_files > 0 and facts.f_favail < _LITTLE_FILES:
         yield finding("warning", "disk", f"{facts.f_favail:,} files can still be made", "inodes run out", remedy)
 
 

@@ -76,32 +76,47 @@ def _readable(text: str, facts: dict[str, Any]) -> str:
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
-    form = facts["derivation"]
-    yield f"name      {form['name']}"
+    yield from _identity(facts)
+    yield from _fields(facts)
+    yield from _around(facts)
+
+
+def _identity(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"name      {facts['derivation']['name']}"
     yield f"id        {facts['id']}"
     if facts.get("input_id") not in {None, facts["id"]}:
         yield f"contract  {facts['input_id']}"
     if facts["origin"]:
         yield f"origin    {facts['origin']}"
-    for label in ("description", "homepage", "licence"):
-        if value := facts["meta"].get(label):
-            yield f"{label:<9} {value}" if len(label) < 10 else f"about     {value}"
+    for field, label in (("description", "about"), ("homepage", "homepage"), ("licence", "licence")):
+        if value := facts["meta"].get(field):
+            yield f"{label:<9} {value}"
+
+
+def _fields(facts: dict[str, Any]) -> Iterator[str]:
+    form = facts["derivation"]
     yield f"system    {form['system']}"
     yield f"builder   {_readable(form['builder'], facts)}"
     for index, argument in enumerate(form["args"]):
         yield from _labelled("args" if index == 0 else "", _readable(argument, facts))
-    for name, value in form["env"].items():
-        yield from _labelled("env" if name == next(iter(form["env"])) else "", f"{name}={_readable(value, facts)}")
+    for index, (name, value) in enumerate(form["env"].items()):
+        yield from _labelled("env" if index == 0 else "", f"{name}={_readable(value, facts)}")
     if form["rootfs"]:
         yield f"rootfs    {_readable(form['rootfs'], facts)}"
     if form["fixed"]:
         yield f"fixed     {form['fixed']['method']} {form['fixed']['algorithm']} {form['fixed']['digest']}"
-    for index, row in enumerate(facts["inputs"] or ()):
-        yield f"{'inputs' if index == 0 else '':<9} {row['name']}^{row['output']}  {row['drv'][:12]}"
-    for index, row in enumerate(facts["sources"]):
-        yield f"{'sources' if index == 0 else '':<9} {row['path']}"
-    for index, (output, path) in enumerate((facts["outputs"] or dict.fromkeys(form["outputs"])).items()):
-        yield f"{'outputs' if index == 0 else '':<9} {output}  {path or 'not realized'}"
+
+
+def _around(facts: dict[str, Any]) -> Iterator[str]:
+    outputs = facts["outputs"] or dict.fromkeys(facts["derivation"]["outputs"])
+    yield from _column("inputs", [f"{row['name']}^{row['output']}  {row['drv'][:12]}" for row in facts["inputs"] or ()])
+    yield from _column("sources", [row["path"] for row in facts["sources"]])
+    yield from _column("outputs", [f"{output}  {path or 'not realized'}" for output, path in outputs.items()])
+
+
+def _column(label: str, values: list[str]) -> Iterator[str]:
+    for index, value in enumerate(values):
+        yield f"{label if index == 0 else '':<9} {value}"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:

@@ -5,13 +5,18 @@ A view is called with each event, in the thread of the run, and closed at its en
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica.cli.console import Console
     from hermetica.realize.events import Event
+
+
+_MODULES: Final = {"live": "live", "plain": "plain", "ci": "ci", "json": "json_lines", "quiet": "quiet"}
 
 
 class View(Protocol):
@@ -60,28 +65,10 @@ def view_for(mode: str, console: Console, *, verbose: bool) -> View:
 
 def choose(mode: str, console: Console, *, verbose: bool) -> View:
     """The view that ``--ui`` asks for; ``auto`` is live on a terminal, folded logs on CI, plain lines elsewhere."""
-    import os  # noqa: PLC0415 -- with the rest below: a view is only made for a run that does something
-
+    is_github = bool(os.environ.get("GITHUB_ACTIONS"))
     if mode == "auto":
-        on_ci = bool(os.environ.get("GITHUB_ACTIONS"))
         live = console.is_terminal and os.environ.get("TERM", "dumb") != "dumb"
-        mode = "ci" if on_ci else "live" if live else "plain"
-    if mode == "live":
-        from hermetica.cli.views.live import LiveView  # noqa: PLC0415
-
-        return LiveView(console, verbose=verbose)
-    if mode == "ci":
-        from hermetica.cli.views.ci import CiView  # noqa: PLC0415
-
-        return CiView(console, is_github=bool(os.environ.get("GITHUB_ACTIONS")))
-    if mode == "json":
-        from hermetica.cli.views.json_lines import JsonView  # noqa: PLC0415
-
-        return JsonView()
-    if mode == "quiet":
-        from hermetica.cli.views.quiet import QuietView  # noqa: PLC0415
-
-        return QuietView(console)
-    from hermetica.cli.views.plain import PlainView  # noqa: PLC0415
-
-    return PlainView(console, verbose=verbose)
+        mode = "ci" if is_github else "live" if live else "plain"
+    module = import_module(f"hermetica.cli.views.{_MODULES[mode]}")
+    view: View = module.make(console, verbose=verbose)
+    return view

@@ -1,10 +1,11 @@
 """For build services: the log of each build in one block, folded where the service can fold.
 
-On GitHub a log is wrapped in ``::stop-commands::``, so that what a builder prints is text and no command to the service.
+On GitHub a log is wrapped in ``::stop-commands::``, so that what a builder prints commands nobody.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -59,3 +60,8 @@ class CiView:
 
     def close(self) -> None:
         """Nothing to restore."""
+
+
+def make(console: Console, *, verbose: bool) -> CiView:  # noqa: ARG001 -- the signature of every view's
+    """The view."""
+    return CiView(console, is_github=bool(os.environ.get("GITHUB_ACTIONS")))

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hermetica.cli.console import Console
     from hermetica.realize.events import Event
 
 
@@ -20,3 +21,8 @@ class JsonView:
 
     def close(self) -> None:
         """Nothing to restore."""
+
+
+def make(_console: Console, *, verbose: bool) -> JsonView:  # noqa: ARG001 -- the signature of every view's
+    """The view."""
+    return JsonView()

@@ -79,3 +79,8 @@ class LiveView:
                 sys.stderr.write(_SHOW_CURSOR)
                 sys.stderr.flush()
                 self._is_hidden = False
+
+
+def make(console: Console, *, verbose: bool) -> LiveView:
+    """The view."""
+    return LiveView(console, verbose=verbose)

@@ -37,12 +37,15 @@ class PlainView:
     def lines_of(self, event: Event) -> list[str]:
         """What an event adds to the scroll."""
         self.progress.take(event)
-        paint = self._console.paint
         if isinstance(event, LogText):
             return self._log(event.name, self._lines.take(event.drv, event.text)) if self._verbose else []
         if isinstance(event, DerivationFinished):
             rest = self._log(event.name, self._lines.finish(event.drv))
-            return [*rest, words.ended(event, self.progress.works.get(event.drv, ""), paint)]
+            return [*rest, words.ended(event, self.progress.works.get(event.drv, ""), self._console.paint)]
+        return self._talk(event)
+
+    def _talk(self, event: Event) -> list[str]:
+        paint = self._console.paint
         if isinstance(event, Warned):
             where = f"  ({event.origin})" if event.origin else ""
             return [f"{paint.warn('warning')}: {event.message}{where}"]
@@ -60,3 +63,8 @@ class PlainView:
 
     def close(self) -> None:
         """Nothing to restore."""
+
+
+def make(console: Console, *, verbose: bool) -> PlainView:
+    """The view."""
+    return PlainView(console, verbose=verbose)

@@ -28,3 +28,8 @@ class QuietView:
 
     def close(self) -> None:
         """Nothing to restore."""
+
+
+def make(console: Console, *, verbose: bool) -> QuietView:  # noqa: ARG001 -- the signature of every view's
+    """The view."""
+    return QuietView(console)

@@ -1,0 +1,93 @@
+"""Views: what they make of a stream of events, without a terminal."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermetica.cli.console import Paint
+from hermetica.cli.views.frame import columns, fit, frame
+from hermetica.cli.views.lines import Lines
+from hermetica.cli.views.state import Progress
+from hermetica.cli.views.words import clock, seconds, size, summary, to_do
+from hermetica.realize.events import (
+    DerivationFinished,
+    DerivationStarted,
+    FetchProgress,
+    LogText,
+    RunFinished,
+    RunStarted,
+)
+from hermetica.realize.outcome import Outcome
+
+PLAIN = Paint(enabled=False)
+BEGUN = RunStarted(time_s=100.0, total=5, to_build=4, to_fetch=1, fetch_bytes=3_000_000, reused=2)
+
+
+def a_run() -> Progress:
+    progress = Progress()
+    for event in (
+        BEGUN,
+        DerivationStarted(time_s=100.0, drv="a", name="zlib-1.3.1", origin=None, work="build"),
+        DerivationStarted(time_s=101.0, drv="b", name="lua.tar.gz", origin=None, work="fetch"),
+        DerivationStarted(time_s=101.0, drv="c", name="bad", origin=None, work="build"),
+        LogText(time_s=102.0, drv="a", name="zlib-1.3.1", text="checking for gcc...\n\x1b[1mcc\x1b[0m -c a.c\n"),
+        FetchProgress(time_s=103.0, drv="b", name="lua.tar.gz", done_bytes=1_260_000, total_bytes=3_000_000),
+        DerivationFinished(time_s=104.0, drv="c", name="bad", outcome=Outcome.FAILED, outputs={}, duration_s=3.0),
+    ):
+        progress.take(event)
+    return progress
+
+
+def test_the_frame_shows_what_runs_what_waits_and_what_failed() -> None:
+    assert frame(a_run(), 107.0, 80, 24, PLAIN) == [
+        "0:07  0 of 5 done · 2 running · 2 waiting · 1 failed (bad)",
+        " ├ zlib-1.3.1                      0:07  cc -c a.c",
+        " └ fetch lua.tar.gz                0:06   42%  1.3 MB of 3.0 MB",
+    ]
+
+
+@given(st.integers(1, 200), st.integers(1, 60), st.lists(st.text(max_size=300), max_size=40))
+def test_the_frame_never_leaves_the_terminal(width: int, height: int, names: list[str]) -> None:
+    progress = Progress(total=len(names) + 1, started_s=0.0)
+    for index, name in enumerate(names):
+        progress.take(DerivationStarted(time_s=0.0, drv=str(index), name="n" * (index * 7), origin=None, work="build"))
+        progress.take(LogText(time_s=0.0, drv=str(index), name="n", text=name))
+    lines = frame(progress, 10_000.0, width, height, PLAIN)
+    assert len(lines) < max(height, 4)
+    assert all(columns(line) < max(width, 2) for line in lines)
+
+
+@given(st.text(), st.integers(0, 80))
+def test_what_is_fitted_fits(text: str, width: int) -> None:
+    assert columns(fit(text, width)) <= width
+    assert columns(text) > width or fit(text, width) == text
+
+
+def test_nothing_is_left_of_the_frame_when_the_run_is_over() -> None:
+    progress = a_run()
+    progress.take(RunFinished(time_s=110.0, counts={}, duration_s=10.0))
+    assert frame(progress, 110.0, 80, 24, PLAIN) == []
+
+
+@given(st.lists(st.text(alphabet="ab\n", max_size=5)))
+def test_pieces_of_a_log_come_out_as_its_lines(pieces: list[str]) -> None:
+    lines = Lines()
+    shown = [line for piece in pieces for line in lines.take("k", piece)] + lines.finish("k")
+    assert "\n".join(shown) == "".join(pieces).removesuffix("\n")
+
+
+def test_speakers_are_not_mixed_up() -> None:
+    lines = Lines()
+    assert lines.take("a", "one ") == []
+    assert lines.take("b", "two\n") == ["two"]
+    assert lines.take("a", "three\n") == ["one three"]
+
+
+def test_a_run_in_words() -> None:
+    assert to_do(BEGUN) == "to do: 4 builds, 1 fetch (3.0 MB); 2 reused"
+    counts = {"built": 3, "failed": 1, "dependency-failed": 2, "cached": 4}
+    ended = RunFinished(time_s=0.0, counts=counts, duration_s=75.0)
+    assert summary(ended) == "3 built, 1 failed, 4 reused, 2 not tried because an input failed in 1:15 min"
+    assert [size(999), size(1500), size(2e9)] == ["999 B", "1.5 kB", "2.0 GB"]
+    assert [clock(7), clock(3723), seconds(0.25)] == ["0:07", "1:02:03", "0.2 s"]
