@@ -1,4 +1,4 @@
-"""The ``behaviours`` directive: what the tests in ``tests/behaviours`` promise, as sentences; the page cannot go stale."""
+"""The ``behaviours`` directive: what the tests in ``tests/behaviours`` promise, as sentences that cannot go stale."""
 
 from __future__ import annotations
 
