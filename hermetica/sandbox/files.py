@@ -1,0 +1,38 @@
+"""The small files that the contract puts into every sandbox, as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermetica.sandbox.world import World
+
+_NOBODY = 65534
+
+
+def contract_etc(world: World) -> tuple[tuple[str, bytes], ...]:
+    """(path, content) of the files in /etc; all are 0444."""
+    where, shell = world.build_path, world.shell
+    passwd = (
+        f"root:x:0:0:root:{where}:{shell}\n"
+        f"{world.user_name}:x:{world.uid}:{world.gid}:{world.user_name}:{where}:{shell}\n"
+        f"nobody:x:{_NOBODY}:{_NOBODY}:nobody:/:{shell}\n"
+    )
+    group = f"root:x:0:\n{world.group_name}:x:{world.gid}:\nnogroup:x:{_NOBODY}:\n"
+    names = "localhost" if world.host_name == "localhost" else f"localhost {world.host_name}"
+    hosts = f"127.0.0.1 {names}\n::1 {names}\n"
+    return (("/etc/passwd", passwd.encode()), ("/etc/group", group.encode()), ("/etc/hosts", hosts.encode()))
+
+
+def masks(world: World) -> tuple[tuple[str, bytes], ...]:
+    """(path, content) of the files of /proc that say something about the host and can be covered."""
+    declared = (
+        ("/proc/uptime", world.uptime),
+        ("/proc/cpuinfo", world.cpu_info),
+        ("/proc/meminfo", world.memory_info),
+    )
+    return (
+        ("/proc/cmdline", b"hermetica\n"),
+        ("/proc/sys/kernel/random/boot_id", b"00000000-0000-4000-8000-000000000000\n"),
+        *((path, content.encode()) for path, content in declared if content is not None),
+    )

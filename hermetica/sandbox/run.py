@@ -1,0 +1,200 @@
+"""Runs a specification to its end. Whatever happens, no process of the build survives the return.
+
+One loop waits for output, for bubblewrap's reports, and for the cancellation; what the end means is decided
+by `outcome` and `refusal`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+from hermetica.sandbox.complaint import Complaint
+from hermetica.sandbox.failure import exec_failure, setup_failure
+from hermetica.sandbox.init import Init
+from hermetica.sandbox.locate import find_bwrap
+from hermetica.sandbox.outcome import Exit, Outcome, Watchdog
+from hermetica.sandbox.spawn import Spawner
+from hermetica.sandbox.start import start
+from hermetica.sandbox.status import StatusReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermetica.sandbox.cancellation import Cancellation
+    from hermetica.sandbox.errors import SandboxError
+    from hermetica.sandbox.init import Usage
+    from hermetica.sandbox.native import Native
+    from hermetica.sandbox.spec import SandboxSpec
+    from hermetica.sandbox.start import Running
+
+_CHUNK: Final = 1 << 16
+_RESUME_S: Final = 0.2
+"""How often a first process that a signal may have stopped is told to go on (`Init.resume`)."""
+_START_S: Final = 5.0
+"""How long an ending run waits for bubblewrap to say whom it started, so that it can be killed."""
+
+
+class Session:
+    """One started sandbox: passes its output on, and ends it. Used by one thread."""
+
+    def __init__(self, running: Running, native: Native, log: Callable[[bytes], None], watchdog: Watchdog) -> None:
+        self.running = running
+        self.native = native
+        self.log = log
+        self.watchdog = watchdog
+        self.reader = StatusReader()
+        self.complaint = Complaint()
+        self.init: Init | None = None
+        self.reported_all = False
+        self.killed_by: int | None = None
+
+    def watch(self, cancellation: Cancellation | None) -> Outcome:
+        """Wait until bubblewrap is gone or a limit is exceeded."""
+        poll = select.poll()
+        for source in (self.running.status, self.running.log, cancellation):
+            if source is not None:
+                poll.register(source, select.POLLIN)
+        while not self.reported_all:
+            ready = {fd for fd, _event in poll.poll(self._wait_ms())}
+            if cancellation is not None and cancellation.fileno() in ready:
+                return Outcome.CANCELLED
+            if self.running.log in ready and not self._read_log():
+                poll.unregister(self.running.log)
+            if self.running.status in ready:
+                self._read_status()
+            if not ready and self.init is not None:
+                self.init.resume(self.native)
+            verdict = self.watchdog.verdict(time.monotonic())
+            if verdict is not None and not self.reported_all:
+                return verdict
+        return Outcome.EXITED
+
+    def end(self) -> Usage | None:
+        """Kill what is left and wait until every process is dead."""
+        deadline_s = time.monotonic() + _START_S
+        poll = select.poll()
+        poll.register(self.running.status, select.POLLIN)
+        while self.init is None and not self.reported_all and (left_s := deadline_s - time.monotonic()) > 0:
+            if poll.poll(left_s * 1000):
+                self._read_status()
+        usage = None
+        if self.init is not None:
+            self.init.kill()
+            usage = self.init.wait()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # the embedding process waits for any child
+            if not self.reported_all:
+                os.kill(self.running.pid, signal.SIGKILL)
+            status = os.waitpid(self.running.pid, 0)[1]
+            self.killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        return usage
+
+    def drain(self) -> None:
+        """Pass on what is left in the pipe; nobody writes to it any more."""
+        while self._read_log():
+            pass
+
+    def failure(self, spec: SandboxSpec, bwrap: str) -> SandboxError | None:
+        """Why the builder never ran, if it did not."""
+        said = self.complaint.text
+        if self.reader.exit_status is None:
+            return setup_failure(said, self.killed_by, bwrap)
+        reason = self.complaint.exec_failure(spec.builder) if self.reader.exit_status == 1 else None
+        return None if reason is None else exec_failure(spec, reason)
+
+    def _wait_ms(self) -> int:
+        remaining_s = self.watchdog.remaining_s(time.monotonic())
+        shortest_s = _RESUME_S if remaining_s is None else min(_RESUME_S, remaining_s)
+        return int(shortest_s * 1000) + 1
+
+    def _read_status(self) -> None:
+        piece = os.read(self.running.status, _CHUNK)
+        if not piece:
+            self.reported_all = True
+        self.reader.feed(piece)
+        if self.init is None and self.reader.started is not None:
+            self.init = Init.attach(self.reader.started, self.native)
+
+    def _read_log(self) -> bool:
+        """Whether there may be more."""
+        if self.running.log is None:
+            return False
+        try:
+            piece = os.read(self.running.log, _CHUNK)
+        except BlockingIOError:
+            return False
+        kept = self.watchdog.take(len(piece), time.monotonic())
+        if passed := self.complaint.feed(piece[:kept]):
+            self.log(passed)
+        return bool(piece)
+
+
+def run(
+    spec: SandboxSpec,
+    *,
+    log: Callable[[bytes], None],
+    timeout_s: float | None = None,
+    silence_timeout_s: float | None = None,
+    log_limit_bytes: int | None = None,
+    cancellation: Cancellation | None = None,
+    spawner: Spawner | None = None,
+) -> Exit:
+    """Run the builder to its end.
+
+    Args:
+        spec: what to run.
+        log: called, on this thread, with what the builder writes to its standard output and error.
+        timeout_s: ends the run after so long.
+        silence_timeout_s: ends it after so long without output.
+        log_limit_bytes: ends it when it writes more than this; no more than this is passed to ``log``.
+        cancellation: ends it when switched on.
+        spawner: starts it; without one, a thread is made for this run (0.1 ms).
+
+    Raises:
+        SandboxUnavailable: bubblewrap or the kernel refuses.
+        BuilderNotFound: the builder cannot be executed in the sandbox.
+        ArgumentsTooLong: the kernel cannot pass the arguments and environment.
+        MountSourceMissing: something to mount is not there.
+        TierUnavailable: the world needs more than tier T0.
+    """
+    bwrap = find_bwrap()
+    watchdog = Watchdog(
+        started_s=time.monotonic(),
+        timeout_s=timeout_s,
+        silence_timeout_s=silence_timeout_s,
+        log_limit_bytes=log_limit_bytes,
+    )
+    if cancellation is not None and cancellation.is_cancelled:
+        return _exit(Outcome.CANCELLED, None, None, watchdog)
+    with contextlib.ExitStack() as stack:
+        used = spawner or stack.enter_context(Spawner.with_own_thread())
+        running = start(spec, bwrap, used)
+        stack.callback(running.close)
+        session = Session(running, used.native, log, watchdog)
+        usage = None
+        try:
+            outcome = session.watch(cancellation)
+        finally:
+            usage = session.end()
+        session.drain()
+        if outcome is Outcome.EXITED and (error := session.failure(spec, bwrap)):
+            raise error
+        if held := session.complaint.release():
+            log(held)
+        return _exit(watchdog.overflow or outcome, session.reader.exit_status, usage, watchdog)
+
+
+def _exit(outcome: Outcome, status: int | None, usage: Usage | None, watchdog: Watchdog) -> Exit:
+    return Exit(
+        outcome=outcome,
+        status=status if outcome is Outcome.EXITED else None,
+        duration_s=time.monotonic() - watchdog.started_s,
+        cpu_user_s=None if usage is None else usage.cpu_user_s,
+        cpu_system_s=None if usage is None else usage.cpu_system_s,
+        peak_memory_bytes=None if usage is None else usage.peak_memory_bytes,
+        log_bytes=watchdog.logged_bytes,
+    )

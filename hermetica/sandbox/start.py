@@ -1,0 +1,231 @@
+"""Starts bubblewrap for a specification and leaves it running: descriptors, limits, arguments.
+
+The order matters: bubblewrap waits for its arguments on a pipe, so the limits are set on it before it does
+anything at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import stat
+import sys
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.sandbox.command import ARGUMENTS_FD, SECCOMP_FD, STATUS_FD, Launch, command_line
+from hermetica.sandbox.descriptors import Descriptors
+from hermetica.sandbox.errors import ArgumentsTooLong, InvalidSandboxSpec, MountSourceMissing, SandboxUnavailable
+from hermetica.sandbox.limits import resource_limits
+from hermetica.sandbox.native import Action, Duplicate, Open
+from hermetica.sandbox.refusal import bwrap_missing, limit_refusal
+from hermetica.sandbox.rootfs import Entry
+from hermetica.sandbox.seccomp import filter_for
+from hermetica.sandbox.spawn import Start
+from hermetica.sandbox.world import STORE_PREFIX
+
+if TYPE_CHECKING:
+    from hermetica.sandbox.spawn import Spawner
+    from hermetica.sandbox.spec import Mount, SandboxSpec
+
+_FARM_PROGRAM: Final = os.path.join(os.path.dirname(__file__), "farm.py")  # noqa: PTH118, PTH120 -- handed to another process as text
+_E2BIG: Final = 7
+
+
+@attrs.frozen(kw_only=True)
+class Running:
+    """A started bubblewrap.
+
+    Attributes:
+        pid: its process id; it is our child. status: descriptor to read its reports from; at its end
+        bubblewrap is gone. log: descriptor to read the builder's output from, non-blocking; None when it
+        writes to the caller's terminal.
+    """
+
+    pid: int
+    status: int
+    log: int | None
+
+    def close(self) -> None:
+        """Close the descriptors; the process is another matter."""
+        os.close(self.status)
+        if self.log is not None:
+            os.close(self.log)
+
+
+def _entry(item: os.DirEntry[str], *, deep: bool) -> Entry:
+    if item.is_symlink():
+        return Entry(item.name, os.readlink(item.path))  # noqa: PTH115 -- text to text
+    below = list_entries(item.path) if deep and item.is_dir() else ()
+    return Entry(item.name, children=below)
+
+
+def list_entries(directory: str, *, with_etc: bool = False) -> tuple[Entry, ...]:
+    """The entries of a directory, ascending by name; with what is in ``etc`` if asked."""
+    with os.scandir(directory) as found:
+        entries = [_entry(item, deep=with_etc and item.name == "etc") for item in found]
+    return tuple(sorted(entries, key=lambda entry: entry.name))
+
+
+def _farm_plan(launch: Launch, spec: SandboxSpec) -> bytes:
+    texts = [spec.store_dir]
+    for mount in launch.farm:
+        texts += [mount.source, mount.target.rpartition("/")[2]]
+    return b"\0".join(os.fsencode(text) for text in texts)
+
+
+def _program(launch: Launch, bwrap: str, *, plan_fd: int) -> tuple[str, tuple[str, ...]]:
+    if not launch.farm:
+        return bwrap, launch.argv
+    python = sys.executable
+    if not python or not os.access(python, os.X_OK):
+        raise SandboxUnavailable(
+            "more inputs than bubblewrap can mount need a Python interpreter, and sys.executable names none",
+            "set sys.executable to one in the embedding program",
+            kind="no-python",
+        )
+    return python, ("python", "-I", "-S", "-B", _FARM_PROGRAM, str(plan_fd), bwrap, *launch.argv)
+
+
+def _stdio(log: int | None) -> list[Action]:
+    if log is None:
+        return []
+    return [Duplicate(log, 1), Duplicate(1, 2), Open("/dev/null", 0)]
+
+
+def _apply_limits(pid: int, spec: SandboxSpec) -> None:
+    for limit in resource_limits(spec.limits):
+        number: int = getattr(resource, limit.name)
+        soft, hard = (resource.RLIM_INFINITY if value is None else value for value in (limit.soft, limit.hard))
+        try:
+            resource.prlimit(pid, number, (soft, hard))
+        except (PermissionError, ValueError) as error:
+            allowed = resource.getrlimit(number)[1]
+            raise limit_refusal(limit.name, limit.hard, allowed).error() from error
+    if spec.world.cpus is not None:
+        os.sched_setaffinity(pid, spec.world.cpus)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+    except BrokenPipeError:
+        return  # it died early; its own message says why
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _spawn(spec: SandboxSpec, order: Start, spawner: Spawner) -> int:
+    try:
+        return spawner.spawn(order)
+    except FileNotFoundError as error:
+        raise bwrap_missing(()).error(str(error)) from error
+    except OSError as error:
+        if error.errno == _E2BIG:
+            raise ArgumentsTooLong(spec.builder) from error
+        raise SandboxUnavailable(
+            f"{order.program} cannot be started: {error.strerror}",
+            "check it with `hermetica doctor`",
+            kind="bwrap-missing",
+        ) from error
+
+
+def _order(spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, int | None], spawner: Spawner) -> Start:
+    arguments, status, log = ends
+    contents = (filter_for(os.uname().machine), *launch.data, *((_farm_plan(launch, spec),) if launch.farm else ()))
+    first_closed = SECCOMP_FD + len(contents)
+    program, argv = _program(launch, bwrap, plan_fd=first_closed - 1)
+    return Start(
+        program=program,
+        argv=argv,
+        actions=(
+            *_stdio(log),
+            *(Duplicate(arguments, ARGUMENTS_FD), Duplicate(status, STATUS_FD)),
+            *(Open(spawner.readable(content), SECCOMP_FD + index) for index, content in enumerate(contents)),
+        ),
+        first_closed=first_closed,
+        session=not spec.terminal,
+        umask=spec.world.umask,
+        randomise_addresses=spec.world.randomise_addresses,
+    )
+
+
+def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
+    """Start bubblewrap; its parent is the spawner's thread.
+
+    Args:
+        spec: what to run.
+        bwrap: path of the program.
+        spawner: starts it.
+
+    Raises:
+        SandboxUnavailable: the host refuses before bubblewrap could.
+        TierUnavailable: the world needs more than tier T0.
+    """
+    prepare_directories(spec)
+    mounted = _with_links_in_place(spec)
+    launch = command_line(mounted, list_entries(spec.rootfs, with_etc=True) if spec.rootfs else ())
+    with Descriptors() as owned:
+        arguments_in, arguments_out = owned.pipe()
+        status_in, status_out = owned.pipe()
+        log_in, log_out = (None, None) if spec.terminal else owned.pipe()
+        order = _order(spec, launch, bwrap, (arguments_in, status_out, log_out), spawner)
+        pid = _spawn(spec, order, spawner)
+        owned.close(arguments_in, status_out)
+        if log_out is not None:
+            owned.close(log_out)
+        try:
+            _apply_limits(pid, spec)
+            _write_all(arguments_out, launch.arguments)
+        except BaseException:
+            _reap(pid)
+            raise
+        owned.release(status_in)
+        if log_in is not None:
+            os.set_blocking(log_in, False)
+            owned.release(log_in)
+    return Running(pid=pid, status=status_in, log=log_in)
+
+
+def _with_links_in_place(spec: SandboxSpec) -> SandboxSpec:
+    """The spec without inputs that are symbolic links: a mount would follow them on the host, so they are copied."""
+    links: list[Mount] = []
+    for mount in spec.inputs:
+        try:
+            if stat.S_ISLNK(os.lstat(mount.source).st_mode):
+                links.append(mount)
+        except OSError as error:
+            raise MountSourceMissing(mount.source) from error
+    for link in links:
+        _copy_link(link, spec.store_dir)
+    return attrs.evolve(spec, inputs=tuple(mount for mount in spec.inputs if mount not in links)) if links else spec
+
+
+def _copy_link(link: Mount, store_dir: str) -> None:
+    head, _, name = link.target.rpartition("/")
+    if head != STORE_PREFIX:
+        raise InvalidSandboxSpec(f"a symbolic link can only be an input directly in {STORE_PREFIX}: {link.target}")
+    with contextlib.suppress(FileExistsError):  # a kept build is entered
+        os.symlink(os.readlink(link.source), f"{store_dir}/{name}")  # noqa: PTH115, PTH211 -- text to text
+
+
+def prepare_directories(spec: SandboxSpec) -> None:
+    """Give the two writable directories the modes that the contract shows.
+
+    Raises:
+        MountSourceMissing: one of them does not exist.
+    """
+    try:
+        os.chmod(spec.build_dir, 0o700)  # noqa: PTH101 -- one system call, a thousand times
+        os.chmod(spec.store_dir, 0o755)  # noqa: PTH101, S103 -- what holds it is the caller's, and 0700
+    except FileNotFoundError as error:
+        raise MountSourceMissing(str(error.filename)) from error

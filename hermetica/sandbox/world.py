@@ -1,0 +1,133 @@
+"""The world of a build: everything about its surroundings that a program can observe, as one declared value.
+
+The default world is fixed and belongs to the sandbox contract's version. Studies vary it with `attrs.evolve`;
+the build record says how a world differs from the default. ``None`` means "as the host has it": such a factor
+is fixed by a later tier only.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.sandbox.errors import TierUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STORE_PREFIX: Final = "/hermetica/store"
+SOURCE_DATE_EPOCH: Final = 315532800  # 1980-01-01: ZIP archives know no earlier date
+
+
+class Tier(enum.IntEnum):
+    """How much of the world a run fixes; each tier contains the ones before it."""
+
+    T0 = 0  # SOURCE_DATE_EPOCH and fixed times of outputs
+    T1 = 1  # libfaketime, where a toolchain carries it
+    T2 = 2  # the wall clock stands still, for static programs too
+    T3 = 3  # also directory order, uname, randomness, times of created files
+
+
+class DirectoryOrder(enum.Enum):
+    """The order in which a program reads the names of a directory."""
+
+    HOST = "host"
+    SORTED = "sorted"
+    REVERSED = "reversed"
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """The surroundings of one build.
+
+    Attributes:
+        source_date_epoch: the declared time of the build, in seconds since 1970. time_zone, locale, home,
+        path, shell, terminal_type: what TZ, LC_ALL, HOME, PATH, SHELL and TERM say. build_path: where the
+        build directory is mounted; the working directory. host_name: the node name of the UTS namespace. uid,
+        gid, user_name, group_name: whom the builder runs as, and what /etc/passwd and /etc/group call it.
+        umask: the file mode creation mask. jobs: HERMETICA_BUILD_CORES; never part of an id. cpus: the
+        processors the build may run on; None is all of the host's. randomise_addresses: whether the kernel
+        randomises the layout of address spaces. uptime, cpu_info, memory_info: what /proc/uptime,
+        /proc/cpuinfo and /proc/meminfo hold. clock_s: where the wall clock stands (T2). file_time_s: the
+        latest time of created files (T3). directory_order: see `DirectoryOrder` (T3). kernel_name: (release,
+        version) of uname (T3). random_seed: seeds getrandom and AT_RANDOM (T3).
+    """
+
+    source_date_epoch: int = SOURCE_DATE_EPOCH
+    time_zone: str = "UTC"
+    locale: str = "C.UTF-8"
+    home: str = "/homeless-shelter"
+    path: str = "/path-not-set"
+    shell: str = "/noshell"
+    terminal_type: str = "xterm-256color"
+    build_path: str = "/build"
+    host_name: str = "localhost"
+    uid: int = 1000
+    gid: int = 100
+    user_name: str = "build"
+    group_name: str = "build"
+    umask: int = 0o022
+    jobs: int = 1
+    cpus: frozenset[int] | None = None
+    randomise_addresses: bool = False
+    uptime: str | None = None
+    cpu_info: str | None = None
+    memory_info: str | None = None
+    clock_s: int | None = None
+    file_time_s: int | None = None
+    directory_order: DirectoryOrder = DirectoryOrder.HOST
+    kernel_name: tuple[str, str] | None = None
+    random_seed: int | None = None
+
+
+def required_tier(world: World) -> Tier:
+    """The lowest tier that can give this world."""
+    strict = (world.file_time_s, world.kernel_name, world.random_seed)
+    if world.directory_order is not DirectoryOrder.HOST or any(factor is not None for factor in strict):
+        return Tier.T3
+    return Tier.T0 if world.clock_s is None else Tier.T2
+
+
+def check_tier(world: World, available: Tier = Tier.T0) -> None:
+    """Refuse a world that ``available`` cannot give.
+
+    Raises:
+        TierUnavailable: the world needs a higher tier.
+    """
+    required = required_tier(world)
+    if required > available:
+        raise TierUnavailable(required.name, available.name)
+
+
+def environment(world: World, declared: Mapping[str, str]) -> dict[str, str]:
+    """The exact environment of the builder, ascending by name; what the derivation declares wins.
+
+    PWD is the one variable that is set at the launch itself; it is `World.build_path`.
+    """
+    fixed = {
+        "HERMETICA_BUILD_CORES": str(world.jobs),
+        "HERMETICA_SANDBOX": "1",
+        "HERMETICA_STORE": STORE_PREFIX,
+        "HOME": world.home,
+        "LC_ALL": world.locale,
+        "PATH": world.path,
+        "PWD": world.build_path,
+        "SHELL": world.shell,
+        "SOURCE_DATE_EPOCH": str(world.source_date_epoch),
+        "TEMP": world.build_path,
+        "TEMPDIR": world.build_path,
+        "TERM": world.terminal_type,
+        "TMP": world.build_path,
+        "TMPDIR": world.build_path,
+        "TZ": world.time_zone,
+    }
+    return dict(sorted({**fixed, **declared}.items()))
+
+
+def differences(world: World) -> dict[str, str]:
+    """The factors in which a world differs from the default, as text for the build record; ``jobs`` does not count."""
+    default = World()
+    names = (field.name for field in attrs.fields(World) if field.name != "jobs")
+    return {name: repr(getattr(world, name)) for name in names if getattr(world, name) != getattr(default, name)}
