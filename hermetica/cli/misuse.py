@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_CLOSE = 0.6
+_AS_CLOSE = 0.15
+
 
 class Misuse(Exception):
     """What the user typed is no command line of hermetica.
@@ -21,10 +24,11 @@ class Misuse(Exception):
 
 def close_names(word: str, known: list[str]) -> list[str]:
     """At most three of ``known`` that could be meant by ``word``, the closest first; none that merely exist."""
-    import difflib  # noqa: PLC0415 -- only after a typo
+    from difflib import SequenceMatcher  # noqa: PLC0415 -- only after a typo
 
-    folded = {name.casefold(): name for name in known}
-    return [folded[name] for name in difflib.get_close_matches(word.casefold(), list(folded), 3, 0.6)]
+    rated = sorted((-SequenceMatcher(None, word.casefold(), name.casefold()).ratio(), name) for name in known)
+    best = rated[0][0] if rated else 0.0
+    return [name for rate, name in rated[:3] if rate <= -_CLOSE and rate <= best + _AS_CLOSE]
 
 
 def did_you_mean(word: str, known: list[str]) -> str | None:

@@ -95,7 +95,10 @@ def test_a_typo_gets_only_close_names(hermetica: CommandLine) -> None:
         "  fix  did you mean zlib?",
     ]
     far = hermetica("build", "./pkgs.py:qqqqqq", status=2).stderr
-    assert far.splitlines() == ["error[HM221] ./pkgs.py has no 'qqqqqq'", "  fix  hermetica ls ./pkgs.py lists what it has"]
+    assert far.splitlines() == [
+        "error[HM221] ./pkgs.py has no 'qqqqqq'",
+        "  fix  hermetica ls ./pkgs.py lists what it has",
+    ]
     assert "did you mean ./pkgs.py?" in hermetica("build", "./pkg.py:zlib", status=2).stderr
 
 

@@ -1,0 +1,224 @@
+"""Building through the real command, in the real sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+pytestmark = pytest.mark.sandbox
+
+GREETING = "hello = sh('hello', 'echo hello > $out')"
+PAIR = "lib = sh('lib', 'mkdir $out $dev; echo $out > $dev/ref; echo lib > $out/f', outputs=('out', 'dev'))"
+FAILURES = (
+    "bad = sh('bad', 'echo about to fail; exit 7')",
+    "slow = sh('slow', 'sleep 100')",
+    "after = sh('after', 'cat $bad > $out', env={'bad': f'{bad}'})",
+    "more = sh('more', 'cat $after > $out', env={'after': f'{after}'})",
+    "fine = sh('fine', 'echo > $out')",
+    "gone = sh('gone', 'no-such-program')",
+    "fixed = sh('fixed', 'echo x > $out', fixed=hm.FixedOutput(algorithm='sha256', digest='0' * 64))",
+)
+
+
+def test_stdout_is_the_places_of_the_outputs_and_a_second_build_says_nothing(hermetica: CommandLine) -> None:
+    hermetica.module(GREETING)
+    first = hermetica("build", "./pkgs.py:hello")
+    (place,) = first.stdout.split()
+    assert Path(place).read_text() == "hello\n"
+    assert place.startswith(str(hermetica.store_root))
+    assert re.fullmatch(r"to do: 1 build\nbuilt     hello  \d+\.\d s\n1 built in \d+\.\d s\n", first.stderr)
+    second = hermetica("build", "./pkgs.py:hello")
+    assert (second.stdout, second.stderr) == (first.stdout, "")
+    assert hermetica("build", "--print-paths", "./pkgs.py:hello").stdout.startswith("/hermetica/store/hx")
+
+
+def test_links_are_made_for_every_output_and_every_target(hermetica: CommandLine) -> None:
+    hermetica.module(GREETING, PAIR)
+    places = hermetica("build", "./pkgs.py:lib", "./pkgs.py:hello").stdout.split()
+    links = [hermetica.directory / name for name in ("result", "result-dev", "result-1")]
+    assert [str(link.readlink()) for link in links] == places
+    assert (links[0] / "f").read_text() == "lib\n"
+    roots = json.loads(hermetica("root", "ls", "--json").stdout)["roots"]
+    assert {root["link"] for root in roots} == {str(link) for link in links}
+    hermetica("build", "-o", "other", "./pkgs.py:lib^dev")
+    assert (hermetica.directory / "other-dev").is_symlink()
+
+
+def test_a_file_in_the_way_of_a_link_stays(hermetica: CommandLine) -> None:
+    hermetica.module(GREETING)
+    mine = hermetica.write("result", "mine")
+    ended = hermetica("build", "--ui=quiet", "./pkgs.py:hello", status=2)
+    assert ended.stderr.splitlines() == [
+        "error[HM223] result is in the way, and is no link",
+        "  fix  --out-link NAME, or --no-link",
+    ]
+    assert mine.read_text() == "mine"
+
+
+def test_a_failure_is_told_once_with_its_log_and_dependants_are_counted(hermetica: CommandLine) -> None:
+    hermetica.module(*FAILURES)
+    ended = hermetica("build", "-k", "--no-link", "./pkgs.py:more", "./pkgs.py:fine", status=100)
+    assert len(ended.stdout.split()) == 1
+    assert ended.stderr.count("error[") == 1
+    assert "1 built, 1 failed, 2 not tried because an input failed" in ended.stderr
+    assert ended.stderr.splitlines()[-3:] == [
+        "error[HM105] bad: the builder ended with status 7",
+        "  --> pkgs.py:10",
+        "  | about to fail",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("targets", "status"),
+    [
+        (["bad"], 100),
+        (["slow"], 101),
+        (["fixed"], 102),
+        (["slow", "bad"], 100),
+        (["slow", "bad", "fixed", "fine"], 102),
+    ],
+)
+def test_exit_statuses_say_what_failed_and_combine(hermetica: CommandLine, targets: list[str], status: int) -> None:
+    hermetica.module(*FAILURES)
+    words = [f"./pkgs.py:{target}" for target in targets]
+    ended = hermetica("build", "-k", "--json", "--timeout", "1", "--no-link", *words, status=status)
+    document = json.loads(ended.stdout)
+    assert document["format"] == "hermetica.build/1"
+    assert document["status"] == status
+    assert [row["target"] for row in document["results"]] == words
+
+
+def test_a_missing_program_is_an_error_with_a_way_out(hermetica: CommandLine) -> None:
+    hermetica.module(*FAILURES)
+    text = hermetica("build", "--ui=quiet", "./pkgs.py:gone", status=100).stderr
+    assert text.splitlines()[0] == "error[HM103] gone: no-such-program: not found in the sandbox (exit 127)"
+    assert "\n  fix  declare" in text
+
+
+def test_a_dry_run_says_what_and_why_and_leaves_nothing(hermetica: CommandLine) -> None:
+    hermetica.module(GREETING, "next = sh('next', 'cat $h > $out', env={'h': f'{hello}'})")
+    assert hermetica("build", "-n", "./pkgs.py:next").stdout.splitlines() == [
+        "build    hello  (nothing with these inputs is in the store)",
+        "build    next  (its input hello is not there yet; once it is, equal content would be reused)",
+        "2 builds, 0 fetches, 0 reused",
+    ]
+    assert json.loads(hermetica("build", "-n", "--json", "./pkgs.py:next").stdout)["format"] == "hermetica.plan/1"
+    assert not (hermetica.directory / "result").exists()
+
+
+def test_logs_scroll_with_their_speakers_name_when_wanted(hermetica: CommandLine) -> None:
+    hermetica.module("x = sh('x', 'echo one; printf two; echo > $out')")
+    lines = hermetica("build", "-v", "./pkgs.py:x").stderr.splitlines()
+    assert "x> one" in lines
+    assert "x> two" in lines
+
+
+def test_json_events_are_one_object_a_line(hermetica: CommandLine) -> None:
+    hermetica.module(GREETING)
+    ended = hermetica("build", "--ui", "json", "./pkgs.py:hello")
+    events = [json.loads(line) for line in ended.stdout.splitlines()]
+    kinds = [event["kind"] for event in events]
+    assert kinds[0] == "run-started"
+    assert kinds[-1] == "run-finished"
+    assert {event["format"] for event in events} == {"hermetica.event/1"}
+    assert ended.stderr == ""
+    last = hermetica("build", "--ui", "json", "--json", "./pkgs.py:hello").stdout.splitlines()[-1]
+    assert json.loads(last)["format"] == "hermetica.build/1"
+
+
+def test_build_services_get_folded_logs_that_command_nothing(hermetica: CommandLine) -> None:
+    hermetica.module("x = sh('x', 'echo ::error::mine; echo > $out')")
+    lines = hermetica("build", "./pkgs.py:x", env={"GITHUB_ACTIONS": "true"}).stderr.splitlines()
+    begin = next(index for index, line in enumerate(lines) if line.startswith("::group::built     x"))
+    token = lines[begin + 1].removeprefix("::stop-commands::")
+    assert lines[begin + 2 : begin + 5] == ["::error::mine", f"::{token}::", "::endgroup::"]
+    plain = hermetica("build", "--ui=ci", "./pkgs.py:x").stderr
+    assert plain == ""
+
+
+def test_a_program_runs_with_its_closure_and_passes_everything_through(hermetica: CommandLine) -> None:
+    script = '#!{busybox} sh\nread line; echo "got $line and $*"; ls /hermetica/store | wc -l; exit 9\n'
+    hermetica.module(
+        f"text = hm.text('greet', f{script!r}, executable=True)",
+        "app = sh('greet-1.0', 'mkdir -p $out/bin; cp $t $out/bin/greet; chmod +x $out/bin/greet',",
+        "         env={'t': f'{text}'})",
+    )
+    ended = hermetica("run", "./pkgs.py:app", "--", "-a", "b", status=9, input="typed\n")
+    assert ended.stdout.splitlines() == ["got typed and -a b", "2"]
+    assert hermetica("run", "./pkgs.py:app", "-a", "b", status=9, input="typed\n").stdout == ended.stdout
+    wrong = hermetica("run", "--program", "gret", "./pkgs.py:app", status=2).stderr
+    assert "did you mean greet?" in wrong
+
+
+def test_a_failed_build_is_kept_and_entered(hermetica: CommandLine) -> None:
+    hermetica.module("x = sh('x', 'echo half > half; exit 4', env={'V': 'declared'})")
+    ended = hermetica("build", "--keep-failed", "./pkgs.py:x", status=100)
+    kept = next(line.split()[-1] for line in ended.stderr.splitlines() if line.strip().startswith("kept"))
+    entered = hermetica("develop", "--failed", kept, "--", *_busybox(kept), "sh", "-c", "cat half; echo $V")
+    assert entered.stdout.split() == ["half", "declared"]
+    assert "error[HM117]" in hermetica("develop", "--failed", ".", status=2).stderr
+
+
+def _busybox(kept: str) -> list[str]:
+    return [json.loads(Path(kept, "kept-build.json").read_text())["builder"]]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_and_leaves_nothing(hermetica: CommandLine, number: int, status: int) -> None:
+    mark = f"98{os.getpid()}{status}"
+    hermetica.module(f"x = sh('x', 'echo begun; sleep {mark}')")
+    process = subprocess.Popen(
+        [*hermetica.words, "build", "-v", "./pkgs.py:x"],
+        cwd=hermetica.directory,
+        env=hermetica.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "begun" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(number)
+    text = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=20) == status
+    assert "Traceback" not in text
+    assert text.splitlines()[-1] == "interrupted"
+    assert not [entry for entry in Path("/proc").glob("[0-9]*/cmdline") if mark in _text(entry)]
+    assert list((hermetica.store_root / "tmp").iterdir()) == []
+
+
+def _text(entry: Path) -> str:
+    try:
+        return entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_a_reader_that_leaves_is_no_error(hermetica: CommandLine) -> None:
+    hermetica.module(*(f"x{index} = sh('x{index}', 'true')" for index in range(2000)))
+    process = subprocess.Popen(
+        [*hermetica.words, "ls"],
+        cwd=hermetica.directory,
+        env=hermetica.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    time.sleep(0)
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=20) == 141
