@@ -67,9 +67,9 @@ def make_links(
         objects: the store.
     """
     names = link_names(base, [(default, list(paths)) for default, paths in results])
-    made: list[dict[str, str]] = []
-    for (_, paths), links in zip(results, names, strict=True):
-        made.append(dict(zip(paths, links, strict=True)))
-        for path, link in zip(paths.values(), links, strict=True):
-            make_link(Path(link), path, objects)
-    return made
+    with objects.lease() as lease:
+        lease.hold(path for _, paths in results for path in paths.values())
+        for (_, paths), links in zip(results, names, strict=True):
+            for path, link in zip(paths.values(), links, strict=True):
+                make_link(Path(link), path, objects)
+    return [dict(zip(paths, links, strict=True)) for (_, paths), links in zip(results, names, strict=True)]
