@@ -11,7 +11,7 @@ from tests.house.code import Module, functions, modules
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
 
-EVERYTHING = (*modules(), *modules("benchmarks"), *modules("tests"))
+EVERYTHING = (*modules(), *modules("benchmarks"), *modules("scripts"), *modules("tests"))
 every_module = pytest.mark.parametrize("module", EVERYTHING, ids=[module.where for module in EVERYTHING])
 
 
