@@ -120,7 +120,7 @@ def load(name: str) -> Command:
     """
     if name not in COMMANDS:
         raise Misuse(f"no command {name!r}", hint=did_you_mean(name, list(COMMANDS)) or "hermetica --help lists them")
-    module: Command = import_module(f"hermetica.cli.commands.{name.replace('-', '_')}")  # type: ignore[assignment] # a module is the protocol
+    module: Command = import_module(f"hermetica.cli.commands.{name.replace('-', '_')}")
     return module
 
 

@@ -113,8 +113,8 @@ class Targets:
         reached = list(select(module, target.attribute))
         if not reached:
             known = names_in(module)
-            hint = did_you_mean(target.attribute, known) or f"hermetica ls {target.place} lists what it has"
-            raise UnknownTarget(f"{target.place} has no {target.attribute!r}", hint=hint)
+            way_out = did_you_mean(target.attribute, known) or f"hermetica ls {target.place} lists what it has"
+            raise UnknownTarget(f"{target.place} has no {target.attribute!r}", hint=way_out)
         found = [each for name, value in reached for each in derivations_in(value, name)]
         if not found:
             name, value = reached[0]

@@ -41,23 +41,23 @@ def run(session: Session) -> int:
 
 def enter(session: Session, path: StorePath, command: tuple[str, ...]) -> int:
     """Runs a command in a sandbox with the closure of an object, on the caller's terminal; its exit status."""
-    from hermetica.sandbox import Mount, SandboxSpec, World, environment  # noqa: PLC0415 -- only a run needs it
+    from hermetica.sandbox import Mount, SandboxSpec  # noqa: PLC0415 -- only a run needs it
     from hermetica.sandbox import enter as enter_sandbox  # noqa: PLC0415 -- likewise
 
-    objects, world = session.objects, World()
+    objects = session.objects
     with objects.lease() as lease, objects.scratch() as scratch:
         closure = objects.closure([path])
-        lease.hold(closure)
+        if lease.hold(closure) != frozenset(closure):
+            raise UnknownTarget(f"{path} was collected meanwhile", hint="run it again")
         for name in ("build", "store"):
             (scratch.path / name).mkdir(mode=0o755)
         spec = SandboxSpec(
             builder=command[0],
             args=command[1:],
-            env=environment(world, {"TERM": os.environ.get("TERM", "dumb")}),
+            env=(("TERM", os.environ.get("TERM", "dumb")),),
             inputs=tuple(Mount(str(objects.on_disk(each)), str(each)) for each in closure),
             store_dir=str(scratch.path / "store"),
             build_dir=str(scratch.path / "build"),
-            world=world,
             terminal=True,
         )
         return enter_sandbox(spec, command)
