@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from hermetica.fetch.archive import (
+    ArchiveError,
+    ArchiveTooLarge,
+    DamagedArchive,
+    Limits,
+    TruncatedArchive,
+    UnknownArchive,
+    UnsafeArchive,
+)
+from hermetica.fetch.connection import InvalidAddress
 from hermetica.fetch.download import Downloaded, DownloadFailed, HashMismatch, download
 from hermetica.fetch.hashes import UNKNOWN, HashRequired
+from hermetica.fetch.unpack import single_directory, unpack
 from hermetica.fetch.waiting import FetchCancelled, Patience
+from hermetica.fetch.writing import CannotWrite
 
 __all__ = [
     "UNKNOWN",
+    "ArchiveError",
+    "ArchiveTooLarge",
+    "CannotWrite",
+    "DamagedArchive",
     "DownloadFailed",
     "Downloaded",
     "FetchCancelled",
     "HashMismatch",
     "HashRequired",
+    "InvalidAddress",
+    "Limits",
     "Patience",
+    "TruncatedArchive",
+    "UnknownArchive",
+    "UnsafeArchive",
     "download",
+    "single_directory",
+    "unpack",
 ]

@@ -11,8 +11,9 @@ from hermetica.errors import HermeticaError
 from hermetica.fetch.connection import shown
 from hermetica.fetch.hashes import Expected
 from hermetica.fetch.kinds import HEAD_BYTES, guess_kind
-from hermetica.fetch.transfer import AddressFailed, CannotWrite, Transfer
+from hermetica.fetch.transfer import AddressFailed, Transfer
 from hermetica.fetch.waiting import Patience, Waiting
+from hermetica.fetch.writing import CannotWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -215,4 +216,4 @@ class _Attempt:
         try:
             self._transfer.part.replace(self._destination)
         except OSError as error:
-            raise CannotWrite(f"cannot write {self._destination}: {error.strerror}") from error
+            raise CannotWrite(self._destination, error) from error

@@ -49,9 +49,8 @@ def is_tar_header(block: bytes) -> bool:
     if not field or not all(48 <= digit <= 55 for digit in field):
         return False
     rest = block[:148] + block[156:512]
-    unsigned = sum(rest) + 8 * 32
-    signed = unsigned - 256 * sum(byte > 127 for byte in rest)
-    return int(field, 8) in {unsigned, signed}
+    said, unsigned = int(field, 8), sum(rest) + 8 * 32
+    return said == unsigned or said == unsigned - 256 * sum(byte > 127 for byte in rest)  # some added signed bytes
 
 
 def guess_kind(head: bytes) -> str:

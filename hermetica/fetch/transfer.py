@@ -19,9 +19,9 @@ from urllib.request import url2pathname
 
 import attrs
 
-from hermetica.errors import HermeticaError
 from hermetica.fetch.connection import InvalidAddress, get, shown
 from hermetica.fetch.hashes import Hasher
+from hermetica.fetch.writing import CannotWrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,19 +29,13 @@ if TYPE_CHECKING:
 
     from hermetica.fetch.waiting import Waiting
 
-__all__ = ["AddressFailed", "CannotWrite", "Transfer", "Transferred"]
+__all__ = ["AddressFailed", "Transfer", "Transferred"]
 
 CHUNK_BYTES: Final = 1 << 18
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _DEAD: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
 _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _MAX_PAUSE_S: Final = 5.0
-
-
-class CannotWrite(HermeticaError):
-    """What is fetched has no room, or may not be written."""
-
-    code = "HM126"
 
 
 class AddressFailed(Exception):
@@ -205,10 +199,13 @@ class Transfer:
         validator = tag if tag.startswith('"') else date  # If-Range takes no weak tags
         if response.status == 206:
             return
-        if validator:
-            self._note.write_text(json.dumps({"url": shown(url), "validator": validator}), encoding="utf-8")
-        else:
+        if not validator:
             self.forget()
+            return
+        try:
+            self._note.write_text(json.dumps({"url": shown(url), "validator": validator}), encoding="utf-8")
+        except OSError as error:
+            raise CannotWrite(self._note, error) from error
 
     def _rehash(self, hasher: Hasher) -> int:
         size = 0
@@ -251,7 +248,7 @@ def _opened(part: Path, offset: int) -> BinaryIO:
         opened.seek(offset)
         opened.truncate()
     except OSError as error:
-        raise CannotWrite(f"cannot write {part}: {error.strerror}") from error
+        raise CannotWrite(part, error) from error
     return opened
 
 
@@ -261,7 +258,7 @@ def _write(part: BinaryIO, data: bytes) -> None:
         while view:
             view = view[part.write(view) :]
     except OSError as error:
-        raise CannotWrite(f"cannot write {part.name}: {error.strerror}") from error
+        raise CannotWrite(Path(part.name), error) from error
 
 
 def _check_range(response: http.client.HTTPResponse, offset: int) -> None:
