@@ -16,7 +16,7 @@ from tests.house.code import ROOT, tracked_files
 APT = Path("/etc/apt")
 ADDRESS = re.compile(r"\b(?:https?|ftp)://(?:[^/@\s]*@)?([\w.-]+\.[a-z]{2,})(?=[:/\s\"']|$)")
 COMMON = re.compile(r"/|/(?:var/)?tmp|/home|/root|/usr/src|/opt|/srv|/mnt|/build|/src|/hermetica")
-HOMES = re.compile(r"(?<![\w.}-])/(?:home/[a-z][\w-]*|root|Users/\w+)/")
+HOMES = re.compile(r"(?<![\w.}-])/(?:home/(?!me/|you/)[a-z][\w-]*|root|Users/\w+)/")
 
 
 def registry_hosts() -> frozenset[str]:
