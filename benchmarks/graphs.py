@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BUSYBOX: Final = "/bin/busybox"
-_HEADER: Final = f'import hermetica as hm\nbusybox = hm.source("{BUSYBOX}")\n'
+_HEADER: Final = "import hermetica as hm\nbusybox = hm.source('tools', name='busybox')\n"
 
 
 def independent(count: int) -> str:
     """``count`` builds that depend on nothing but the shell."""
     return (
-        _HEADER + f"targets = {{f't{{i}}': hm.derivation(name=f't{{i}}', builder=f'{{busybox}}',"
-        f" args=['sh', '-c', f'echo {{i}} > $out']) for i in range({count})}}\n"
+        _HEADER + f"targets = {{f't{{i}}': hm.derivation(name=f't{{i}}', builder=f'{{busybox}}/bin/sh',"
+        f" args=['-c', f'echo {{i}} > $out']) for i in range({count})}}\n"
     )
 
 
@@ -38,7 +40,7 @@ def layered(layers: int, width: int, fan_in: int = 3) -> str:
     """``layers`` x ``width`` builds, each using ``fan_in`` of the layer before, and one that uses the last layer."""
     return _HEADER + (
         "def build(name, inputs, script):\n"
-        "    return hm.derivation(name=name, builder=f'{busybox}', args=['sh', '-c', script],"
+        "    return hm.derivation(name=name, builder=f'{busybox}/bin/sh', args=['-c', script],"
         " env={f'i{k}': f'{d}' for k, d in enumerate(inputs)})\n"
         f"layer = [build(f'l0-{{j}}', [], f'echo 0 {{j}} > $out') for j in range({width})]\n"
         f"for i in range(1, {layers}):\n"

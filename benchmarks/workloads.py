@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -30,6 +31,11 @@ def _compare(name: str, samples: Mapping[str, list[Sample]], skipped: Mapping[st
 
 
 def _write(fresh: Fresh, name: str, text: str) -> Path:
+    tools = fresh.path / "tools" / "bin"
+    if not tools.exists() and Path(graphs.BUSYBOX).exists():
+        tools.mkdir(parents=True)
+        shutil.copy(graphs.BUSYBOX, tools / "busybox")
+        (tools / "sh").symlink_to("busybox")
     path = fresh.path / name
     path.write_text(text, encoding="utf-8")
     return path

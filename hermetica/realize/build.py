@@ -22,7 +22,7 @@ from hermetica.realize.errors import (
     OutputMissing,
     RealizeError,
 )
-from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, World, environment, run
+from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, World, run
 from hermetica.sandbox import Outcome as ExitOutcome
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
@@ -122,7 +122,7 @@ def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> Sand
     return SandboxSpec(
         builder=with_own_paths(resolved.builder, own),
         args=tuple(with_own_paths(argument, own) for argument in resolved.args),
-        env=environment(world, variables),
+        env=tuple(sorted(variables.items())),
         inputs=tuple(Mount(str(store.on_disk(path)), str(path)) for path in store.closure(resolved.inputs)),
         store_dir=str(store_dir),
         build_dir=str(build_dir),

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,11 +16,29 @@ import hermetica as hm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 pytestmark = pytest.mark.sandbox
 
-BUSYBOX = shutil.which("busybox") or "/bin/busybox"
+
+def _tools() -> str:
+    """A directory of the host with ``bin/sh``, a static busybox: the one tool of the behaviours' builders."""
+    busybox = Path(shutil.which("busybox") or "/bin/busybox")
+    stamp = busybox.stat().st_mtime_ns if busybox.exists() else 0
+    place = Path(tempfile.gettempdir()) / f"hermetica-test-tools-{os.geteuid()}-{stamp}"
+    if not place.exists() and stamp:
+        making = Path(tempfile.mkdtemp(prefix="hermetica-test-tools-"))
+        (making / "bin").mkdir()
+        shutil.copy(busybox, making / "bin" / "busybox")
+        (making / "bin" / "sh").symlink_to("busybox")
+        making.chmod(0o755)
+        try:
+            making.rename(place)
+        except OSError:  # another worker was first
+            shutil.rmtree(making)
+    return str(place)
+
+
+TOOLS = _tools()
 
 
 @attrs.frozen
@@ -31,14 +50,14 @@ class Shell:
     def __call__(self, name: str, script: str, env: Mapping[str, str] | None = None, **fields: Any) -> hm.Derivation:
         """A derivation that runs ``script``; every applet of busybox is a command."""
         return hm.derivation(
-            name=name, builder=f"{self.busybox}", args=("sh", "-euc", script), env=dict(env or {}), **fields
+            name=name, builder=f"{self.busybox}/bin/sh", args=("-euc", script), env=dict(env or {}), **fields
         )
 
 
 @pytest.fixture
 def sh() -> Iterator[Shell]:
     with hm.evaluation():
-        yield Shell(hm.source(BUSYBOX))
+        yield Shell(hm.source(TOOLS, name="busybox"))
 
 
 @pytest.fixture
@@ -96,7 +115,7 @@ def command(tmp_path: Path, store_root: Path) -> CommandLine:
     return CommandLine(environment, directory)
 
 
-HEADER = f"import hermetica as hm\nbusybox = hm.source({BUSYBOX!r})\n"
+HEADER = f"import hermetica as hm\nbusybox = hm.source({TOOLS!r}, name='busybox')\n"
 
 
 def module(*lines: str) -> str:
@@ -104,7 +123,7 @@ def module(*lines: str) -> str:
     return HEADER + "\n".join(
         (
             "def sh(name, script, **fields):",
-            "    return hm.derivation(name=name, builder=f'{busybox}', args=['sh', '-euc', script], **fields)",
+            "    return hm.derivation(name=name, builder=f'{busybox}/bin/sh', args=['-euc', script], **fields)",
             *lines,
             "",
         )

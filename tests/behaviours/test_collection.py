@@ -13,7 +13,7 @@ import pytest
 import hermetica as hm
 from hermetica.realize import DerivationStarted
 from hermetica_store import InUse, Table
-from tests.behaviours.conftest import BUSYBOX, module
+from tests.behaviours.conftest import TOOLS, module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,13 +115,13 @@ def test_b50_a_collection_during_a_build_keeps_what_it_needs(store: hm.Store, sh
 
 BUILD_MANY = f"""
 import sys, hermetica as hm
-busybox = hm.source({BUSYBOX!r})
+busybox = hm.source({TOOLS!r}, name="busybox")
 with hm.Store.open(sys.argv[1]) as store:
     for round in range(10):
         last = hm.text("seed", f"{{round}}")
         for step in range(4):
-            last = hm.derivation(name=f"s{{step}}", builder=f"{{busybox}}", env={{"last": f"{{last}}"}},
-                                 args=["sh", "-euc", "cat $last > $out; echo $last >> $out"])
+            last = hm.derivation(name=f"s{{step}}", builder=f"{{busybox}}/bin/sh", env={{"last": f"{{last}}"}},
+                                 args=["-euc", "cat $last > $out; echo $last >> $out"])
         assert store.realize(last).outcome in ("built", "cached")
 """
 

@@ -17,7 +17,7 @@ from hermetica.model.builtins import FetchWithoutHash
 from hermetica.realize.errors import FetchFailed, FixedOutputMismatch, FixedOutputRefers
 from hermetica_store import hash_tree
 from hermetica_store.path import store_path
-from tests.behaviours.conftest import BUSYBOX, module, read
+from tests.behaviours.conftest import TOOLS, module, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,8 +95,8 @@ def test_b21_a_self_reference_does_not_depend_on_the_scratch_name(store: hm.Stor
 
 BUILD_ONCE = f"""
 import sys, hermetica as hm
-busybox = hm.source({BUSYBOX!r})
-d = hm.derivation(name="slow", builder=f"{{busybox}}", args=["sh", "-c", "sleep 1; echo done > $out"])
+busybox = hm.source({TOOLS!r}, name="busybox")
+d = hm.derivation(name="slow", builder=f"{{busybox}}/bin/sh", args=["-c", "sleep 1; echo done > $out"])
 with hm.Store.open(sys.argv[1]) as store:
     print(store.realize(d).outcome)
 """

@@ -74,7 +74,7 @@ def test_b37_a_kept_build_can_be_entered(command: CommandLine) -> None:
     ended = command("build", "--keep-failed", "./pkgs.py:x", status=100)
     kept = next(line.split()[-1] for line in ended.stderr.splitlines() if line.strip().startswith("kept"))
     spec = load(Path(kept))
-    ended = command("develop", "--failed", kept, "--", spec.builder, "sh", "-c", "cat half; echo $VARIABLE; pwd")
+    ended = command("develop", "--failed", kept, "--", spec.builder, "-c", "cat half; echo $VARIABLE; pwd")
     assert ended.stdout.split() == ["half", "declared", "/build"]
 
 

@@ -16,7 +16,7 @@ import hermetica as hm
 from hermetica.model import InvalidRecord, from_record, from_records, to_record, to_records
 from hermetica.model.identity import HASHED, NOT_HASHED
 from hermetica_store import Row, Table, hash_tree
-from tests.behaviours.conftest import BUSYBOX, as_user, module
+from tests.behaviours.conftest import TOOLS, as_user, module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.sandbox
 
 PRINT_IDS = f"""
 import sys, hermetica as hm
-busybox = hm.source({BUSYBOX!r})
-a = hm.derivation(name="a", builder=f"{{busybox}}", args=["sh", "-c", "echo $x > $out"], env={{"x": "1", "b": "2"}})
-b = hm.derivation(name="b", builder=f"{{busybox}}", args=["sh", "-c", "cat $a > $out"], env={{"a": f"{{a}}"}})
+busybox = hm.source({TOOLS!r}, name="busybox")
+a = hm.derivation(name="a", builder=f"{{busybox}}/bin/sh", args=["-c", "echo $x > $out"], env={{"x": "1", "b": "2"}})
+b = hm.derivation(name="b", builder=f"{{busybox}}/bin/sh", args=["-c", "cat $a > $out"], env={{"a": f"{{a}}"}})
 t = hm.text("t", f"{{a}} {{b}}")
 print(a.id, b.id, t.id, hm.fetchurl("https://example.org/x", sha256="0" * 64).input_id)
 if len(sys.argv) > 1:
@@ -164,7 +164,7 @@ def test_b06_another_mirror_changes_nothing_downstream(store: hm.Store, sh: Shel
         for name in ("w1", "w2"):
             moved = hm.fetchurl(other.as_uri(), name="content", sha256=digest)
             user = hm.derivation(
-                name=name, builder=f"{sh.busybox}", args=("sh", "-euc", "cat $src > $out"), env={"src": f"{moved}"}
+                name=name, builder=f"{sh.busybox}/bin/sh", args=("-euc", "cat $src > $out"), env={"src": f"{moved}"}
             )
             store.realize(user, on_event=lambda event: warnings.append(event.kind))
         assert warnings.count("warning") == 1

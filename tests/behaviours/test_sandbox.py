@@ -14,7 +14,7 @@ import pytest
 import hermetica as hm
 from hermetica.realize.errors import BuildFailed
 from hermetica.sandbox import SandboxUnavailable
-from tests.behaviours.conftest import BUSYBOX, as_user, read
+from tests.behaviours.conftest import TOOLS, as_user, read
 
 if TYPE_CHECKING:
     from tests.behaviours.conftest import Shell
@@ -81,8 +81,8 @@ def test_b30_names_and_numbers_agree(store: hm.Store, sh: Shell) -> None:
 
 AS_SOMEBODY = f"""
 import sys, hermetica as hm
-busybox = hm.source({BUSYBOX!r})
-d = hm.derivation(name="x", builder=f"{{busybox}}", args=["sh", "-euc", sys.argv[2]])
+busybox = hm.source({TOOLS!r}, name="busybox")
+d = hm.derivation(name="x", builder=f"{{busybox}}/bin/sh", args=["-euc", sys.argv[2]])
 with hm.Store.open(sys.argv[1]) as store:
     print(store.realize(d).out)
 """
