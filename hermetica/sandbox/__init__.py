@@ -6,6 +6,7 @@ Source: docs/format-sandbox.md.
 from __future__ import annotations
 
 from hermetica.sandbox.cancellation import Cancellation
+from hermetica.sandbox.enter import enter
 from hermetica.sandbox.errors import (
     ArgumentsTooLong,
     BuilderNotFound,
@@ -17,6 +18,7 @@ from hermetica.sandbox.errors import (
 )
 from hermetica.sandbox.limits import Limits
 from hermetica.sandbox.outcome import Exit, Outcome
+from hermetica.sandbox.probe import Diagnosis, Finding, probe
 from hermetica.sandbox.run import run
 from hermetica.sandbox.spawn import Spawner
 from hermetica.sandbox.spec import CONTRACT_VERSION, Mount, SandboxSpec
@@ -27,8 +29,10 @@ __all__ = [
     "ArgumentsTooLong",
     "BuilderNotFound",
     "Cancellation",
+    "Diagnosis",
     "DirectoryOrder",
     "Exit",
+    "Finding",
     "InvalidSandboxSpec",
     "Limits",
     "Mount",
@@ -42,7 +46,9 @@ __all__ = [
     "TierUnavailable",
     "World",
     "differences",
+    "enter",
     "environment",
+    "probe",
     "required_tier",
     "run",
 ]

@@ -51,7 +51,7 @@ class Launch:
     @property
     def arguments(self) -> bytes:
         """The bytes of `options` as ``--args`` reads them."""
-        return b"".join(option.encode("utf-8", "surrogateescape") + b"\0" for option in self.options)
+        return "".join(f"{option}\0" for option in self.options).encode("utf-8", "surrogateescape")
 
 
 @attrs.define
@@ -83,7 +83,6 @@ def _shared_directory(spec: SandboxSpec, target: str) -> list[str]:
 
 def _skeleton(spec: SandboxSpec) -> list[str]:
     return [
-        *("--tmpfs", "/"),
         *("--dev", "/dev"),
         *_shared_directory(spec, "/dev/shm"),  # noqa: S108 -- the sandbox's own, not the host's
         *("--proc", "/proc"),

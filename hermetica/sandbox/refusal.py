@@ -204,7 +204,7 @@ def classify(said: str, facts: Facts) -> Refusal:
         ("Unknown option" in said, _old(facts)),
         ("mount proc" in said and refused and not facts.in_hermetica, _MASKED),
         *((True, refusal) for refusal in standing(facts)),
-        ("namespace" in said and "No space left" in said, _LIMIT),
+        ("namespace" in said and ("ENOSPC" in said or "No space left" in said), _LIMIT),
         ("Resource temporarily unavailable" in said, _PROCESSES),
         (refused and (facts.seccomp or bool(facts.container)), _SECCOMP),
     )

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 from hermetica.sandbox.complaint import Complaint
 from hermetica.sandbox.failure import exec_failure, setup_failure
 from hermetica.sandbox.init import Init
-from hermetica.sandbox.locate import find_bwrap
 from hermetica.sandbox.outcome import Exit, Outcome, Watchdog
 from hermetica.sandbox.spawn import Spawner
 from hermetica.sandbox.start import start
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 _CHUNK: Final = 1 << 16
 _RESUME_S: Final = 0.2
 """How often a first process that a signal may have stopped is told to go on (`Init.resume`)."""
+_LINE_S: Final = 0.0002
+"""bubblewrap writes a line in eight pieces; waiting a little saves waking up for each."""
 _START_S: Final = 5.0
 """How long an ending run waits for bubblewrap to say whom it started, so that it can be killed."""
 
@@ -100,11 +101,12 @@ class Session:
 
     def failure(self, spec: SandboxSpec, bwrap: str) -> SandboxError | None:
         """Why the builder never ran, if it did not."""
-        said = self.complaint.text
-        if self.reader.exit_status is None:
-            return setup_failure(said, self.killed_by, bwrap)
-        reason = self.complaint.exec_failure(spec.builder) if self.reader.exit_status == 1 else None
-        return None if reason is None else exec_failure(spec, reason)
+        if self.reader.exit_status is not None:
+            return None
+        reason = self.complaint.exec_failure(spec.builder)
+        if reason is not None:
+            return exec_failure(spec, reason)
+        return setup_failure(self.complaint.text, self.killed_by, bwrap)
 
     def _wait_ms(self) -> int:
         remaining_s = self.watchdog.remaining_s(time.monotonic())
@@ -116,6 +118,8 @@ class Session:
         if not piece:
             self.reported_all = True
         self.reader.feed(piece)
+        if not self.reader.is_complete:
+            time.sleep(_LINE_S)
         if self.init is None and self.reader.started is not None:
             self.init = Init.attach(self.reader.started, self.native)
 
@@ -161,7 +165,6 @@ def run(
         MountSourceMissing: something to mount is not there.
         TierUnavailable: the world needs more than tier T0.
     """
-    bwrap = find_bwrap()
     watchdog = Watchdog(
         started_s=time.monotonic(),
         timeout_s=timeout_s,
@@ -172,6 +175,7 @@ def run(
         return _exit(Outcome.CANCELLED, None, None, watchdog)
     with contextlib.ExitStack() as stack:
         used = spawner or stack.enter_context(Spawner.with_own_thread())
+        bwrap = used.bwrap()
         running = start(spec, bwrap, used)
         stack.callback(running.close)
         session = Session(running, used.native, log, watchdog)

@@ -16,6 +16,7 @@ import attrs
 
 from hermetica.sandbox.descriptors import raised
 from hermetica.sandbox.errors import SandboxError, SandboxUnavailable
+from hermetica.sandbox.locate import find_bwrap
 from hermetica.sandbox.native import Action, Native
 
 _Reply = queue.SimpleQueue[int | Exception]
@@ -43,6 +44,7 @@ class Spawner:
         self._pid = os.getpid()
         self._constants: dict[bytes, int] = {}
         self._lock = threading.Lock()
+        self._bwrap: str | None = None
 
     @classmethod
     def on_this_thread(cls) -> Self:
@@ -95,6 +97,16 @@ class Spawner:
         finally:
             if start.randomise_addresses:
                 self.native.randomise_addresses(wanted=False)
+
+    def bwrap(self) -> str:
+        """The path of the bubblewrap program, looked up once.
+
+        Raises:
+            SandboxUnavailable: there is none.
+        """
+        if self._bwrap is None:
+            self._bwrap = find_bwrap()
+        return self._bwrap
 
     def readable(self, content: bytes) -> str:
         """A path that a started program can open to read ``content``; kept until `close`."""

@@ -1,6 +1,6 @@
 """What bubblewrap reports through ``--json-status-fd``: first whom it started, at the end how the builder exited. Pure.
 
-A missing end report means that the sandbox was never complete. Source: bwrap(1).
+A missing end report means that the builder was never executed. Source: bwrap(1).
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ class StatusReader:
 
     Attributes:
         started: once known.
-        exit_status: of the builder; 128 + n if signal n killed it; None unless it was reached.
+        exit_status: of the builder; 128 + n if signal n killed it; None unless it was executed.
     """
 
     started: Started | None = None
     exit_status: int | None = None
     _rest: bytes = b""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last line has come to its end."""
+        return not self._rest
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes."""

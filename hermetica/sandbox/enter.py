@@ -1,0 +1,91 @@
+"""A shell in the sandbox of a kept build: the same mounts, environment and user, with the caller's terminal.
+
+The sandbox shares the caller's session, so that job control works; pushing input into the terminal is refused by the
+system call filter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import termios
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from hermetica.sandbox.errors import InvalidSandboxSpec
+from hermetica.sandbox.outcome import Watchdog
+from hermetica.sandbox.run import Session
+from hermetica.sandbox.spawn import Spawner
+from hermetica.sandbox.start import start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hermetica.sandbox.spec import SandboxSpec
+
+SHELL_VARIABLE = "HERMETICA_SHELL"
+
+
+def entered(spec: SandboxSpec, command: Sequence[str]) -> SandboxSpec:
+    """The same sandbox with another program and a terminal; HERMETICA_SHELL=1 tells the program so.
+
+    Raises:
+        InvalidSandboxSpec: there is no program.
+    """
+    if not command:
+        raise InvalidSandboxSpec("no command to run in the sandbox")
+    env = (*spec.env, (SHELL_VARIABLE, "1"))
+    return attrs.evolve(spec, builder=command[0], args=tuple(command[1:]), env=env, terminal=True)
+
+
+@contextlib.contextmanager
+def _terminal_given_back() -> Iterator[None]:
+    """An interactive shell takes the terminal for itself; afterwards it is ours again, with the modes it had."""
+    if not os.isatty(0):
+        yield
+        return
+    modes = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        try:
+            os.tcsetpgrp(0, os.getpgrp())
+            termios.tcsetattr(0, termios.TCSADRAIN, modes)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _discard(_output: bytes) -> None:
+    """There is no log: the program writes to the terminal itself."""
+
+
+def enter(spec: SandboxSpec, command: Sequence[str]) -> int:
+    """Run a command in the sandbox with the caller's standard input, output and error.
+
+    Args:
+        spec: of the build; its directories must still be there.
+        command: an absolute path in the sandbox, and arguments.
+
+    Returns:
+        The exit status of the command; 128 + n if signal n killed it.
+
+    Raises:
+        SandboxUnavailable: bubblewrap or the kernel refuses.
+        InvalidSandboxSpec: there is no command.
+    """
+    wanted = entered(spec, command)
+    with Spawner.with_own_thread() as spawner, _terminal_given_back():
+        bwrap = spawner.bwrap()
+        with contextlib.closing(start(wanted, bwrap, spawner)) as running:
+            session = Session(running, spawner.native, _discard, Watchdog(started_s=time.monotonic()))
+            try:
+                session.watch(None)
+            finally:
+                session.end()
+            if error := session.failure(wanted, bwrap):
+                raise error
+            return session.reader.exit_status or 0
