@@ -72,8 +72,7 @@ def fetchurl(
             hint="add sha256=…, or hash=hm.UNKNOWN to be told it",
             origin=user_line(),
         )
-    algorithm: Algorithm = next(iter(given), _DEFAULT_ALGORITHM)
-    digest = given.get(algorithm, UNKNOWN)
+    algorithm, digest = next(iter(given.items()), (_DEFAULT_ALGORITHM, UNKNOWN))
     return derivation(
         name=name or unquote(posixpath.basename(urlsplit(urls[0]).path)) or "download",
         builder=FETCHURL,

@@ -56,12 +56,17 @@ class NotCanonical(EvaluationError, ValueError):
     code = "HM202"
 
 
+def with_article(kind: str) -> str:
+    """``a list``, ``an int``."""
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
+
+
 def refuse(
     value: object, where: str, expected: str = "only strings, integers, booleans, lists and mappings may"
 ) -> UnhashableValue:
     """The error for ``value``, which is of no kind that may stand at ``where``."""
     kind = type(value).__name__
-    return UnhashableValue(where, f"a {kind}", _WHY.get(kind, expected))
+    return UnhashableValue(where, with_article(kind), _WHY.get(kind, expected))
 
 
 def _check_text(text: str, where: str) -> str:

@@ -134,9 +134,11 @@ class Derivation:
             raise refuse(self.fixed, "fixed", "write hm.FixedOutput(...)")
         self._check_outputs()
         self._check_variables()
-        for name in self.export_references:
-            if type(name) is str and ("/" in name or "\0" in name or name in {"", ".", ".."}):
+        for name, value in self.export_references.items():
+            if type(name) is not str or "/" in name or "\0" in name or name in {"", ".", ".."}:
                 raise InvalidDerivation(f"{self.name}: export_references takes plain file names, not {name!r}")
+            if type(value) is not str:
+                raise refuse(value, f"export_references.{name}", 'write f"{package}"')
 
     def _check_paths(self) -> None:
         """That what must be a path, the whole of it, is one."""
@@ -180,9 +182,7 @@ class Derivation:
             if not name or "=" in name or "\0" in name:
                 raise InvalidDerivation(f"{self.name}: not a name for a variable: {name!r}")
             if type(value) is not str:
-                raise UnhashableValue(
-                    f"env.{name}", f"a {type(value).__name__}", "variables are strings; write str(...)"
-                )
+                raise refuse(value, f"env.{name}", "variables are strings; write str(...)")
             if "\0" in value:
                 raise InvalidDerivation(f"{self.name}: env.{name} holds a NUL byte, which no variable can")
 

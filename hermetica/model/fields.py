@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from hermetica.model.canonical import UnhashableValue, refuse
+from hermetica.model.canonical import UnhashableValue, refuse, with_article
 
 if TYPE_CHECKING:
     from hermetica.model.canonical import Json
@@ -20,8 +20,9 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def _as_tuple(values: object, field: str) -> tuple[str, ...]:
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise UnhashableValue(field, f"a {type(values).__name__}", "a list of strings is expected")  # pyright: ignore[reportUnknownArgumentType] -- foreign data
+    kind = type(values)
+    if issubclass(kind, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise UnhashableValue(field, with_article(kind.__name__), "write a list of strings")
     items = tuple(cast("Iterable[object]", values))
     for index, item in enumerate(items):
         if type(item) is not str:

@@ -73,16 +73,15 @@ def derivation_id(canonical: bytes) -> Digest:
     return Digest.derive(_DERIVATION_CONTEXT, canonical)
 
 
+def contract_bytes(name: str, fixed: FixedOutput) -> bytes:
+    """What identifies a fixed output: what its content must be, whatever recipe brings it."""
+    contract = {**fixed_form(fixed), "format": CONTRACT_FORMAT, "name": name}
+    return encode_normalised({key: contract[key] for key in sorted(contract)})
+
+
 def contract_id(name: str, fixed: FixedOutput) -> Digest:
-    """The id of a fixed output: by what its content must be, whatever recipe brings it."""
-    contract = {
-        "algorithm": fixed.algorithm,
-        "digest": fixed.digest,
-        "format": CONTRACT_FORMAT,
-        "method": fixed.method,
-        "name": name,
-    }
-    return Digest.derive(_CONTRACT_CONTEXT, encode_normalised(contract))
+    """The digest of ``contract_bytes``."""
+    return Digest.derive(_CONTRACT_CONTEXT, contract_bytes(name, fixed))
 
 
 def resolved_id(canonical: bytes) -> Digest:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica.model.canonical import encode_normalised
-from hermetica.model.identity import RESOLVED_FORMAT, resolved_id
+from hermetica.model.identity import RESOLVED_FORMAT, contract_bytes, resolved_id
 from hermetica.model.outputs import NO_CHECKS
 from hermetica.model.placeholder import SELF, Token, substitute
 from hermetica_store.path import StorePath
@@ -34,7 +34,8 @@ class Resolved:
     Placeholders of its own outputs remain; they are replaced by scratch paths when it runs.
 
     Attributes:
-        id: the resolved id.
+        id: the resolved id; the contract id of a fixed output.
+        canonical: the bytes that the id is the digest of.
         derivation: what it was made from.
         inputs: the store paths that the sandbox shows, ascending.
         builder: the program.
@@ -47,6 +48,7 @@ class Resolved:
     """
 
     id: Digest
+    canonical: bytes = attrs.field(repr=False)
     derivation: Derivation = attrs.field(repr=False)
     inputs: tuple[StorePath, ...]
     builder: str
@@ -81,9 +83,14 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
         for name in _PATH_LISTS:
             if name in checks:
                 checks[name] = sorted(set(checks[name]))
-    fixed = derivation.fixed is not None and derivation.fixed.is_known
+    if derivation.fixed is not None and derivation.fixed.is_known:
+        digest, canonical = derivation.input_id, contract_bytes(derivation.name, derivation.fixed)
+    else:
+        canonical = encode_normalised(form)
+        digest = resolved_id(canonical)
     return Resolved(
-        id=derivation.input_id if fixed else resolved_id(encode_normalised(form)),
+        id=digest,
+        canonical=canonical,
         derivation=derivation,
         inputs=tuple(sorted(inputs)),
         builder=form["builder"],
