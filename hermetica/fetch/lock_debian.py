@@ -21,6 +21,7 @@ from hermetica.fetch.debian_index import ArchiveFile, PackageIndex, SourceIndex
 from hermetica.fetch.debian_release import Index, Release, UntrustedIndex
 from hermetica.fetch.debian_resolve import UnresolvedPackages, resolve
 from hermetica.fetch.download import DownloadFailed, download
+from hermetica.fetch.hashes import UNKNOWN
 from hermetica.fetch.lock_pin import Group, Pin
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Archive:
         addresses = [address for each in (*more, path) for address in self.mirrors.resolve(MIRROR + each)]
         with tempfile.TemporaryDirectory(prefix="hermetica-lock-") as directory:
             destination = Path(directory, "file")
-            expected = {"sha256": sha256} if sha256 else {}
+            expected = {"sha256": sha256 or UNKNOWN}
             download(addresses, destination, expected=expected, size_limit_bytes=size_limit_bytes)
             return destination.read_bytes()
 
@@ -181,10 +182,16 @@ def lock_debian(
 
 
 def lock_debian_group(
-    name: str, suite: str, packages: Sequence[str], *, sources: Sequence[str] = (), mirrors: Resolver
+    name: str,
+    suite: str,
+    packages: Sequence[str],
+    *,
+    sources: Sequence[str] = (),
+    mirrors: Resolver,
+    keyring: Path | None = None,
 ) -> Group:
     """A group of pins together with what was asked for, so that it can be made again."""
-    pins = lock_debian(suite, packages, sources=sources, mirrors=mirrors)
+    pins = lock_debian(suite, packages, sources=sources, mirrors=mirrors, keyring=keyring)
     request = {"suite": (suite,), "packages": tuple(packages), "sources": tuple(sources)}
     return Group(name=name, request={key: values for key, values in request.items() if values}, pins=pins)
 

@@ -28,6 +28,7 @@ _MERGED: Final = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 _LEFT_OUT: Final = tuple(
     f"usr/share/{name}/" for name in ("bug", "doc", "doc-base", "info", "lintian", "locale", "man", "menu")
 )
+_COVERED: Final = ("group", "hosts", "passwd")  # files of the sandbox contract, mounted over what is here
 
 
 class PackageConflict(HermeticaError):
@@ -108,13 +109,17 @@ class _Tree:
         self._owners[here] = -1
 
     def finish(self) -> None:
-        """Makes the links of the merged ``/usr`` and drops directories at the top that nothing is in."""
+        """Makes the links of the merged ``/usr``, drops empty directories at the top, completes ``etc``."""
         for name in _MERGED:
             if f"usr/{name}" in self._directories:
                 (self._root / name).symlink_to(f"usr/{name}")
         for path in sorted(self._directories - {""}, key=len, reverse=True):
             if not path.startswith("usr/") and not any((self._root / path).iterdir()):
                 (self._root / path).rmdir()
+        if "etc" in self._directories:
+            for name in _COVERED:
+                if f"etc/{name}" not in self._owners and (self._root / "etc").is_dir():
+                    (self._root / "etc" / name).touch(mode=0o644)
 
 
 def _is_left_out(path: str) -> bool:

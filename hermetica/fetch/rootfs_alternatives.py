@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _CONTINUED: Final = re.compile(r"\\\n\s*")
-_ASSIGNMENT: Final = re.compile(r"""^\s*([A-Za-z_]\w*)=["']?([\w./+-]*)["']?\s*$""", re.MULTILINE)
+_ASSIGNMENT: Final = re.compile(r"""^\s*([A-Za-z_]\w*)=["']?([\w./+${}-]*)["']?\s*$""", re.MULTILINE)
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _INSTALL: Final = re.compile(
     r"update-alternatives\s+(?:--\w+\s+)*?--install\s+(\S+)\s+(\S+)\s+(\S+)\s+(\d+)((?:\s+--slave\s+\S+\s+\S+\s+\S+)*)"
@@ -42,12 +42,26 @@ class Alternative:
 def alternatives_of(script: str) -> Iterator[Alternative]:
     """The alternatives that a maintainer script installs, in order."""
     script = _CONTINUED.sub(" ", script)
-    variables = dict(_ASSIGNMENT.findall(script))
-    script = _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), script).replace('"', "").replace("'", "")
+    script = _expand(script, _variables(script)).replace('"', "").replace("'", "")
     for link, name, path, priority, followers in _INSTALL.findall(script):
         pairs = [(link, path), *((follower, target) for follower, _, target in _SLAVE.findall(followers))]
         if all(_ABSOLUTE.fullmatch(text) and "/../" not in text for pair in pairs for text in pair):
             yield Alternative(name=name, priority=int(priority), links=dict(pairs))
+
+
+def _expand(text: str, variables: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), text)
+
+
+def _variables(script: str) -> Mapping[str, str]:
+    """The variables that a script sets to one thing only; those before them in it expanded."""
+    variables: dict[str, str] = {}
+    doubtful: set[str] = set()
+    for name, text in _ASSIGNMENT.findall(script):
+        value = _expand(text, variables)
+        if variables.setdefault(name, value) != value:
+            doubtful.add(name)
+    return {name: value for name, value in variables.items() if name not in doubtful}
 
 
 def chosen_links(alternatives: Iterable[Alternative]) -> Mapping[str, str]:

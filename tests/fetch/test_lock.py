@@ -1,0 +1,154 @@
+"""``hermetica.lock``: one text a lock, and errors that say where."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hermetica.fetch.lock import Group, Lock, LockError, Pin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORDS = st.from_regex(re.compile(r"[a-z0-9][a-z0-9._+-]{0,8}"), fullmatch=True)
+HEX = st.sampled_from("0123456789abcdef")
+TEXTS = st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters='"'), min_size=1, max_size=12)
+
+
+@st.composite
+def pins(draw: st.DrawFn) -> Pin:
+    algorithm = draw(st.sampled_from(["sha256", "sha512", "blake3"]))
+    size = 128 if algorithm == "sha512" else 64
+    return Pin(
+        kind=draw(WORDS),
+        name=draw(TEXTS),
+        version=draw(TEXTS),
+        algorithm=algorithm,
+        hash="".join(draw(st.lists(HEX, min_size=size, max_size=size))),
+        size_bytes=draw(st.integers(0, 2**53)),
+        addresses=tuple(draw(st.lists(st.builds("mirror://{}/{}".format, WORDS, WORDS), min_size=1, max_size=3))),
+    )
+
+
+def kind_and_name(pin: Pin) -> tuple[str, str]:
+    return pin.kind, pin.name
+
+
+def name(group: Group) -> str:
+    return group.name
+
+
+GROUPS = st.builds(
+    Group,
+    name=WORDS,
+    request=st.dictionaries(WORDS.filter("pins".__ne__), st.lists(TEXTS, max_size=3), max_size=3),
+    pins=st.lists(pins(), max_size=4, unique_by=kind_and_name),
+)
+LOCKS = st.lists(GROUPS, max_size=3, unique_by=name).map(Lock)
+ZLIB = Pin(
+    kind="debian-source",
+    name="zlib",
+    version="1:1.2.13",
+    algorithm="sha256",
+    hash="7" * 64,
+    size_bytes=10,
+    addresses=("mirror://debian/pool/main/z/zlib/zlib_1.2.13.orig.tar.gz",),
+)
+
+
+@given(LOCKS)
+def test_what_is_written_is_read(lock: Lock) -> None:
+    assert Lock.parse(lock.text()) == lock
+
+
+@given(LOCKS)
+def test_order_of_groups_and_pins_does_not_change_the_text(lock: Lock) -> None:
+    turned = [Group(name=each.name, request=each.request, pins=each.pins[::-1]) for each in lock.groups[::-1]]
+    assert Lock(turned).text() == lock.text()
+
+
+def test_the_text_has_one_fact_a_line() -> None:
+    text = Lock(
+        [Group(name="sources", request={"suite": ["bookworm"], "sources": ["zlib", "hello"]}, pins=[ZLIB])]
+    ).text()
+    assert text == (
+        "# Written by `hermetica lock`. Hashes name the content; addresses only say where it was seen.\n"
+        'version = 1\n\n[groups.sources]\nsources = [\n  "hello",\n  "zlib",\n]\nsuite = ["bookworm"]\n\n'
+        '[[groups.sources.pins]]\nkind = "debian-source"\nname = "zlib"\nversion = "1:1.2.13"\n'
+        f'sha256 = "{"7" * 64}"\nsize_bytes = 10\n'
+        'addresses = ["mirror://debian/pool/main/z/zlib/zlib_1.2.13.orig.tar.gz"]\n'
+    )
+
+
+def test_a_file_holds_the_same_lock(tmp_path: Path) -> None:
+    lock = Lock([Group(name="sources", pins=[ZLIB])])
+    lock.write(tmp_path / "hermetica.lock")
+    assert Lock.read(tmp_path / "hermetica.lock") == lock
+    assert [path.name for path in tmp_path.iterdir()] == ["hermetica.lock"]
+
+
+def test_a_group_is_replaced_by_one_of_its_name() -> None:
+    lock = Lock([Group(name="a", pins=[]), Group(name="b", pins=[])]).with_group(Group(name="a", pins=[ZLIB]))
+    assert lock.group("a").pin("zlib") == ZLIB
+    assert [group.name for group in lock.groups] == ["a", "b"]
+    assert ZLIB.file_name == "zlib_1.2.13.orig.tar.gz"
+
+
+def test_what_is_not_pinned_is_an_error_that_lists_what_is() -> None:
+    lock = Lock([Group(name="a", pins=[ZLIB])])
+    with pytest.raises(LockError, match="no group 'b'") as caught:
+        lock.group("b")
+    assert caught.value.details == (("groups", "a"),)
+    with pytest.raises(LockError, match="no pin called 'lua'"):
+        lock.group("a").pin("lua")
+    with pytest.raises(LockError, match="no pin called 'zlib'"):
+        lock.group("a").pin("zlib", kind="debian")
+
+
+PIN = Lock([Group(name="a", pins=[ZLIB])]).text()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("version = 2\n", 1, "version 2; this hermetica reads 1"),
+        ("", 1, "version None"),
+        ("# x\nversion = 1\nversion = 1\n", 3, "not TOML"),
+        ("version = 1\n[other]\n", 2, "no 'other'"),
+        ("version = 1\n\n[groups]\na = 1\n", 1, "group a is no table"),
+        ("version = 1\n[groups.a]\nsuite = 'x'\n", 2, "suite is no list"),
+        ("version = 1\n[groups.a]\nsuite = [1]\n", 2, "suite is no list of strings"),
+        ("version = 1\n[groups.a]\npins = 1\n", 2, "the pins of group a are no list|pins of group a is no list"),
+        (PIN.replace('kind = "debian-source"\n', ""), 6, "a pin has kind"),
+        (PIN.replace("size_bytes = 10", "size_bytes = 1.5"), 6, "no integer"),
+        (PIN.replace("size_bytes = 10", "size_bytes = -1"), 6, "needs a size"),
+        (PIN.replace('"' + "7" * 64, '"77'), 6, "no sha256 hash"),
+        (PIN.replace('"1:1.2.13"', "1"), 6, "version of a pin is no string"),
+        (PIN.replace("mirror://debian/pool", "/pool"), 6, "no address"),
+        (PIN + PIN.partition("[groups.a]\n")[2], 4, "pins zlib twice"),
+    ],
+)
+def test_a_text_that_is_no_lock_is_refused_with_its_line(text: str, line: int, what: str) -> None:
+    with pytest.raises(LockError, match=what) as caught:
+        Lock.parse(text, where="here.lock")
+    assert caught.value.origin == f"here.lock:{line}"
+
+
+def test_a_file_that_is_not_there_or_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="cannot read the lock"):
+        Lock.read(tmp_path / "none.lock")
+    (tmp_path / "binary.lock").write_bytes(b"\xff")
+    with pytest.raises(LockError, match="cannot read the lock"):
+        Lock.read(tmp_path / "binary.lock")
+    with pytest.raises(LockError, match="cannot write the lock"):
+        Lock().write(tmp_path / "none" / "x.lock")
+
+
+@pytest.mark.parametrize("text", ["", "A b", "-x", "x\n"])
+def test_a_group_needs_a_plain_name(text: str) -> None:
+    with pytest.raises(LockError, match="not a name"):
+        Group(name=text, pins=[])
