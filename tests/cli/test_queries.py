@@ -165,7 +165,7 @@ def test_the_doctor_finds_a_machine_that_can_build(hermetica: CommandLine) -> No
     ended = hermetica("doctor", "--json")
     document = json.loads(ended.stdout)
     assert document["can_build"] is True
-    assert {finding["about"] for finding in document["findings"]} >= {"sandbox", "store", "disk"}
+    assert {finding["about"] for finding in document["findings"]} >= {"trial sandbox", "store", "disk"}
     broken = hermetica("doctor", status=4, env={"HERMETICA_STORE": "/proc/nowhere"})
     assert "error    store" in broken.stdout
     assert broken.stderr == "this machine cannot build\n"

@@ -64,7 +64,11 @@ def _sandbox() -> Iterator[dict[str, Any]]:
 
     diagnosis = probe()
     for each in diagnosis.findings:
-        yield finding(each.level, "sandbox", each.message, each.cause, each.remedy)
+        if each.ok:
+            yield finding("ok", each.what, each.text)
+        else:
+            level = "warning" if diagnosis.works else "error"
+            yield finding(level, each.what, each.kind or "not as it should be", each.text, each.remedy)
 
 
 def _store(session: Session) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import attrs
 from hermetica.cli.objects import object_of, objects_of
 from hermetica.cli.parser import actions
 from hermetica.cli.status import DAMAGED
+from hermetica.cli.targets import UnknownTarget
 from hermetica.cli.views.words import many, size
 from hermetica.model import evaluation
 
@@ -142,6 +144,8 @@ def _delete(session: Session) -> int:
 
 def _add(session: Session) -> int:
     source = Path(session.options.path)
+    if not os.path.lexists(source):
+        raise UnknownTarget(f"no file {source}")
     with session.objects.lease() as lease:
         path = session.objects.add_tree(source, session.options.name or source.resolve().name, lease=lease)
     place = session.objects.on_disk(path)
