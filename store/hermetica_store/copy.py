@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from hermetica_store.canonicalise import copy_bytes, file_mode, write_all
-from hermetica_store.descent import Descent
+from hermetica_store.descent import Descent, listing
 from hermetica_store.reading import FILE_FLAGS, SpecialFile, read_small, working_on
 from hermetica_store.selection import Selection, select
 
@@ -69,13 +69,7 @@ def _copy_directory(old: Descent, new: Descent, selection: Selection | None, roo
 def _copy_entries(old: Descent, new: Descent, selection: Selection | None, root: bytes) -> _Pending:
     """Copy what is no directory; gives the directories."""
     pending: _Pending = []
-    if selection is None:
-        with os.scandir(old.fd) as entries:
-            names = [os.fsencode(entry.name) for entry in entries]
-    else:
-        names = list(selection)
-    for name in names:
-        status = os.stat(name, dir_fd=old.fd, follow_symlinks=False)
+    for name, status in listing(old.fd, selection):
         if stat.S_ISDIR(status.st_mode):
             pending.append((name, None if selection is None else selection[name]))
         else:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from hermetica_store.selection import Selection
 
 DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_MAX: Final = 32
@@ -82,3 +85,19 @@ class Descent:
             os.close(parent)
             raise OSError(errno.ESTALE, "the directory was moved away meanwhile")
         return parent
+
+
+def listing(fd: int, selection: Selection | None = None) -> list[tuple[bytes, os.stat_result]]:
+    """The entries of an open directory with what they are, or only the chosen ones.
+
+    Raises:
+        OSError: a chosen entry is not there, or is no directory although entries in it were chosen.
+    """
+    if selection is None:
+        with os.scandir(fd) as entries:
+            return [(os.fsencode(entry.name), entry.stat(follow_symlinks=False)) for entry in entries]
+    chosen = [(name, os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in selection]
+    for name, status in chosen:
+        if selection[name] is not None and not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+    return chosen

@@ -22,7 +22,7 @@ from hermetica_store.canonicalise import (
     unsealed,
 )
 from hermetica_store.content import Content, File, Folder, Link, spread_touched
-from hermetica_store.descent import Descent
+from hermetica_store.descent import Descent, listing
 from hermetica_store.links import relative_target
 from hermetica_store.reading import SpecialFile, TreeChanged, hash_and_scan, working_on
 from hermetica_store.tree import require_utf8
@@ -124,9 +124,7 @@ class _Ingestion:
         folder = Folder()
         self._folders.append(folder)
         frame = _Frame(folder, [])
-        with os.scandir(descent.fd) as entries:
-            listing = [(os.fsencode(entry.name), entry.stat(follow_symlinks=False)) for entry in entries]
-        for name, status in listing:
+        for name, status in listing(descent.fd):
             if not name.isascii():
                 require_utf8(name, self._path(descent, name), "the name")
             kind = stat.S_IFMT(status.st_mode)

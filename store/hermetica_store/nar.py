@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.descent import Descent
+from hermetica_store.descent import Descent, listing
 from hermetica_store.reading import FILE_FLAGS, SpecialFile, TreeChanged, chunks_of, working_on
 
 if TYPE_CHECKING:
@@ -135,6 +135,4 @@ def _regular(name: bytes, status: os.stat_result, dir_fd: int | None, path: byte
 
 def _listing(fd: int) -> list[tuple[bytes, os.stat_result]]:
     """The entries of an open directory, last name first."""
-    with os.scandir(fd) as entries:
-        listing = [(os.fsencode(entry.name), entry.stat(follow_symlinks=False)) for entry in entries]
-    return sorted(listing, reverse=True)
+    return sorted(listing(fd), reverse=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import attrs
 
-from hermetica_store.descent import Descent
+from hermetica_store.descent import Descent, listing
 from hermetica_store.digest import Digest
 from hermetica_store.links import relative_target
 from hermetica_store.reading import FILE_FLAGS, SpecialFile, TreeChanged, hash_file, working_on
@@ -155,7 +155,7 @@ class _Hashing:
     def _enter(self, descent: Descent, selection: Selection | None) -> _Frame:
         frame = _Frame()
         regular: list[tuple[bytes, os.stat_result]] = []
-        for name, status in _listing(descent.fd, selection):
+        for name, status in listing(descent.fd, selection):
             if not name.isascii():
                 require_utf8(name, self._path(descent, name), "the name")
             kind = stat.S_IFMT(status.st_mode)
@@ -217,11 +217,3 @@ class _Hashing:
 
 def _stamp(status: os.stat_result) -> Stamp:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _listing(fd: int, selection: Selection | None) -> list[tuple[bytes, os.stat_result]]:
-    """The chosen entries of an open directory."""
-    if selection is not None:
-        return [(name, os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in selection]
-    with os.scandir(fd) as entries:
-        return [(os.fsencode(entry.name), entry.stat(follow_symlinks=False)) for entry in entries]
