@@ -68,7 +68,7 @@ class RunContext:
 
 @attrs.frozen(kw_only=True)
 class Usage:
-    """What a builder used up.
+    """What a builder used up; None where nothing ran, or nothing could be measured.
 
     Attributes:
         cpu_user_s: seconds of processor time in user mode, all its processes together.
@@ -76,6 +76,6 @@ class Usage:
         peak_memory_bytes: the largest resident set of one process.
     """
 
-    cpu_user_s: float = 0.0
-    cpu_system_s: float = 0.0
-    peak_memory_bytes: int = 0
+    cpu_user_s: float | None = None
+    cpu_system_s: float | None = None
+    peak_memory_bytes: int | None = None
