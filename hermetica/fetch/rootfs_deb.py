@@ -5,24 +5,22 @@ Source: deb(5), ar(5).
 
 from __future__ import annotations
 
-import gzip
 import io
-import lzma
 import tarfile
 from typing import TYPE_CHECKING, Final
 
 import attrs
-import zstandard
 
 from hermetica.errors import HermeticaError
+from hermetica.fetch.ar import members
+from hermetica.fetch.archive import DamagedArchive, TruncatedArchive
+from hermetica.fetch.decompress import decompress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_MAGIC: Final = b"!<arch>\n"
-_HEADER_BYTES: Final = 60
-_CHUNK_BYTES: Final = 1 << 20
+_KINDS: Final[Mapping[str, str]] = {".xz": "xz", ".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".lzma": "lzma"}
 _CONTROL_LIMIT_BYTES: Final = 64 << 20
 DATA_LIMIT_BYTES: Final = 4 << 30
 _SCRIPTS: Final = frozenset({"preinst", "postinst", "prerm", "postrm"})
@@ -75,56 +73,36 @@ def read_package(path: Path, label: str) -> Package:
     """
     scripts: dict[str, str] = {}
     data: bytes | None = None
-    for name, content in _ar_members(path.read_bytes(), label):
-        if name.startswith("control.tar"):
-            scripts = _scripts(_decompress(name, content, _CONTROL_LIMIT_BYTES, label), label)
-        elif name.startswith("data.tar"):
-            data = _decompress(name, content, DATA_LIMIT_BYTES, label)
+    content = path.read_bytes()
+    try:
+        for member in members(io.BytesIO(content), len(content)):
+            name = member.name.decode("latin-1")
+            packed = content[member.offset : member.offset + member.size_bytes]
+            if name.startswith("control.tar"):
+                scripts = _scripts(_unpacked(name, packed, _CONTROL_LIMIT_BYTES, label), label)
+            elif name.startswith("data.tar"):
+                data = _unpacked(name, packed, DATA_LIMIT_BYTES, label)
+    except (DamagedArchive, TruncatedArchive) as error:
+        raise MalformedPackage(f"{label} is no whole Debian package: {error.message}") from error
     if data is None:
         raise MalformedPackage(f"{label} is no Debian package: it has no data.tar")
     return Package(label=label, scripts=scripts, data=data)
 
 
-def _ar_members(data: bytes, label: str) -> Iterator[tuple[str, memoryview]]:
-    if not data.startswith(_MAGIC):
-        raise MalformedPackage(f"{label} is no Debian package: it is no ar archive")
-    position, view = len(_MAGIC), memoryview(data)
-    while position < len(data):
-        header = data[position : position + _HEADER_BYTES]
-        size = header[48:58].strip()
-        start = position + _HEADER_BYTES
-        if len(header) < _HEADER_BYTES or not size.isdigit() or start + int(size) > len(data):
-            raise MalformedPackage(f"{label} is cut short, or its ar archive is damaged")
-        yield header[:16].decode("latin-1").strip().rstrip("/"), view[start : start + int(size)]
-        position = start + int(size) + int(size) % 2
-
-
-def _decompress(name: str, content: memoryview, limit_bytes: int, label: str) -> bytes:
-    try:
-        with _reader(name, content, label) as reader:
-            pieces: list[bytes] = []
-            size = 0
-            while piece := reader.read(_CHUNK_BYTES):
-                size += len(piece)
-                if size > limit_bytes:
-                    raise MalformedPackage(f"{name} of {label} is larger than {limit_bytes} bytes")
-                pieces.append(piece)
-    except (lzma.LZMAError, zstandard.ZstdError, EOFError, OSError) as error:
-        raise MalformedPackage(f"{name} of {label} cannot be decompressed: {error}") from error
+def _unpacked(name: str, packed: bytes, limit_bytes: int, label: str) -> bytes:
+    ending = name.rpartition("tar")[2]
+    if ending == "":
+        return packed
+    if ending not in _KINDS:
+        raise MalformedPackage(f"{label}: unknown compression of {name}")
+    pieces: list[bytes] = []
+    size = 0
+    for piece in decompress(_KINDS[ending], [packed]):
+        size += len(piece)
+        if size > limit_bytes:
+            raise MalformedPackage(f"{name} of {label} is larger than {limit_bytes} bytes")
+        pieces.append(piece)
     return b"".join(pieces)
-
-
-def _reader(name: str, content: memoryview, label: str) -> io.BufferedIOBase | lzma.LZMAFile | gzip.GzipFile:
-    raw = io.BytesIO(content)
-    if name.endswith(".xz"):
-        return lzma.LZMAFile(raw)
-    if name.endswith(".gz"):
-        return gzip.GzipFile(fileobj=raw)
-    if name.endswith(".zst"):
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))
-    if name.endswith(".tar"):
-        return raw
-    raise MalformedPackage(f"{label}: unknown compression of {name}")
 
 
 def _scripts(control: bytes, label: str) -> dict[str, str]:

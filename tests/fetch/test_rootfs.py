@@ -147,10 +147,10 @@ WHOLE = deb_of({"./usr/x": b"x" * 4000})
     [
         (b"", "no ar archive"),
         (b"PK\x03\x04", "no ar archive"),
-        (WHOLE[:-40], "cut short"),
-        (WHOLE[:100], "cut short"),
+        (WHOLE[:-40], "no whole Debian package"),
+        (WHOLE[:100], "no whole Debian package"),
         (ar_of({"debian-binary": b"2.0\n"}), "no data.tar"),
-        (ar_of({"data.tar.xz": b"not xz"}), "cannot be decompressed"),
+        (ar_of({"data.tar.xz": b"not xz"}), "no whole Debian package"),
         (ar_of({"data.tar.lz": b""}), "unknown compression"),
         (ar_of({"data.tar": b"x" * 600}), "cannot be read"),
     ],
