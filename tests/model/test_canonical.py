@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -22,10 +22,11 @@ mappings = st.dictionaries(texts, values, max_size=8)
 
 def marked(value: Any) -> Any:
     """The value with True told from 1, which Python calls equal."""
-    kind: type[Any] = type(value)
-    if kind is list:
-        return [marked(item) for item in value]
-    return {key: marked(value[key]) for key in value} if kind is dict else (kind, value)
+    if isinstance(value, list):
+        return list(map(marked, cast("list[Any]", value)))
+    if isinstance(value, dict):
+        return {key: marked(item) for key, item in cast("dict[str, Any]", value).items()}
+    return type(value), value
 
 
 def same(first: Any, second: Any) -> bool:
