@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
 
@@ -20,6 +21,9 @@ class LinkInTheWay(HermeticaError):
     code = "HM223"
 
 
+_ROOT_NAME_BYTES: Final = 400
+
+
 def link_names(base: str, results: Iterable[tuple[str, Sequence[str]]]) -> list[list[str]]:
     """What the links are called: ``result``, ``result-dev``; of the second target ``result-1``, ``result-1-dev``.
 
@@ -32,6 +36,14 @@ def link_names(base: str, results: Iterable[tuple[str, Sequence[str]]]) -> list[
         stem = base if index == 0 else f"{base}-{index}"
         names.append([stem if output == default else f"{stem}-{output}" for output in outputs])
     return names
+
+
+def root_name(place: Path) -> str:
+    """What the root of a link is called: by its place, or where that is too long for a key by the digest of it."""
+    name = f"link:{place}"
+    if len(os.fsencode(name)) <= _ROOT_NAME_BYTES:
+        return name
+    return f"link:{sha256(os.fsencode(place)).hexdigest()}"
 
 
 def make_link(link: Path, path: StorePath, objects: ObjectStore) -> None:
@@ -53,7 +65,7 @@ def make_link(link: Path, path: StorePath, objects: ObjectStore) -> None:
         raise LinkInTheWay(
             f"{link} cannot be made: {error.strerror}", hint="--out-link NAME elsewhere, or --no-link"
         ) from error
-    objects.add_root(f"link:{place}", path, link=place)
+    objects.add_root(root_name(place), path, link=place)
 
 
 def make_links(

@@ -31,10 +31,15 @@ def run(session: Session) -> int:
 
 def _ls(session: Session) -> int:
     rows = [
-        {"name": root.name, "path": str(root.path), "link": None if root.link is None else str(root.link)}
+        {
+            "name": root.name,
+            "path": str(root.path),
+            "link": None if root.link is None else str(root.link),
+            "stale": root.is_stale,
+        }
         for root in session.objects.roots()
     ]
-    lines = (f"{row['name']}  {row['path']}" for row in rows)
+    lines = (f"{row['name']}  {row['path']}{'  (its link is gone)' if row['stale'] else ''}" for row in rows)
     session.console.result({"format": "hermetica.roots/1", "roots": rows}, lines)
     return 0
 
@@ -44,7 +49,10 @@ def _add(session: Session) -> int:
         path = object_of(session, session.options.target)
     session.objects.add_root(session.options.name, path)
     session.console.result(
-        {"format": "hermetica.roots/1", "roots": [{"name": session.options.name, "path": str(path), "link": None}]},
+        {
+            "format": "hermetica.roots/1",
+            "roots": [{"name": session.options.name, "path": str(path), "link": None, "stale": False}],
+        },
         [str(path)],
     )
     return 0
