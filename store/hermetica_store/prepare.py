@@ -3,7 +3,7 @@
 Outputs are built under scratch digests of the same length as final ones. A tree's path follows from its
 digest modulo its own scratch digest, so it does not depend on the scratch name; then every scratch digest
 is rewritten to the final one. Outputs that mention each other are taken in order of reference. Source:
-docs/format.md, "Self-references".
+docs/format-tree.md, "Self-references".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A file's digest modulo ``own`` is BLAKE3, in a key-derivation context of its own, over the bytes with every
 ``own`` zeroed, then the offset of each as a little-endian 64-bit number, then their number likewise. Names
 and link targets are zeroed only: no name and no target can hold a NUL, so the places show. What does not
-hold ``own`` keeps its plain digest. Source: docs/format.md, "Self-references".
+hold ``own`` keeps its plain digest. Source: docs/format-tree.md, "Self-references".
 """
 
 from __future__ import annotations
