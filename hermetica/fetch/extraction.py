@@ -62,8 +62,7 @@ class Extraction:
         self._made: dict[bytes, int] = {b"": _DIRECTORY}
         try:
             destination.mkdir(exist_ok=True)
-            if any(destination.iterdir()):
-                raise OSError(errno.ENOTEMPTY, "it is not empty")
+            _check_empty(destination)
             self._root: Final = os.open(destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise CannotWrite(destination, error) from error
@@ -145,7 +144,7 @@ class Extraction:
         if known is not None:
             os.unlink(name, dir_fd=self._root)
         os.mkdir(name, 0o755, dir_fd=self._root)
-        os.chmod(name, 0o755, dir_fd=self._root)  # whatever the umask
+        os.chmod(name, 0o755, dir_fd=self._root)  # noqa: S103 -- the usual mode, whatever the umask
         self._made[name] = _DIRECTORY
 
     def _make_symlink(self, name: bytes, member: Member) -> None:
@@ -191,6 +190,11 @@ class Extraction:
             os.fchmod(descriptor, mode)  # whatever the umask
         finally:
             os.close(descriptor)
+
+
+def _check_empty(directory: Path) -> None:
+    if any(directory.iterdir()):
+        raise OSError(errno.ENOTEMPTY, "it is not empty")
 
 
 def _write(descriptor: int, data: bytes | memoryview) -> None:

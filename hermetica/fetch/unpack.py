@@ -30,7 +30,7 @@ from hermetica.fetch.writing import CannotWrite
 from hermetica.fetch.zip_stream import zip_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 __all__ = ["drop_single_directory", "single_directory", "unpack"]
 
@@ -68,19 +68,21 @@ def unpack(
         DamagedArchive: it contradicts itself.
         CannotWrite: the destination is taken, or the disk refuses.
     """
-    size = archive.stat().st_size
-    job = _Unpacking(
-        destination=destination,
-        name=archive.name,
-        budget=Budget(limits, size),
-        strip_components=strip_components or 0,
-        special_bits=special_bits,
-    )
     try:
         with archive.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            job = _Unpacking(
+                destination=destination,
+                name=archive.name,
+                budget=Budget(limits, size),
+                strip_components=strip_components or 0,
+                special_bits=special_bits,
+            )
             job.run(file, 0, size)
     except ArchiveError as error:
         raise error.of(archive.name) from error
+    except OSError as error:
+        raise ArchiveError(f"it cannot be read: {error.strerror or error}", archive=archive.name) from error
     if strip_components is None:
         drop_single_directory(destination)
 
@@ -122,6 +124,7 @@ class _Unpacking:
     budget: Budget
     strip_components: int
     special_bits: SpecialBits
+    must_be_tar: bool = False
 
     def run(self, file: BinaryIO, start: int, size: int) -> None:
         """Unpacks the ``size`` bytes of ``file`` from ``start``."""
@@ -132,6 +135,8 @@ class _Unpacking:
             self._compressed(kind, _chunks(file, start, size))
         elif kind == "tar" or self._is_empty_tar(head):
             self._tar(Stream(_chunks(file, start, size)), must_end=True)
+        elif self.must_be_tar:
+            raise UnknownArchive(f"a Debian package whose data are {kind}, not tar")
         elif kind == "zip":
             self._members(zip_members(file, self.budget))
         elif kind == "ar":
@@ -152,6 +157,8 @@ class _Unpacking:
             head = stream.peek(HEAD_BYTES)
             if is_tar_header(head) or self._is_empty_tar(head):
                 self._tar(stream, must_end=False)
+            elif self.must_be_tar:
+                raise UnknownArchive("a Debian package whose data are no tar")
             else:
                 self._file(stream)
 
@@ -194,7 +201,7 @@ class _Unpacking:
         data = [member for member in members if member.name.startswith(b"data.tar")]
         if len(data) != 1:
             raise UnknownArchive("a Debian package without its data")
-        inner = attrs.evolve(self, name=data[0].name.decode("ascii", "replace"))
+        inner = attrs.evolve(self, name=data[0].name.decode("ascii", "replace"), must_be_tar=True)
         inner.run(file, data[0].offset, data[0].size_bytes)
 
 
@@ -221,7 +228,7 @@ def _chunks(file: BinaryIO, start: int, size: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _created(path: Path) -> Iterator[BinaryIO]:
+def _created(path: Path) -> Generator[BinaryIO]:
     try:
         file = path.open("xb")
     except OSError as error:
