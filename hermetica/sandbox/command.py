@@ -147,7 +147,7 @@ def command_line(spec: SandboxSpec, entries: tuple[Entry, ...] = ()) -> Launch:
         *("--bind", spec.store_dir, STORE_PREFIX),
         *(option for mount in direct for option in ("--ro-bind", mount.source, mount.target)),
         *_files(spec, entries, data),
-        *("--remount-ro", "/dev", "--remount-ro", "/"),
+        *("--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/"),
         *("--chdir", spec.world.build_path),
         *("--seccomp", str(SECCOMP_FD), "--json-status-fd", str(STATUS_FD)),
     ]

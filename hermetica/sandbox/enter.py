@@ -22,7 +22,7 @@ from hermetica.sandbox.spawn import Spawner
 from hermetica.sandbox.start import start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from hermetica.sandbox.spec import SandboxSpec
 
@@ -42,7 +42,7 @@ def entered(spec: SandboxSpec, command: Sequence[str]) -> SandboxSpec:
 
 
 @contextlib.contextmanager
-def _terminal_given_back() -> Iterator[None]:
+def _terminal_given_back() -> Generator[None]:
     """An interactive shell takes the terminal for itself; afterwards it is ours again, with the modes it had."""
     if not os.isatty(0):
         yield

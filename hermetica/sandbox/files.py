@@ -33,6 +33,5 @@ def masks(world: World) -> tuple[tuple[str, bytes], ...]:
     )
     return (
         ("/proc/cmdline", b"hermetica\n"),
-        ("/proc/sys/kernel/random/boot_id", b"00000000-0000-4000-8000-000000000000\n"),
         *((path, content.encode()) for path, content in declared if content is not None),
     )

@@ -34,7 +34,7 @@ class Limits:
     memory_bytes: int | None = None
     cpu_s: int | None = None
     locked_bytes: int = MIB // 16
-    temporary_bytes: int | None = None
+    temporary_bytes: int | None = 2048 * MIB
 
 
 @attrs.frozen

@@ -173,7 +173,8 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
     """
     prepare_directories(spec)
     mounted = _with_links_in_place(spec)
-    launch = command_line(mounted, list_entries(spec.rootfs, with_etc=True) if spec.rootfs else ())
+    entries = list_entries(spec.rootfs, with_etc=True) if spec.rootfs else ()
+    launch = command_line(mounted, entries)
     with Descriptors() as owned:
         arguments_in, arguments_out = owned.pipe()
         status_in, status_out = owned.pipe()
