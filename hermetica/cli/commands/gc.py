@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermetica.cli.collecting import tell
 from hermetica.cli.units import age_s, size_bytes
-from hermetica.cli.views.words import many, size
 
 if TYPE_CHECKING:
     import argparse
@@ -29,13 +29,5 @@ def run(session: Session) -> int:
     options = session.options
     policy = Policy(max_bytes=options.max_bytes, older_than_s=options.older_than)
     collected = session.objects.collect(policy, dry_run=options.dry_run)
-    document = {
-        "format": "hermetica.collected/1",
-        "dry_run": options.dry_run,
-        "paths": [str(path) for path in collected.paths],
-        "size_bytes": collected.size_bytes,
-    }
-    session.console.result(document, map(str, collected.paths))
-    verb = "would be deleted" if options.dry_run else "deleted"
-    session.console.say(f"{many(len(collected.paths), 'object')} {verb}, {size(collected.size_bytes)}")
+    tell(session, collected, dry_run=options.dry_run)
     return 0

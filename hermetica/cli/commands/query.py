@@ -148,7 +148,7 @@ def _path_info(session: Session) -> int:
         "path": str(path),
         "on_disk": str(objects.on_disk(path)),
         "tree": info.tree.hex,
-        "nar_sha256": nar.sha256.hex() if isinstance(nar.sha256, bytes) else str(nar.sha256),
+        "nar_sha256": nar.sha256.hex(),
         "nar_size_bytes": nar.size_bytes,
         "size_bytes": info.size_bytes,
         "closure_size_bytes": sum(_size(session, each) for each in closure),

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
+from hermetica.cli.collecting import plain, tell
 from hermetica.cli.objects import object_of, objects_of
 from hermetica.cli.parser import actions
 from hermetica.cli.status import DAMAGED
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica.cli.session import Session
+    from hermetica_store.verify import Problem
 
+_HARMLESS = frozenset({"unregistered"})
 _ACTIONS = {
     "info": "print where the store is and how much it holds",
     "ls": "list the objects",
@@ -57,25 +58,18 @@ def run(session: Session) -> int:
     return act(session)
 
 
-def plain(value: Any) -> Any:
-    """A value of the store as JSON: attrs classes as objects, paths and digests as text."""
-    if attrs.has(type(value)):
-        if not isinstance(value, str) and hasattr(value, "base"):
-            return str(value)
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- any value
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType] -- any value
-    return value if value is None or isinstance(value, str | int | float) else str(value)
-
-
 def _info(session: Session) -> int:
     objects = session.objects
     facts: dict[str, Any] = {"root": str(objects.root), **plain(objects.statistics())}
-    lines = (f"{label.replace('_', ' '):<16}  {value}" for label, value in facts.items())
+    lines = [f"{label.replace('_', ' '):<12}  {_value(value)}" for label, value in facts.items()]
     session.console.result({"format": "hermetica.store/1", **facts}, lines)
     return 0
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items())  # pyright: ignore[reportUnknownVariableType] -- counts
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _sized(session: Session, name: str, rows: list[dict[str, Any]], *, long: bool) -> int:
@@ -113,32 +107,24 @@ def _du(session: Session) -> int:
 
 def _verify(session: Session) -> int:
     report = session.objects.verify(_chosen(session))
-    problems: list[Any] = [plain(problem) for problem in report.problems]
-    document = {"format": "hermetica.verify/1", "report": plain(report)}
-    session.console.result(document, map(_problem_line, problems))
-    if problems:
-        session.console.say(f"{many(len(problems), 'problem')} found")
-        return DAMAGED
-    session.console.say("everything is as it was registered")
-    return 0
+    document = {"format": "hermetica.verify/1", **plain(report)}
+    session.console.result(document, map(_line, report.problems))
+    damaged = [problem for problem in report.problems if problem.kind not in _HARMLESS]
+    checked = f"{many(report.checked, 'object')} read, {size(report.size_bytes)}"
+    if report.problems:
+        session.console.say(f"{checked}: {many(len(report.problems), 'problem')} found")
+    else:
+        session.console.say(f"{checked}: everything is as it was registered")
+    return DAMAGED if damaged else 0
 
 
-def _problem_line(problem: Any) -> str:
-    if isinstance(problem, dict):
-        return "  ".join(str(value) for value in problem.values() if value not in (None, ""))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- JSON
-    return str(problem)
+def _line(problem: Problem) -> str:
+    place = "the index" if problem.path is None else f"{problem.path}{'/' if problem.file else ''}{problem.file}"
+    return f"{problem.kind}  {place}  {problem.detail}"
 
 
 def _delete(session: Session) -> int:
-    collected = session.objects.delete(_chosen(session) or [])
-    document = {
-        "format": "hermetica.collected/1",
-        "dry_run": False,
-        "paths": [str(path) for path in collected.paths],
-        "size_bytes": collected.size_bytes,
-    }
-    session.console.result(document, map(str, collected.paths))
-    session.console.say(f"{many(len(collected.paths), 'object')} deleted, {size(collected.size_bytes)}")
+    tell(session, session.objects.delete(_chosen(session) or []), dry_run=False)
     return 0
 
 
