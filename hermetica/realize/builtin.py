@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
-from hermetica.fetch import DownloadFailed, HashMismatch, debian_rootfs, download, unpack
+from hermetica.fetch import DownloadFailed, HashMismatch, download, unpack
+from hermetica.fetch.rootfs import debian_rootfs
 from hermetica.model import UNKNOWN
 from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHURL, TEXT, UNPACK
 from hermetica.realize.errors import (

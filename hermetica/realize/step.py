@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.model import resolve
 from hermetica.realize.build import build
-from hermetica.realize.builtin import run_builtin
 from hermetica.realize.context import Usage
 from hermetica.realize.errors import BuildCancelled, FixedOutputMismatch, RealizeError, UnsupportedSystem
 from hermetica.realize.events import DerivationWaiting
@@ -124,6 +123,8 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
 
 
 def _run_builtin(resolved: Resolved, context: RunContext, scratch: Any) -> tuple[Candidate, ...]:
+    from hermetica.realize.builtin import run_builtin  # noqa: PLC0415 -- fetching brings much that builds do not need
+
     name = resolved.derivation.store_name("out")
     output = scratch / name
     run_builtin(resolved, context, output)
