@@ -136,6 +136,17 @@ def read(store: hm.Store, path: hm.StorePath, below: str = "") -> str:
     return (store.on_disk(path) / below).read_text() if below else store.on_disk(path).read_text()
 
 
+def let_in(directory: Path) -> Path:
+    """A new directory below ``directory`` that belongs to ``nobody``, who can also reach it."""
+    theirs = directory / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    for parent in (directory, *directory.parents):
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(0o755)
+    return theirs
+
+
 def as_user(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command as an ordinary user: the caller itself, or ``nobody`` where the caller is root."""
     if os.geteuid() == 0:

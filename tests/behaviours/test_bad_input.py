@@ -77,7 +77,7 @@ def test_a_missing_program_is_named_with_the_way_out(store: hm.Store, sh: Shell)
     with pytest.raises(CommandNotFound, match="no-such-program") as caught:
         store.realize(sh("x", "no-such-program --version"))
     assert caught.value.hint
-    assert "test_bad_input.py" in (caught.value.origin or "")
+    assert "conftest.py" in (caught.value.origin or "")
 
 
 def test_a_builder_that_fails_shows_the_end_of_its_log(store: hm.Store, sh: Shell) -> None:

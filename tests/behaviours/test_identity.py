@@ -16,7 +16,7 @@ import hermetica as hm
 from hermetica.model import InvalidRecord, from_record, from_records, to_record, to_records
 from hermetica.model.identity import HASHED, NOT_HASHED
 from hermetica_store import Row, Table, hash_tree
-from tests.behaviours.conftest import TOOLS, as_user, module
+from tests.behaviours.conftest import TOOLS, as_user, let_in, module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,12 +61,7 @@ def test_b01_another_store_location_and_another_user_change_no_path(tmp_path: Pa
     interpreter = os.path.realpath(sys.executable)
     if as_user([interpreter, "-c", "import hermetica, lmdb"], env=dict(os.environ)).returncode:
         pytest.skip("the interpreter or the package cannot be read by an ordinary user here")
-    theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    os.chown(theirs, 65534, 65534)
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        if parent.owner() == "root" and parent.name.startswith("pytest"):
-            parent.chmod(0o755)
+    theirs = let_in(tmp_path)
     environment = {**os.environ, "HOME": str(theirs)}
     ours = ids(str(tmp_path / "ours"), env=environment)
     assert ours == ids(str(theirs / "store"), as_other=True, env=environment, umask=0o077)
