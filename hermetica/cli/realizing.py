@@ -65,16 +65,17 @@ duration.__name__ = "number of seconds above 0"
 
 def run_options(session: Session) -> dict[str, Any]:
     """The fields of ``Options`` that the command line, else the configuration, sets."""
-    options = session.options
-    chosen = {
-        "jobs": options.jobs or session.config.jobs,
-        "cores": options.cores or session.config.cores,
-        "timeout_s": options.timeout or session.config.timeout_s,
-        "silence_timeout_s": options.silence_timeout or session.config.silence_timeout_s,
-        "log_limit_bytes": options.log_limit or session.config.log_limit_bytes,
+    options, config = session.options, session.config
+    counts = {"jobs": options.jobs or config.jobs, "cores": options.cores or config.cores}
+    return {
+        **{name: count for name, count in counts.items() if count is not None},
+        "timeout_s": options.timeout or config.timeout_s,
+        "silence_timeout_s": options.silence_timeout or config.silence_timeout_s,
+        "log_limit_bytes": options.log_limit or config.log_limit_bytes,
+        "keep_going": options.keep_going or config.keep_going,
+        "keep_failed": options.keep_failed or config.keep_failed,
+        "requested_by": "hermetica",
     }
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return {**given, "keep_going": options.keep_going, "keep_failed": options.keep_failed, "requested_by": "hermetica"}
 
 
 @contextmanager

@@ -43,6 +43,8 @@ TABLE: Final = {
     "hermetica_store.errors.StoreError": ENVIRONMENT,
     "hermetica_store.errors.InvalidStorePath": USAGE,
     "hermetica_store.errors.InvalidDigest": USAGE,
+    "hermetica_store.collect.InUse": USAGE,
+    "hermetica_store.store.SourceChanged": FAILED,
     "hermetica_store.faults.IndexDamaged": DAMAGED,
     "hermetica_store.faults.InvalidKey": INTERNAL,
     "hermetica_store.faults.NotRegistered": USAGE,

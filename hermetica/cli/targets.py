@@ -136,6 +136,8 @@ def _load(place: str) -> ModuleType:
         file = file / "__init__.py"
     if file.is_file():
         return load_file(file)
+    if file.is_dir():
+        raise UnknownTarget(f"{place} is a directory", hint=_near_file(file / "pkgs.py") or "name a file in it")
     if place.endswith(".py") or "/" in place or not place:
         raise UnknownTarget(f"no file {place or '(empty)'}", hint=_near_file(file))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +12,24 @@ from typing import Any
 import attrs
 import pytest
 
-BUSYBOX = os.environ.get("HERMETICA_TEST_BUSYBOX", "/bin/busybox")
-HEADER = f"""\
+HEADER = """\
 import hermetica as hm
 
-busybox = hm.source({BUSYBOX!r}, name="busybox")
+busybox = hm.source("../tools", name="busybox")
 
 
 def sh(name, script, **fields):
-    return hm.derivation(name=name, builder=f"{{busybox}}", args=["sh", "-euc", script], **fields)
+    return hm.derivation(name=name, builder=f"{busybox}/bin/sh", args=["-euc", script], **fields)
 
 
 """
+
+
+def make_tools(place: Path) -> None:
+    """A directory with ``bin/sh``, a static busybox: the one tool of the builders here."""
+    (place / "bin").mkdir(parents=True)
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", place / "bin" / "busybox")
+    (place / "bin" / "sh").symlink_to("busybox")
 
 
 @attrs.frozen
@@ -75,5 +82,6 @@ def hermetica(tmp_path: Path) -> CommandLine:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HERMETICA_", "XDG_", "GITHUB_"))}
     for name in ("project", "home"):
         (tmp_path / name).mkdir()
+    make_tools(tmp_path / "tools")
     ours = {"HERMETICA_STORE": str(tmp_path / "store-root"), "HOME": str(tmp_path / "home"), "NO_COLOR": "1"}
     return CommandLine(tmp_path / "project", {**kept, **ours})

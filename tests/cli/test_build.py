@@ -148,7 +148,7 @@ def test_build_services_get_folded_logs_that_command_nothing(hermetica: CommandL
 
 
 def test_a_program_runs_with_its_closure_and_passes_everything_through(hermetica: CommandLine) -> None:
-    script = '#!{busybox} sh\nread line; echo "got $line and $*"; ls /hermetica/store | wc -l; exit 9\n'
+    script = '#!{busybox}/bin/sh\nread line; echo "got $line and $*"; ls /hermetica/store | wc -l; exit 9\n'
     hermetica.module(
         f"text = hm.text('greet', f{script!r}, executable=True)",
         "app = sh('greet-1.0', 'mkdir -p $out/bin; cp $t $out/bin/greet; chmod +x $out/bin/greet',",
@@ -165,12 +165,12 @@ def test_a_failed_build_is_kept_and_entered(hermetica: CommandLine) -> None:
     hermetica.module("x = sh('x', 'echo half > half; exit 4', env={'V': 'declared'})")
     ended = hermetica("build", "--keep-failed", "./pkgs.py:x", status=100)
     kept = next(line.split()[-1] for line in ended.stderr.splitlines() if line.strip().startswith("kept"))
-    entered = hermetica("develop", "--failed", kept, "--", *_busybox(kept), "sh", "-c", "cat half; echo $V")
+    entered = hermetica("develop", "--failed", kept, "--", *_shell(kept), "-c", "cat half; echo $V")
     assert entered.stdout.split() == ["half", "declared"]
     assert "error[HM117]" in hermetica("develop", "--failed", ".", status=2).stderr
 
 
-def _busybox(kept: str) -> list[str]:
+def _shell(kept: str) -> list[str]:
     return [json.loads(Path(kept, "kept-build.json").read_text())["builder"]]
 
 

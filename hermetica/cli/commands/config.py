@@ -10,7 +10,6 @@ from hermetica.cli.parser import actions
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
 
     from hermetica.cli.session import Session
 
@@ -21,23 +20,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Prints the settings."""
-    settings = attrs.asdict(session.config, value_serializer=_plain)
+    """Prints the settings, and where each is from."""
+    config = session.config
+    origins = dict(config.origins)
+    rows: dict[str, Any] = {
+        field.name: _plain(getattr(config, field.name))
+        for field in attrs.fields(type(config))
+        if field.name not in {"mirrors", "origins"}
+    }
+    rows |= {f"mirrors.{name}": list(addresses) for name, addresses in config.mirrors}
+    settings = {key: {"value": value, "origin": origins.get(key, "default")} for key, value in rows.items()}
     root = str(session.objects.root)
     session.console.result(
-        {"format": "hermetica.config/1", "store_in_use": root, **settings},
-        [f"store in use = {root}", *_lines(settings)],
+        {"format": "hermetica.config/1", "store_in_use": root, "settings": settings},
+        [
+            f"store in use = {root}",
+            *(f"{key} = {_shown(row['value'])}  ({row['origin']})" for key, row in settings.items()),
+        ],
     )
     return 0
 
 
-def _plain(_instance: object, _field: object, value: object) -> object:
-    return value if value is None or isinstance(value, str | int | float | list | tuple | dict) else str(value)
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else str(value)
 
 
-def _lines(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            yield from _lines(value, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType] -- foreign data
-        else:
-            yield f"{prefix}{name} = {'not set' if value in (None, {}, (), []) else value}"
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] -- addresses
+    return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

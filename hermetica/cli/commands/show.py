@@ -63,6 +63,11 @@ def _facts(derivation: Derivation, session: Session) -> dict[str, Any]:
     }
 
 
+def _output_names(facts: dict[str, Any]) -> list[str]:
+    names: list[str] = facts["derivation"].get("outputs", ["out"])
+    return names
+
+
 def _readable(text: str, facts: dict[str, Any]) -> str:
     for row in facts["inputs"] or ():
         output = "" if row["output"] == "out" else f".{row['output']}"
@@ -70,7 +75,7 @@ def _readable(text: str, facts: dict[str, Any]) -> str:
     from hermetica.model import Token  # noqa: PLC0415 -- loaded by now
     from hermetica.model.placeholder import SELF  # noqa: PLC0415 -- likewise
 
-    for output in facts["derivation"]["outputs"]:
+    for output in _output_names(facts):
         text = text.replace(str(Token(SELF, output)), f"${{{output}}}")
     return text
 
@@ -97,18 +102,18 @@ def _fields(facts: dict[str, Any]) -> Iterator[str]:
     form = facts["derivation"]
     yield f"system    {form['system']}"
     yield f"builder   {_readable(form['builder'], facts)}"
-    for index, argument in enumerate(form["args"]):
+    for index, argument in enumerate(form.get("args", ())):
         yield from _labelled("args" if index == 0 else "", _readable(argument, facts))
-    for index, (name, value) in enumerate(form["env"].items()):
+    for index, (name, value) in enumerate(form.get("env", {}).items()):
         yield from _labelled("env" if index == 0 else "", f"{name}={_readable(value, facts)}")
-    if form["rootfs"]:
+    if form.get("rootfs"):
         yield f"rootfs    {_readable(form['rootfs'], facts)}"
-    if form["fixed"]:
+    if form.get("fixed"):
         yield f"fixed     {form['fixed']['method']} {form['fixed']['algorithm']} {form['fixed']['digest']}"
 
 
 def _around(facts: dict[str, Any]) -> Iterator[str]:
-    outputs = facts["outputs"] or dict.fromkeys(facts["derivation"]["outputs"])
+    outputs = facts["outputs"] or dict.fromkeys(_output_names(facts))
     yield from _column("inputs", [f"{row['name']}^{row['output']}  {row['drv'][:12]}" for row in facts["inputs"] or ()])
     yield from _column("sources", [row["path"] for row in facts["sources"]])
     yield from _column("outputs", [f"{output}  {path or 'not realized'}" for output, path in outputs.items()])
