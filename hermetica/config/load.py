@@ -1,0 +1,128 @@
+"""Reads the user's settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import attrs
+
+from hermetica.config.settings import ConfigError, Found, mirror_name, parse_environment, parse_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Config"]
+
+_MIRRORS: Final = "mirrors."
+_DEFAULT: Final = "default"
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """The settings in force.
+
+    Attributes:
+        store: root of the store; None for the usual place.
+        jobs: how many derivations run at once; None for as many as there are processors.
+        cores: what each builder is told it may use; None for all.
+        timeout_s: how long a builder may run; None without end.
+        silence_timeout_s: how long it may say nothing; None without end.
+        log_limit_bytes: how much it may log; None without end.
+        keep_failed: whether failed builds are kept.
+        keep_going: whether independent work goes on after a failure.
+        fetch_timeout_s: how long an address may say nothing.
+        fetch_retries: further attempts after a passing failure.
+        mirrors: (name, URLs without a final slash), ascending by name.
+        origins: (key, where it was set), ascending; what is not among them has its default.
+    """
+
+    store: Path | None = None
+    jobs: int | None = None
+    cores: int | None = None
+    timeout_s: float | None = None
+    silence_timeout_s: float | None = None
+    log_limit_bytes: int | None = 256 << 20
+    keep_failed: bool = False
+    keep_going: bool = False
+    fetch_timeout_s: float = 30.0
+    fetch_retries: int = 3
+    mirrors: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    origins: tuple[tuple[str, str], ...] = attrs.field(default=(), eq=False)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Self:
+        """The settings of a user.
+
+        They are in ``$HERMETICA_CONFIG``, else ``$XDG_CONFIG_HOME/hermetica/config.toml``, else
+        ``~/.config/hermetica/config.toml``; variables have the last word.
+
+        Args:
+            environ: variables; the process's own where none are given.
+            cwd: what relative paths in variables are relative to.
+
+        Raises:
+            ConfigError: one of them cannot be, or the file cannot be read.
+        """
+        environ = os.environ if environ is None else environ
+        cwd = Path.cwd() if cwd is None else cwd
+        file = config_file(environ, cwd)
+        text = _read(file, is_wanted=bool(environ.get("HERMETICA_CONFIG"))) if file is not None else None
+        found = {} if text is None else parse_file(text, str(file))
+        found |= parse_environment(environ, PurePosixPath(cwd))
+        return cls.of(found, environ.get("HOME", ""))
+
+    @classmethod
+    def of(cls, found: Mapping[str, Found], home: str = "") -> Self:
+        """The settings that were found, by key; ``~`` is ``home``."""
+        values: dict[str, Any] = {key: each.value for key, each in found.items() if not key.startswith(_MIRRORS)}
+        if "store" in values:
+            values["store"] = _expanded(values["store"], home, found["store"].where)
+        mirrors: Any = [
+            (key.removeprefix(_MIRRORS), each.value) for key, each in found.items() if key.startswith(_MIRRORS)
+        ]
+        origins = tuple(sorted((key, each.where) for key, each in found.items()))
+        return cls(**values, mirrors=tuple(sorted(mirrors)), origins=origins)
+
+    def mirror(self, name: str) -> tuple[str, ...]:
+        """The URLs of a mirror; none where it is not set."""
+        return dict(self.mirrors).get(mirror_name(name), ())
+
+    def origin(self, key: str) -> str:
+        """Where a setting comes from: ``file:line``, a variable, or ``default``."""
+        return dict(self.origins).get(key, _DEFAULT)
+
+
+def config_file(environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """Where the settings are looked for; None where there is no home."""
+    if named := environ.get("HERMETICA_CONFIG"):
+        return cwd / named
+    base = environ.get("XDG_CONFIG_HOME", "")
+    if not base.startswith("/"):  # the specification says to ignore a relative one
+        home = environ.get("HOME", "")
+        if not home:
+            return None
+        base = f"{home}/.config"
+    return Path(base, "hermetica", "config.toml")
+
+
+def _read(file: Path, *, is_wanted: bool) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if is_wanted:
+            raise ConfigError("there is no such file", where=str(file), hint="see HERMETICA_CONFIG") from error
+        return None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("not UTF-8", where=f"{file}:1") from error
+
+
+def _expanded(text: str, home: str, where: str) -> Path:
+    if text != "~" and not text.startswith("~/"):
+        return Path(text)
+    if not home:
+        raise ConfigError("store begins with ~ and there is no HOME", where=where)
+    return Path(home + text[1:])

@@ -1,0 +1,281 @@
+"""What can be set, and what values it takes: from text to typed values, and errors that say where. Pure.
+
+A setting ``timeout_s`` is ``timeout_s = 60`` in the file and ``HERMETICA_TIMEOUT_S=60`` in the environment; a mirror
+is a line of the table ``[mirrors]``, or ``HERMETICA_MIRROR_NAME``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from urllib.parse import urlsplit
+
+import attrs
+
+from hermetica_store.errors import HermeticaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["SETTINGS", "ConfigError", "Found", "Setting", "mirror_name", "parse_environment", "parse_file"]
+
+ENVIRONMENT_PREFIX: Final = "HERMETICA_"
+MIRROR_PREFIX: Final = "HERMETICA_MIRROR_"
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_SCHEMES: Final = ("http", "https", "file")
+
+Value = str | int | float | bool | tuple[str, ...] | None
+
+
+class ConfigError(HermeticaError, ValueError):
+    """A setting that there is not, or a value that it cannot have.
+
+    Attributes:
+        where: the file with its line, or the variable.
+    """
+
+    code = "HM420"
+
+    def __init__(
+        self, message: str, *, where: str, details: tuple[tuple[str, str], ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(f"{where}: {message}", details=details, hint=hint, origin=where)
+        self.where = where
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """A value, and where it was set.
+
+    Attributes:
+        value: typed.
+        where: ``file:line``, or the name of the variable.
+    """
+
+    value: Value
+    where: str
+
+
+@attrs.frozen(kw_only=True)
+class Setting:
+    """One thing that can be set.
+
+    Attributes:
+        key: its name.
+        kind: of its values; ``count`` and ``bytes`` are whole numbers.
+        minimum: of a number.
+        zero_is_none: whether 0 says that there is no limit.
+    """
+
+    key: str
+    kind: Literal["path", "count", "bytes", "seconds", "switch"]
+    minimum: int = 0
+    zero_is_none: bool = False
+
+    @property
+    def expected(self) -> str:
+        """What values it takes, for people."""
+        texts = {
+            "path": "a path, such as '/var/lib/hermetica'",
+            "count": f"a whole number, {self.minimum} or more",
+            "bytes": "a whole number of bytes",
+            "seconds": "a number of seconds",
+            "switch": "true or false",
+        }
+        return texts[self.kind] + (", 0 for no limit" if self.zero_is_none else "")
+
+    def check(self, value: object, where: str) -> Value:
+        """The value as the setting takes it.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        if not self._fits(value):
+            raise ConfigError(f"{self.key} cannot be {value!r}", where=where, details=(("expected", self.expected),))
+        if self.zero_is_none and value == 0:
+            return None
+        return float(value) if self.kind == "seconds" else value  # type: ignore[return-value,arg-type]  # _fits
+
+    def _fits(self, value: object) -> bool:
+        if self.kind == "path":
+            return isinstance(value, str) and bool(value) and "\x00" not in value
+        if self.kind == "switch" or isinstance(value, bool):
+            return self.kind == "switch" and isinstance(value, bool)
+        if isinstance(value, float):
+            return self.kind == "seconds" and math.isfinite(value) and value >= self.minimum
+        return isinstance(value, int) and value >= self.minimum
+
+    def parse(self, text: str, where: str) -> Value:
+        """The value that a variable spells out.
+
+        Raises:
+            ConfigError: it spells none.
+        """
+        value: object = text
+        if self.kind == "switch":
+            value = True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
+        elif self.kind != "path":
+            value = _number(text, is_whole=self.kind != "seconds")
+        return self.check(value, where)
+
+
+def _number(text: str, *, is_whole: bool) -> object:
+    try:
+        return int(text)
+    except ValueError:
+        if is_whole:
+            return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+SETTINGS: Final = {
+    setting.key: setting
+    for setting in (
+        Setting(key="store", kind="path"),
+        Setting(key="jobs", kind="count", minimum=1),
+        Setting(key="cores", kind="count", minimum=1),
+        Setting(key="timeout_s", kind="seconds", zero_is_none=True),
+        Setting(key="silence_timeout_s", kind="seconds", zero_is_none=True),
+        Setting(key="log_limit_bytes", kind="bytes", zero_is_none=True),
+        Setting(key="keep_failed", kind="switch"),
+        Setting(key="keep_going", kind="switch"),
+        Setting(key="fetch_timeout_s", kind="seconds", minimum=1),
+        Setting(key="fetch_retries", kind="count"),
+    )
+}
+
+
+def mirror_name(text: str) -> str:
+    """The name of a mirror, however it is written: lower case, ``-`` for ``_``."""
+    return text.lower().replace("_", "-")
+
+
+def _close(word: str, words: Iterable[str]) -> str | None:
+    found = difflib.get_close_matches(word, list(words), n=3)
+    return f"did you mean {' or '.join(found)}?" if found else None
+
+
+def _line_of(text: str, table: str, key: str) -> int:
+    """The line where a key of a table is set; the first one where it cannot be told."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"""\s*\[\s*["']?([^\]"']+?)["']?\s*\]""", line)
+        if header:
+            current = header[1]
+            if (current, "") == (key, table):
+                return number
+        assigned = re.match(r"""\s*((?:["']?[\w-]+["']?\s*\.\s*)?)["']?([^"'=]+?)["']?\s*=""", line)
+        if assigned:
+            prefix = assigned[1].strip(" .\t\"'")
+            if assigned[2] == key and (prefix or current) == table:
+                return number
+            if not table and prefix == key:
+                return number
+    return 1
+
+
+def _urls(value: object, name: str, where: str) -> tuple[str, ...]:
+    texts: list[Any] = [value] if isinstance(value, str) else cast("list[Any]", value)
+    if not isinstance(value, str | list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise ConfigError(
+            f"the mirror {name} cannot be {value!r}",
+            where=where,
+            details=(("expected", "a list of URLs"),),
+            hint=f'{name} = ["https://…"]',
+        )
+    for url in texts:
+        if not _is_url(url):
+            raise ConfigError(
+                f"the mirror {name} has an address that is none: {url!r}",
+                where=where,
+                details=(("expected", f"a URL of {', '.join(_SCHEMES)}"),),
+            )
+    return tuple(dict.fromkeys(url.rstrip("/") for url in texts))
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _SCHEMES and bool(parts.hostname or parts.scheme == "file") and parts.port != 0
+    except ValueError:
+        return False
+
+
+def parse_file(text: str, file: str) -> dict[str, Found]:
+    """The settings in a file, by key; a mirror's key is ``mirrors.NAME``.
+
+    Args:
+        text: of it.
+        file: its name, for errors; relative paths in it are relative to its directory.
+
+    Raises:
+        ConfigError: it is no TOML, or sets what cannot be set.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        number = int(line[1]) if line else max(1, len(text.splitlines()))
+        raise ConfigError(f"no TOML: {error}", where=f"{file}:{number}") from error
+    found: dict[str, Found] = {}
+    for key, value in document.items():
+        where = f"{file}:{_line_of(text, '', key)}"
+        if key == "mirrors":
+            found.update(_mirrors(value, text, file, where))
+            continue
+        setting = SETTINGS.get(key)
+        if setting is None:
+            known = [*SETTINGS, "mirrors"]
+            raise ConfigError(
+                f"there is no setting {key!r}",
+                where=where,
+                details=(("settings", ", ".join(known)),),
+                hint=_close(key, known),
+            )
+        found[key] = Found(value=_based(setting, setting.check(value, where), PurePosixPath(file).parent), where=where)
+    return found
+
+
+def _mirrors(value: object, text: str, file: str, where: str) -> dict[str, Found]:
+    if not isinstance(value, dict):
+        raise ConfigError("mirrors is a table", where=where, hint='[mirrors]\nNAME = ["https://…"]')
+    found: dict[str, Found] = {}
+    for name, urls in cast("dict[str, object]", value).items():
+        at = f"{file}:{_line_of(text, 'mirrors', name)}"
+        found[f"mirrors.{mirror_name(name)}"] = Found(value=_urls(urls, name, at), where=at)
+    return found
+
+
+def _based(setting: Setting, value: Value, base: PurePosixPath) -> Value:
+    if setting.kind != "path" or not isinstance(value, str) or value.startswith("~"):
+        return value
+    return str(base / value)
+
+
+def parse_environment(environ: Mapping[str, str], cwd: PurePosixPath) -> dict[str, Found]:
+    """The settings that variables make, by key; an empty variable sets nothing.
+
+    Other variables that begin with ``HERMETICA_`` are not settings, and are let be.
+
+    Raises:
+        ConfigError: a value cannot be.
+    """
+    found: dict[str, Found] = {}
+    for key, setting in SETTINGS.items():
+        variable = ENVIRONMENT_PREFIX + key.upper()
+        text = environ.get(variable, "")
+        if text:
+            found[key] = Found(value=_based(setting, setting.parse(text, variable), cwd), where=variable)
+    for variable in sorted(environ):
+        if variable.startswith(MIRROR_PREFIX) and environ[variable].strip():
+            name = mirror_name(variable.removeprefix(MIRROR_PREFIX))
+            found[f"mirrors.{name}"] = Found(value=_urls(environ[variable].split(), name, variable), where=variable)
+    return found
