@@ -55,7 +55,7 @@ def test_b29_the_visible_root_is_the_contract_and_nothing_else(store: hm.Store, 
     """
     lines = output(store, sh("x", script)).split()
     assert sorted(lines[: lines.index("group")]) == sorted(["build", "dev", "etc", "hermetica", "proc", "tmp"])
-    assert lines[lines.index("group") :] == ["group", "hosts", "passwd", "1", "absent"]
+    assert lines[lines.index("group") :] == ["group", "hosts", "passwd", "2", "absent"]  # the shell, and $out itself
 
 
 def test_b29_no_host_path_shows_in_proc(store: hm.Store, sh: Shell, store_root: Path) -> None:
@@ -127,8 +127,8 @@ def test_b32_the_environment_is_exactly_what_is_declared(
     finally:
         os.close(leaked)
     assert set(names.split()) <= {
-        "DECLARED", "HERMETICA_BUILD_CORES", "HERMETICA_SANDBOX", "HOME", "LC_ALL", "OLDPWD", "PATH", "PWD", "SHELL", "SHLVL", "SOURCE_DATE_EPOCH",
-        "TERM", "TMPDIR", "TMP", "TEMP", "TEMPDIR", "TZ", "out", "_",
+        "DECLARED", "HERMETICA_BUILD_CORES", "HERMETICA_SANDBOX", "HOME", "LC_ALL", "OLDPWD", "PATH", "PWD", "SHELL",
+        "SHLVL", "SOURCE_DATE_EPOCH", "TERM", "TMPDIR", "TMP", "TEMP", "TEMPDIR", "TZ", "out", "_",
     }  # fmt: skip
     assert {"DECLARED", "HOME", "SOURCE_DATE_EPOCH", "TZ", "LC_ALL", "TMPDIR", "out"} <= set(names.split())
     assert rest == ["4\n0\n"]  # 0, 1, 2 and the directory that ls reads; stdin is empty
