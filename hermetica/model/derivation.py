@@ -7,7 +7,6 @@ outside. Inputs are found in its strings, so a dependency is declared by using i
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -51,6 +50,9 @@ class UnknownOutput(EvaluationError, LookupError):
         )
 
 
+_NO_META: Final = Meta()
+
+
 def _no_tokens() -> dict[str, tuple[str, Token]]:
     return {}
 
@@ -75,6 +77,10 @@ class Derivation:
         features: what the sandbox must offer, such as ``clock:frozen``.
         meta: what people want to know.
         origin: the line that defines it.
+        id: the digest of ``canonical``.
+        input_id: what dependants hash: the content contract of a fixed output, else the id.
+        canonical: the hashed bytes.
+        inputs: what its strings mention.
     """
 
     name: str
@@ -90,9 +96,10 @@ class Derivation:
     export_references: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=fields.export_references)
     checks: Mapping[str, OutputChecks] = attrs.field(factory=dict[str, OutputChecks], converter=fields.checks)
     features: tuple[str, ...] = attrs.field(default=(), converter=fields.features)
-    meta: Meta = attrs.field(factory=Meta)
+    meta: Meta = _NO_META
     origin: Origin | None = attrs.field(factory=caller)
     id: Digest = attrs.field(init=False)
+    input_id: Digest = attrs.field(init=False)
     canonical: bytes = attrs.field(init=False)
     inputs: Inputs = attrs.field(init=False)
     _tokens: dict[str, tuple[str, Token]] = attrs.field(init=False, factory=_no_tokens)
@@ -108,11 +115,13 @@ class Derivation:
             error.origin = str(self.origin) if self.origin else error.origin
             raise
         canonical = identity.canonical_bytes(form, inputs)
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "canonical", canonical)
-        object.__setattr__(self, "id", identity.derivation_id(canonical))
+        own = identity.derivation_id(canonical)
+        fixed = self.fixed if self.fixed is not None and self.fixed.is_known else None
+        found: dict[str, object] = {"id": own, "canonical": canonical, "inputs": inputs}
+        found["input_id"] = own if fixed is None else identity.contract_id(self.name, fixed)
         if self.structured is not None:  # a copy of ours, that nobody else can change
-            object.__setattr__(self, "structured", fields.structured(cast("Mapping[str, Json]", form["structured"])))
+            found["structured"] = fields.structured(cast("Mapping[str, Json]", form["structured"]))
+        vars(self).update(found)
 
     def _check(self) -> None:
         for field in ("name", "builder", "system"):
@@ -185,13 +194,6 @@ class Derivation:
                 raise refuse(value, f"env.{name}", "variables are strings; write str(...)")
             if "\0" in value:
                 raise InvalidDerivation(f"{self.name}: env.{name} holds a NUL byte, which no variable can")
-
-    @cached_property
-    def input_id(self) -> Digest:
-        """What dependants hash: the content contract of a fixed output, else the id."""
-        if self.fixed is None or not self.fixed.is_known:
-            return self.id
-        return identity.contract_id(self.name, self.fixed)
 
     def placeholder(self, output: str = "") -> str:
         """The text that stands for the path of ``output``; of the default output where none is named.

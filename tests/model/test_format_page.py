@@ -13,7 +13,7 @@ from blake3 import blake3
 PAGE = Path(__file__).parent.parent.parent / "docs" / "format-derivation.md"
 BLOCK = re.compile(
     r"^context +(?P<context>.+)\nbytes +(?P<bytes>.+)\ndigest +(?P<digest>\w{64})(?:\nplaceholder +(?P<token>\S+))?$",
-    re.M,
+    re.MULTILINE,
 )
 ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 
