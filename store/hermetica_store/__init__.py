@@ -1,0 +1,137 @@
+"""The content-addressed store: trees become objects named by their content, whole and unchangeable.
+
+``ObjectStore`` is the whole of it. Each name is imported when it is first used (PEP 562), so that the pure modules
+cost nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermetica_store.adding import SourceChanged
+    from hermetica_store.claims import ClaimCancelled
+    from hermetica_store.codec import ObjectInfo
+    from hermetica_store.collect import Collected, InUse, Policy
+    from hermetica_store.digest import Digest
+    from hermetica_store.errors import HermeticaError, InvalidDigest, InvalidStorePath, StoreError
+    from hermetica_store.faults import (
+        IndexDamaged,
+        InvalidKey,
+        NotAStore,
+        NotRegistered,
+        StoreFull,
+        StoreNotWritable,
+        StoreUnavailable,
+        StoreVersionMismatch,
+    )
+    from hermetica_store.leases import Lease
+    from hermetica_store.logs import LogWriter
+    from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
+    from hermetica_store.path import STORE_PREFIX, StorePath, store_path
+    from hermetica_store.prepare import Candidate, OutputCycle, Prepared
+    from hermetica_store.reading import SpecialFile, TreeChanged, TreeError
+    from hermetica_store.roots import Root
+    from hermetica_store.schema import Row, Table
+    from hermetica_store.scratch import Scratch
+    from hermetica_store.selection import InvalidSelection
+    from hermetica_store.statistics import Statistics
+    from hermetica_store.store import ObjectStore
+    from hermetica_store.tree import UnrepresentableName
+    from hermetica_store.trees import SourceDigest, StatCache, hash_tree
+    from hermetica_store.verify import Problem, VerifyReport
+    from hermetica_store.writer import Commit
+
+_HOMES = {
+    "adding": ("SourceChanged",),
+    "claims": ("ClaimCancelled",),
+    "codec": ("ObjectInfo",),
+    "collect": ("Collected", "InUse", "Policy"),
+    "digest": ("Digest",),
+    "errors": ("HermeticaError", "InvalidDigest", "InvalidStorePath", "StoreError"),
+    "faults": (
+        *("IndexDamaged", "InvalidKey", "NotAStore", "NotRegistered", "StoreFull", "StoreNotWritable"),
+        *("StoreUnavailable", "StoreVersionMismatch"),
+    ),
+    "leases": ("Lease",),
+    "logs": ("LogWriter",),
+    "nar": ("NarDigest", "nar_chunks", "nar_digest"),
+    "path": ("STORE_PREFIX", "StorePath", "store_path"),
+    "prepare": ("Candidate", "OutputCycle", "Prepared"),
+    "reading": ("SpecialFile", "TreeChanged", "TreeError"),
+    "roots": ("Root",),
+    "schema": ("Row", "Table"),
+    "scratch": ("Scratch",),
+    "selection": ("InvalidSelection",),
+    "statistics": ("Statistics",),
+    "store": ("ObjectStore",),
+    "tree": ("UnrepresentableName",),
+    "trees": ("SourceDigest", "StatCache", "hash_tree"),
+    "verify": ("Problem", "VerifyReport"),
+    "writer": ("Commit",),
+}
+
+__all__ = [
+    "STORE_PREFIX",
+    "Candidate",
+    "ClaimCancelled",
+    "Collected",
+    "Commit",
+    "Digest",
+    "HermeticaError",
+    "InUse",
+    "IndexDamaged",
+    "InvalidDigest",
+    "InvalidKey",
+    "InvalidSelection",
+    "InvalidStorePath",
+    "Lease",
+    "LogWriter",
+    "NarDigest",
+    "NotAStore",
+    "NotRegistered",
+    "ObjectInfo",
+    "ObjectStore",
+    "OutputCycle",
+    "Policy",
+    "Prepared",
+    "Problem",
+    "Root",
+    "Row",
+    "Scratch",
+    "SourceChanged",
+    "SourceDigest",
+    "SpecialFile",
+    "StatCache",
+    "Statistics",
+    "StoreError",
+    "StoreFull",
+    "StoreNotWritable",
+    "StorePath",
+    "StoreUnavailable",
+    "StoreVersionMismatch",
+    "Table",
+    "TreeChanged",
+    "TreeError",
+    "UnrepresentableName",
+    "VerifyReport",
+    "hash_tree",
+    "nar_chunks",
+    "nar_digest",
+    "store_path",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None or name not in __all__:
+        raise AttributeError(f"module 'hermetica_store' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 -- part of being lazy
+
+    value: object = getattr(import_module(f"hermetica_store.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

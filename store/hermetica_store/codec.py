@@ -1,0 +1,250 @@
+"""The values of the index as bytes: compact, and each with its version in the first byte.
+
+Source: docs/format-store.md, "Values".
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica_store.digest import DIGEST_SIZE_BYTES, Digest
+from hermetica_store.errors import HermeticaError
+from hermetica_store.faults import IndexDamaged
+from hermetica_store.path import StorePath
+
+if TYPE_CHECKING:
+    from hermetica_store.nar import NarDigest
+
+VERSION: Final = 1
+_ROW_HEAD: Final = struct.Struct(">BBHI")  # version, length of the owner, milliseconds since the epoch
+_STAMP_KEY: Final = struct.Struct(">QQ")
+_STAMP: Final = struct.Struct(">QqqI32s")
+_MODULO: Final = 1  # flag: the digest modulo self-references differs and is there
+_MICROSECONDS: Final = 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class ObjectInfo:
+    """What the index knows of a registered object.
+
+    Attributes:
+        path: the object.
+        tree: its true tree digest.
+        modulo: its tree digest modulo self-references.
+        size_bytes: of all its regular files.
+        references: ascending; with its own path if it mentions itself.
+        registered_at: seconds since the epoch.
+        nar: digest of its NAR; None until somebody asked for it.
+    """
+
+    path: StorePath
+    tree: Digest
+    modulo: Digest
+    size_bytes: int
+    references: tuple[StorePath, ...]
+    registered_at: float
+    nar: NarDigest | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RootValue:
+    """What the index keeps of a root.
+
+    Attributes:
+        path: what it keeps.
+        link: the symbolic link it stands and falls with, or None.
+        added_ms: milliseconds since the epoch.
+    """
+
+    path: StorePath
+    link: bytes | None
+    added_ms: int
+
+
+def encode_object(info: ObjectInfo) -> bytes:
+    """The value of an object's row; its path is the key, its NAR digest has a row of its own."""
+    differs = info.modulo != info.tree
+    parts = [
+        bytes((VERSION, _MODULO if differs else 0)),
+        info.tree.raw,
+        info.modulo.raw if differs else b"",
+        varint(info.size_bytes),
+        varint(round(info.registered_at * _MICROSECONDS)),
+    ]
+    for reference in info.references:
+        base = reference.base.encode()
+        parts.append(bytes((len(base),)) + base)
+    return b"".join(parts)
+
+
+def decode_object(base: bytes, value: bytes) -> ObjectInfo:
+    """An object's row.
+
+    Raises:
+        IndexDamaged: it is none.
+    """
+    try:
+        flags, end = _checked(value), 2 + DIGEST_SIZE_BYTES
+        tree = modulo = Digest(value[2:end])
+        if flags & _MODULO:
+            modulo, end = Digest(value[end : end + DIGEST_SIZE_BYTES]), end + DIGEST_SIZE_BYTES
+        size_bytes, end = read_varint(value, end)
+        registered, end = read_varint(value, end)
+        references = tuple(StorePath.parse_base(each.decode()) for each in _texts(value, end))
+        return ObjectInfo(
+            path=StorePath.parse_base(base.decode()),
+            tree=tree,
+            modulo=modulo,
+            size_bytes=size_bytes,
+            references=references,
+            registered_at=registered / _MICROSECONDS,
+        )
+    except (HermeticaError, ValueError, IndexError) as error:
+        raise _damaged("object", base) from error
+
+
+def object_facts(base: bytes, value: bytes) -> tuple[int, tuple[bytes, ...]]:
+    """Size and references of an object's row, without making values of them.
+
+    Raises:
+        IndexDamaged: it is none.
+    """
+    try:
+        end = 2 + DIGEST_SIZE_BYTES * (2 if _checked(value) & _MODULO else 1)
+        size_bytes, end = read_varint(value, end)
+        _, end = read_varint(value, end)
+        return size_bytes, tuple(_texts(value, end))
+    except (ValueError, IndexError) as error:
+        raise _damaged("object", base) from error
+
+
+def row_head(owner: bytes, written_ms: int) -> bytes:
+    """What precedes the value of another room's row: its owner (or nothing) and when it was written."""
+    return _ROW_HEAD.pack(VERSION, len(owner), written_ms >> 32, written_ms & 0xFFFFFFFF) + owner
+
+
+def row_value(stored: bytes) -> bytes:
+    """The value that another room gave."""
+    return stored[_ROW_HEAD.size + stored[1] :]
+
+
+def row_owner(stored: bytes) -> bytes:
+    """The base name of the object that owns a row; empty where none does."""
+    return stored[_ROW_HEAD.size : _ROW_HEAD.size + stored[1]]
+
+
+def row_written_ms(stored: bytes) -> int:
+    """When a row was written, in milliseconds since the epoch."""
+    _, _, high, low = _ROW_HEAD.unpack_from(stored)
+    return int(high << 32 | low)
+
+
+def encode_root(root: RootValue) -> bytes:
+    """The value of a root's row; its name is the key."""
+    base = root.path.base.encode()
+    link = b"\x01" + root.link if root.link is not None else b""
+    return bytes((VERSION, len(base))) + base + varint(root.added_ms) + link
+
+
+def decode_root(name: bytes, value: bytes) -> RootValue:
+    """A root's row.
+
+    Raises:
+        IndexDamaged: it is none.
+    """
+    try:
+        length = _checked(value)
+        path = StorePath.parse_base(value[2 : 2 + length].decode())
+        added_ms, end = read_varint(value, 2 + length)
+        return RootValue(path=path, link=value[end + 1 :] if len(value) > end else None, added_ms=added_ms)
+    except (HermeticaError, ValueError, IndexError) as error:
+        raise _damaged("root", name) from error
+
+
+def encode_nar(nar: NarDigest) -> bytes:
+    """The value of a NAR digest's row."""
+    return bytes((VERSION,)) + nar.sha256 + varint(nar.size_bytes)
+
+
+def decode_nar(base: bytes, value: bytes) -> tuple[bytes, int]:
+    """SHA-256 and size of a NAR digest's row.
+
+    Raises:
+        IndexDamaged: it is none.
+    """
+    try:
+        _checked(value)
+        return value[1:33], read_varint(value, 33)[0]
+    except (ValueError, IndexError) as error:
+        raise _damaged("NAR digest", base) from error
+
+
+def stamp_key(device: int, inode: int) -> bytes:
+    """The key of a file in the stat cache."""
+    return _STAMP_KEY.pack(device, inode)
+
+
+def encode_stamp(stamp: tuple[int, int, int, int, int], digest: bytes, day: int) -> bytes:
+    """The value of a file in the stat cache; ``day`` is the day since the epoch on which it was last put."""
+    return _STAMP.pack(*stamp[2:], day, digest)
+
+
+def match_stamp(stamp: tuple[int, int, int, int, int], value: bytes) -> bytes | None:
+    """The digest, if ``value`` is of the file with this very stamp."""
+    if len(value) != _STAMP.size:
+        return None
+    size_bytes, mtime_ns, ctime_ns, _, digest = _STAMP.unpack(value)
+    return digest if (size_bytes, mtime_ns, ctime_ns) == stamp[2:] else None
+
+
+def varint(number: int) -> bytes:
+    """``number`` in groups of seven bits, least significant first."""
+    groups = bytearray()
+    while number >= 0x80:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
+
+
+def read_varint(data: bytes, start: int) -> tuple[int, int]:
+    """The number at ``start``, and where what follows it begins.
+
+    Raises:
+        IndexError: the data ends within it.
+    """
+    number = shift = 0
+    while True:
+        group = data[start]
+        start += 1
+        number |= (group & 0x7F) << shift
+        if group < 0x80:
+            return number, start
+        shift += 7
+
+
+def _texts(value: bytes, start: int) -> list[bytes]:
+    texts: list[bytes] = []
+    while start < len(value):
+        end = start + 1 + value[start]
+        if end > len(value):
+            raise ValueError("a text is cut short")
+        texts.append(value[start + 1 : end])
+        start = end
+    return texts
+
+
+def _checked(value: bytes) -> int:
+    if value[0] != VERSION:
+        raise ValueError(f"version {value[0]}")
+    return value[1]
+
+
+def _damaged(kind: str, key: bytes) -> IndexDamaged:
+    return IndexDamaged(
+        f"the index holds a damaged {kind} row: {key.decode(errors='backslashreplace')}",
+        hint="hermetica store verify says what else is wrong",
+    )

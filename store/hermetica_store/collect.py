@@ -1,0 +1,341 @@
+"""Collections: what nothing needs goes, in files and index, beside running builds.
+
+What is dead is worked out on a snapshot. Each death is then decided once more inside a write transaction: an object
+goes only if no living lease holds it, no root names it, and nothing registered refers to it. So nothing that somebody
+began to use meanwhile is taken, and no object ever misses a reference. Files follow after the commit, each under the
+claim of its path.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica_store.codec import decode_root, object_facts, row_owner, row_written_ms
+from hermetica_store.errors import StoreError
+from hermetica_store.faults import NotRegistered, working_in
+from hermetica_store.leases import drop_lease, live_leases
+from hermetica_store.logs import remove_logs
+from hermetica_store.marking import Facts, Limits, alive, condemned, referrers_first
+from hermetica_store.path import StorePath
+from hermetica_store.publish import move, path_key
+from hermetica_store.remove import remove_tree
+from hermetica_store.roots import is_stale
+from hermetica_store.rows import decode_time, unregister
+from hermetica_store.schema import LEASES, OBJECTS, REFERRERS, ROOTS, STATS, USED, Table
+from hermetica_store.scratch import kept, reap, scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from hermetica_store.index import Transaction
+    from hermetica_store.shared import Shared
+
+_ROWS: Final = 2000  # looked at in one transaction
+_BATCH: Final = 256  # deaths decided in one transaction: writers wait no longer than that takes
+
+
+class InUse(StoreError):
+    """An object that is to be deleted and is needed."""
+
+    code = "HM418"
+
+    def __init__(self, path: StorePath, why: Sequence[str]) -> None:
+        super().__init__(f"{path} is in use", details=tuple(("by", reason) for reason in why))
+        self.path = path
+        self.why = tuple(why)
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What a collection takes of that which nothing needs.
+
+    Attributes:
+        max_bytes: least recently used first, and no more than it takes to be no larger; None takes everything.
+        older_than_s: only what was not used for so long; None takes it whatever its age.
+        keep_rows_s: spare rows, logs and kept builds that belong to no object and are younger.
+    """
+
+    max_bytes: int | None = None
+    older_than_s: float | None = None
+    keep_rows_s: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Collected:
+    """What went, or would go.
+
+    Attributes:
+        paths: the objects, in the order of their deletion.
+        size_bytes: of their files.
+        rows: how many rows that belong to no object.
+        logs: how many logs.
+        log_bytes: how large they were.
+        scratch: how many kept builds and left scratch directories.
+        roots: names of roots whose links were gone.
+    """
+
+    paths: tuple[StorePath, ...] = ()
+    size_bytes: int = 0
+    rows: int = 0
+    logs: int = 0
+    log_bytes: int = 0
+    scratch: int = 0
+    roots: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class _Snapshot:
+    """What a collection begins with."""
+
+    objects: dict[bytes, Facts]
+    rooted: dict[bytes, set[bytes]]  # base -> names
+    leased: dict[bytes, bytes]
+    stale: dict[bytes, bytes]  # name -> value
+
+
+def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
+    """Delete what nothing needs, as far as the policy says."""
+    shared.writer.barrier()
+    snapshot = _snapshot(shared)
+    now_s = time.time()
+    since = None if policy.older_than_s is None else round((now_s - policy.older_than_s) * 1000)
+    limits = Limits(max_bytes=policy.max_bytes, unused_since_ms=since)
+    living = alive([*snapshot.rooted, *snapshot.leased], snapshot.objects)
+    chosen = condemned(snapshot.objects, living, limits)
+    if not dry_run:
+        shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
+        chosen = _delete(shared, chosen)
+        _sweep(shared)
+    rows = _drop_rows(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
+    logs, log_bytes = _drop_logs(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
+    left = _drop_scratch(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
+    if not dry_run:
+        shared.writer.run(_forget_sources)
+    return Collected(
+        paths=tuple(StorePath.parse_base(base.decode()) for base in chosen),
+        size_bytes=sum(snapshot.objects[base].size_bytes for base in chosen),
+        rows=rows,
+        logs=logs,
+        log_bytes=log_bytes,
+        scratch=left,
+        roots=tuple(name.decode("utf-8", "surrogateescape") for name in snapshot.stale),
+    )
+
+
+def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
+    """Delete these objects and nothing else.
+
+    Raises:
+        NotRegistered: one is not there.
+        InUse: one is needed by something else than these; nothing is deleted then.
+    """
+    shared.writer.barrier()
+    snapshot = _snapshot(shared)
+    wanted = {path.base.encode(): path for path in paths}
+    for base, path in wanted.items():
+        if base not in snapshot.objects:
+            raise NotRegistered(path)
+    order = referrers_first({base: snapshot.objects[base] for base in wanted})
+
+    def decide(tx: Transaction) -> None:
+        _prune(tx, snapshot.stale, shared.layout.locks)
+        needed = _Needed.now(tx, shared)
+        for base in order:
+            if why := needed.reasons(tx, base):
+                raise InUse(wanted[base], why)
+            unregister(tx, base)
+
+    shared.writer.run(decide)
+    _remove_files(shared, order)
+    return Collected(
+        paths=tuple(wanted[base] for base in order), size_bytes=sum(snapshot.objects[base].size_bytes for base in order)
+    )
+
+
+def _snapshot(shared: Shared) -> _Snapshot:
+    def read(tx: Transaction) -> tuple[dict[bytes, Facts], list[tuple[bytes, bytes]], dict[bytes, bytes]]:
+        used = dict(tx.items(USED))
+        objects: dict[bytes, Facts] = {}
+        for base, value in tx.items(OBJECTS):
+            size_bytes, references = object_facts(base, value)
+            objects[base] = Facts(size_bytes=size_bytes, used_ms=decode_time(used.get(base)), references=references)
+        return objects, tx.items(ROOTS), live_leases(tx, shared.layout.locks)[0]
+
+    with working_in(shared.layout.root):
+        objects, roots, leased = shared.index.read(read)
+    rooted: dict[bytes, set[bytes]] = {}
+    stale: dict[bytes, bytes] = {}
+    for name, value in roots:
+        root = decode_root(name, value)
+        if is_stale(shared, root):
+            stale[name] = value
+        else:
+            rooted.setdefault(root.path.base.encode(), set()).add(name)
+    return _Snapshot(objects=objects, rooted=rooted, leased=leased, stale=stale)
+
+
+@attrs.frozen
+class _Needed:
+    """What roots and leases name at the moment of a write transaction."""
+
+    rooted: dict[bytes, list[bytes]]
+    leased: dict[bytes, bytes]
+
+    @classmethod
+    def now(cls, tx: Transaction, shared: Shared) -> _Needed:
+        rooted: dict[bytes, list[bytes]] = {}
+        for name, value in tx.items(ROOTS):
+            rooted.setdefault(decode_root(name, value).path.base.encode(), []).append(name)
+        return cls(rooted, live_leases(tx, shared.layout.locks)[0])
+
+    def reasons(self, tx: Transaction, base: bytes) -> list[str]:
+        """Why an object is needed; empty if it is not."""
+        why = [f"root {name.decode(errors='backslashreplace')}" for name in self.rooted.get(base, ())]
+        if base in self.leased:
+            why.append(f"lease of process {self.leased[base].decode()}")
+        others = (each for each in tx.values(REFERRERS, base) if each != base)
+        why.extend(f"referrer {StorePath.parse_base(each.decode())}" for each in others)
+        return why
+
+    def is_needed(self, tx: Transaction, base: bytes) -> bool:
+        """Whether there is any reason."""
+        return base in self.rooted or base in self.leased or any(each != base for each in tx.values(REFERRERS, base))
+
+
+def _prune(tx: Transaction, stale: dict[bytes, bytes], locks: Path) -> None:
+    """Drop roots whose links are gone, unless they were set anew meanwhile, and the leases of the dead."""
+    for name, value in stale.items():
+        if tx.get(ROOTS, name) == value:
+            tx.delete(ROOTS, name)
+    for lease in live_leases(tx, locks)[1]:
+        drop_lease(tx, lease)
+
+
+def _delete(shared: Shared, chosen: list[bytes]) -> list[bytes]:
+    """Delete what is still dead; gives what went."""
+    gone: list[bytes] = []
+    for start in range(0, len(chosen), _BATCH):
+        batch = chosen[start : start + _BATCH]
+
+        def decide(tx: Transaction, batch: list[bytes] = batch) -> list[bytes]:
+            needed = _Needed.now(tx, shared)
+            died: list[bytes] = []
+            for base in batch:
+                if tx.get(OBJECTS, base) is not None and not needed.is_needed(tx, base):
+                    unregister(tx, base)
+                    died.append(base)
+            return died
+
+        died = shared.writer.run(decide)
+        _remove_files(shared, died)
+        gone += died
+    return gone
+
+
+def _remove_files(shared: Shared, bases: Iterable[bytes]) -> int:
+    """Remove the files of objects that are not registered, but for those that somebody is publishing; how many."""
+    removed = 0
+    with scratch(shared.layout) as trash, working_in(shared.layout.root):
+        for base in bases:
+            path = StorePath.parse_base(base.decode())
+            if not shared.claims.try_acquire(path_key(path)):
+                continue
+            try:
+                if shared.is_known(path):
+                    continue
+                target = trash.path / "dead"
+                move(shared.layout.objects / path.base, target)
+            except FileNotFoundError:
+                continue
+            finally:
+                shared.claims.release(path_key(path))
+            remove_tree(target)
+            removed += 1
+    return removed
+
+
+def _sweep(shared: Shared) -> int:
+    """Remove what a crash left unregistered in ``store/``; how many."""
+    return _remove_files(shared, [path.base.encode() for path in leftovers(shared)[0]])
+
+
+def leftovers(shared: Shared) -> tuple[list[StorePath], list[str]]:
+    """What lies in ``store/`` unregistered: by the names of objects, and other names."""
+    unregistered: list[StorePath] = []
+    strangers: list[str] = []
+    with working_in(shared.layout.root):
+        names = sorted(path.name for path in shared.layout.objects.iterdir())
+    for name in names:
+        try:
+            path = StorePath.parse_base(name)
+        except StoreError:
+            strangers.append(name)
+            continue
+        if not shared.is_known(path):
+            unregistered.append(path)
+    return unregistered, strangers
+
+
+def _drop_rows(shared: Shared, before_s: float, *, dry_run: bool) -> int:
+    """Drop the rows that belong to no object; how many."""
+    before_ms = round(before_s * 1000)
+    return sum(_drop_rows_of(shared, table, before_ms, dry_run=dry_run) for table in Table)
+
+
+def _drop_rows_of(shared: Shared, table: Table, before_ms: int, *, dry_run: bool) -> int:
+    count, start = 0, b""
+    while batch := shared.index.read(partial(_rows_from, table, start)):
+        start = batch[-1][0] + b"\0"
+        free = [row for row in batch if not row_owner(row[1]) and row_written_ms(row[1]) <= before_ms]
+        count += len(free)
+        if free and not dry_run:
+            shared.writer.run(partial(_drop_unchanged, table, free))
+    return count
+
+
+def _rows_from(table: Table, start: bytes, tx: Transaction) -> list[tuple[bytes, bytes]]:
+    return tx.items(table.value, start, _ROWS)
+
+
+def _drop_unchanged(table: Table, rows: Iterable[tuple[bytes, bytes]], tx: Transaction) -> None:
+    for key, stored in rows:
+        if tx.get(table.value, key) == stored:
+            tx.delete(table.value, key)
+
+
+def _drop_logs(shared: Shared, before_s: float, *, dry_run: bool) -> tuple[int, int]:
+    """Drop the logs of records that are gone; their number and bytes."""
+
+    def wanted(key: str, changed_s: float) -> bool:
+        try:
+            record = bytes.fromhex(key)
+        except ValueError:
+            record = b""
+        stored = shared.index.get(Table.RECORDS.value, record) if record else None
+        if stored is not None:
+            return not dry_run or bool(row_owner(stored)) or row_written_ms(stored) > before_s * 1000
+        return changed_s > before_s
+
+    return remove_logs(shared.layout, wanted, dry_run=dry_run)
+
+
+def _drop_scratch(shared: Shared, before_s: float, *, dry_run: bool) -> int:
+    """Drop kept builds, and what dead processes left; how many."""
+    with working_in(shared.layout.root):
+        old = [path for path in kept(shared.layout) if path.lstat().st_mtime <= before_s]
+        if dry_run:
+            return len(old)
+        for path in old:
+            remove_tree(path)
+    return len(old) + reap(shared.layout)
+
+
+def _forget_sources(tx: Transaction) -> None:
+    """An empty store remembers no sources either."""
+    if not tx.count(OBJECTS) and not tx.count(LEASES) and tx.count(STATS):
+        tx.clear(STATS)

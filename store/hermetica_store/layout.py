@@ -1,0 +1,100 @@
+"""Where things lie below the root of a store. Source: docs/format-store.md, "Layout"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica_store.faults import NotAStore, working_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OURS: Final = frozenset({"store", "index", "log", "tmp", "locks"})
+_DATABASE: Final = "data.mdb"
+
+
+def default_root(environ: Mapping[str, str]) -> Path:
+    """``$HERMETICA_STORE``, else below ``$XDG_DATA_HOME``, else below ``~/.local/share``."""
+    if chosen := environ.get("HERMETICA_STORE"):
+        return Path(chosen).expanduser()
+    data = environ.get("XDG_DATA_HOME")
+    base = Path(data) if data and Path(data).is_absolute() else Path.home() / ".local" / "share"
+    return base / "hermetica"
+
+
+@attrs.frozen
+class Layout:
+    """The parts of a store on disk.
+
+    Attributes:
+        root: absolute, links resolved.
+    """
+
+    root: Path
+
+    @property
+    def objects(self) -> Path:
+        """The objects themselves."""
+        return self.root / "store"
+
+    @property
+    def index(self) -> Path:
+        """The LMDB environment."""
+        return self.root / "index"
+
+    @property
+    def logs(self) -> Path:
+        """Build logs."""
+        return self.root / "log"
+
+    @property
+    def scratch(self) -> Path:
+        """Scratch directories, kept builds, and what is being deleted."""
+        return self.root / "tmp"
+
+    @property
+    def locks(self) -> Path:
+        """The one file whose bytes are locked."""
+        return self.root / "locks"
+
+    def exists(self) -> bool:
+        """Whether there is an index."""
+        return (self.index / _DATABASE).exists()
+
+    def require(self) -> None:
+        """Refuse a place that holds no store.
+
+        Raises:
+            NotAStore: it does not.
+        """
+        with working_in(self.root):
+            if not self.exists():
+                raise NotAStore(f"{self.root} is not a store", hint="open it for writing once to make one there")
+
+    def create(self) -> None:
+        """Make what is missing.
+
+        Raises:
+            NotAStore: something else lies there.
+            StoreNotWritable: it may not be made there.
+        """
+        with working_in(self.root):
+            if not self.exists():
+                self._refuse_strangers()
+            for directory in (self.root, self.objects, self.index, self.logs, self.scratch):
+                directory.mkdir(parents=True, exist_ok=True)
+            self.locks.touch()
+
+    def _refuse_strangers(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise NotAStore(f"{self.root} is no directory", hint="name a directory with HERMETICA_STORE")
+        names = {entry.name for entry in self.root.iterdir()} if self.root.is_dir() else set[str]()
+        if names - _OURS:
+            raise NotAStore(
+                f"{self.root} is not a store, and not empty",
+                details=(("it holds", ", ".join(sorted(names - _OURS)[:5])),),
+                hint="name an empty directory, or one that does not exist, with HERMETICA_STORE",
+            )

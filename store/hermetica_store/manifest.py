@@ -1,0 +1,125 @@
+"""The manifest of an object: what each entry was when it was registered, so that a damaged one can be named.
+
+The tree digest decides whether an object is whole; the manifest only says where it is not. Source:
+docs/format-store.md, "Manifests".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hermetica_store.codec import read_varint, varint
+from hermetica_store.content import Content, File, Folder, Link
+from hermetica_store.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DIRECTORY: Final = 0
+_LINK: Final = 1
+_FILE: Final = 2
+_EXECUTABLE: Final = 3
+_COMPRESS_FROM: Final = 512
+_PLAIN: Final = b"\x01"
+_ZSTD: Final = b"\x02"
+_LEVEL: Final = 1
+
+Entry = tuple[str, str]
+"""What an entry is and a digest or target: two entries are equal if these are."""
+
+
+def encode_manifest(content: Content) -> bytes:
+    """The manifest as the index keeps it."""
+    plain = b"".join([_encode(path, entry) for path, entry in content.entries()])
+    if len(plain) < _COMPRESS_FROM:
+        return _PLAIN + plain
+    import zstandard  # noqa: PLC0415 -- small objects do without
+
+    return _ZSTD + zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
+
+
+def decode_manifest(value: bytes) -> dict[bytes, Entry]:
+    """Path below the object -> what is there.
+
+    Raises:
+        ValueError: it is no manifest.
+    """
+    plain = value[1:]
+    if value[:1] == _ZSTD:
+        import zstandard  # noqa: PLC0415 -- as above
+
+        try:
+            plain = zstandard.ZstdDecompressor().decompress(plain)
+        except zstandard.ZstdError as error:
+            raise ValueError("not a manifest") from error
+    elif value[:1] != _PLAIN:
+        raise ValueError("a manifest of another version")
+    entries: dict[bytes, Entry] = {}
+    at = 0
+    while at < len(plain):
+        path, entry, at = _decode(plain, at)
+        entries[path] = entry
+    return entries
+
+
+def entries_of(content: Content) -> dict[bytes, Entry]:
+    """The same of a tree that was just read."""
+    return {path: _entry(each) for path, each in content.entries()}
+
+
+def differences(expected: Mapping[bytes, Entry], found: Mapping[bytes, Entry]) -> list[tuple[bytes, str, str]]:
+    """(path, kind, what was expected and found) of every entry that differs, ascending by path.
+
+    Kinds are ``missing``, ``added`` and ``changed``. What is below a missing or added directory is not named again.
+    """
+    problems: list[tuple[bytes, str, str]] = []
+    for path in sorted(expected.keys() | found.keys()):
+        was, now = expected.get(path), found.get(path)
+        parent = path.rpartition(b"/")[0]
+        if was == now:
+            continue
+        if now is None and was is not None:
+            if parent in found or path == b"":
+                problems.append((path, "missing", f"expected {_said(was)}"))
+        elif was is None and now is not None:
+            if parent in expected or path == b"":
+                problems.append((path, "added", f"found {_said(now)}"))
+        elif was is not None and now is not None:
+            problems.append((path, "changed", f"expected {_said(was)}, found {_said(now)}"))
+    return problems
+
+
+def _said(entry: Entry) -> str:
+    return f"{entry[0]} {entry[1]}".strip()
+
+
+def _entry(entry: File | Link | Folder) -> Entry:
+    if isinstance(entry, Folder):
+        return "a directory", ""
+    if isinstance(entry, Link):
+        return "a link to", entry.target.decode(errors="backslashreplace")
+    return ("an executable file" if entry.executable else "a file"), entry.digest.hex
+
+
+def _encode(path: bytes, entry: File | Link | Folder) -> bytes:
+    head = varint(len(path)) + path
+    if isinstance(entry, Folder):
+        return head + bytes((_DIRECTORY,))
+    if isinstance(entry, Link):
+        return head + bytes((_LINK,)) + varint(len(entry.target)) + entry.target
+    return head + bytes((_EXECUTABLE if entry.executable else _FILE,)) + entry.digest.raw
+
+
+def _decode(data: bytes, at: int) -> tuple[bytes, Entry, int]:
+    try:
+        length, at = read_varint(data, at)
+        path, kind, at = data[at : at + length], data[at + length], at + length + 1
+        if kind == _DIRECTORY:
+            return path, ("a directory", ""), at
+        if kind == _LINK:
+            length, at = read_varint(data, at)
+            return path, ("a link to", data[at : at + length].decode(errors="backslashreplace")), at + length
+        digest = Digest(data[at : at + 32])
+    except IndexError as error:
+        raise ValueError("a manifest is cut short") from error
+    return path, (("an executable file" if kind == _EXECUTABLE else "a file"), digest.hex), at + 32

@@ -1,0 +1,133 @@
+"""Registering objects and rows inside a write transaction, and removing them again: the index's own invariants.
+
+A registered object's references are registered; every reference has its row in ``referrers``; every owned row has its
+entry in ``owned``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hermetica_store.codec import encode_object, object_facts, row_head, row_owner
+from hermetica_store.faults import NotRegistered
+from hermetica_store.schema import (
+    LEASES,
+    MANIFESTS,
+    NARS,
+    OBJECTS,
+    OWNED,
+    REFERRERS,
+    TABLE_OF_TAG,
+    TAGS,
+    USED,
+    Row,
+    check_key,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hermetica_store.codec import ObjectInfo
+    from hermetica_store.index import Transaction
+    from hermetica_store.path import StorePath
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def encode_time(ms: int) -> bytes:
+    """A time as a value."""
+    return ms.to_bytes(6, "big")
+
+
+def decode_time(value: bytes | None) -> int:
+    """The time in a value; the epoch where there is none."""
+    return int.from_bytes(value or b"", "big")
+
+
+def register(tx: Transaction, info: ObjectInfo, manifest: bytes) -> None:
+    """Register an object whose files are durable in their place.
+
+    Raises:
+        NotRegistered: it refers to an object that is not there.
+    """
+    base = info.path.base.encode()
+    for reference in info.references:
+        if reference != info.path and tx.get(OBJECTS, reference.base.encode()) is None:
+            raise NotRegistered(reference, needed_by=info.path)
+    tx.put(OBJECTS, base, encode_object(info))
+    tx.put(MANIFESTS, base, manifest)
+    tx.put(USED, base, encode_time(round(info.registered_at * 1000)))
+    for reference in info.references:
+        tx.put(REFERRERS, reference.base.encode(), base)
+
+
+def unregister(tx: Transaction, base: bytes) -> None:
+    """Forget an object and every row it owns."""
+    value = tx.get(OBJECTS, base)
+    if value is None:
+        return
+    for reference in object_facts(base, value)[1]:
+        tx.delete(REFERRERS, reference, base)
+    for table in (OBJECTS, MANIFESTS, USED, NARS):
+        tx.delete(table, base)
+    for owned in tx.values(OWNED, base):
+        table, key = TABLE_OF_TAG[owned[:1]].value, owned[1:]
+        stored = tx.get(table, key)
+        if stored is not None and row_owner(stored) == base:
+            tx.delete(table, key)
+    tx.delete(OWNED, base)
+
+
+def check_rows(rows: Iterable[Row]) -> None:
+    """Refuse rows that cannot be kept.
+
+    Raises:
+        InvalidKey: a key is empty or too long.
+    """
+    for row in rows:
+        check_key(row.key)
+
+
+def write_rows(tx: Transaction, rows: Sequence[Row]) -> None:
+    """Put rows; one whose owner is not registered is left out, for it is about nothing that is there."""
+    written = now_ms()
+    heads: dict[StorePath | None, bytes | None] = {None: row_head(b"", written)}
+    for row in sorted(rows, key=_place) if len(rows) > 1 else rows:
+        owner = row.owner
+        if owner not in heads:
+            base = owner.base.encode() if owner is not None else b""
+            heads[owner] = row_head(base, written) if tx.get(OBJECTS, base) is not None else None
+        head = heads[owner]
+        if head is not None:
+            _write_row(tx, row, head)
+
+
+def _place(row: Row) -> tuple[bytes, bytes]:
+    return row.table.value, row.key
+
+
+def _write_row(tx: Transaction, row: Row, head: bytes) -> None:
+    table, tagged = row.table.value, TAGS[row.table] + row.key
+    if not tx.add(table, row.key, head + row.value):
+        former = row_owner(tx.get(table, row.key) or b"\x01\x00")
+        if former and former != row_owner(head):
+            tx.delete(OWNED, former, tagged)
+        tx.put(table, row.key, head + row.value)
+    if row.owner is not None:
+        tx.put(OWNED, row.owner.base.encode(), tagged)
+
+
+def lease_objects(tx: Transaction, lease: bytes, holder: bytes, bases: Iterable[bytes]) -> set[bytes]:
+    """Let a lease hold those of ``bases`` that are registered; gives them."""
+    held: set[bytes] = set()
+    used = encode_time(now_ms())
+    for base in bases:
+        if tx.get(OBJECTS, base) is not None:
+            tx.put(LEASES, lease + base, holder)
+            tx.put(USED, base, used)
+            held.add(base)
+    return held

@@ -1,0 +1,81 @@
+"""The tables of the index, and the version of what they hold. Source: docs/format-store.md, "Tables"."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica_store.faults import InvalidKey
+
+if TYPE_CHECKING:
+    from hermetica_store.path import StorePath
+
+SCHEMA_VERSION: Final = "1"
+VERSION_KEY: Final = b"schema"
+KEY_BYTES_MAX: Final = 480
+
+META: Final = b"meta"
+OBJECTS: Final = b"objects"
+USED: Final = b"used"
+NARS: Final = b"nars"
+MANIFESTS: Final = b"manifests"
+REFERRERS: Final = b"referrers"
+OWNED: Final = b"owned"
+ROOTS: Final = b"roots"
+LEASES: Final = b"leases"
+STATS: Final = b"stats"
+SEVERAL_VALUES: Final = frozenset({REFERRERS, OWNED})  # a key there has a sorted set of values
+
+
+class Table(enum.Enum):
+    """Tables of other rooms: rows that the store keeps and does not read."""
+
+    TRACE = b"trace"
+    DERIVATIONS = b"derivations"
+    FETCHES = b"fetches"
+    RECORDS = b"records"
+    ATTRIBUTES = b"attributes"
+
+
+TABLES: Final = (
+    *(META, OBJECTS, USED, NARS, MANIFESTS, REFERRERS, OWNED, ROOTS, LEASES, STATS),
+    *(table.value for table in Table),
+)
+TAGS: Final = {
+    Table.TRACE: b"t",
+    Table.DERIVATIONS: b"d",
+    Table.FETCHES: b"f",
+    Table.RECORDS: b"r",
+    Table.ATTRIBUTES: b"a",
+}
+TABLE_OF_TAG: Final = {tag: table for table, tag in TAGS.items()}
+
+
+@attrs.frozen
+class Row:
+    """A row of another room.
+
+    Attributes:
+        table: where it goes.
+        key: 1 to 480 bytes.
+        value: whatever.
+        owner: the object it is about. The row goes when that object does, and is not even written if the object is
+            not registered. None: it goes with the next collection that does not spare it for its age.
+    """
+
+    table: Table
+    key: bytes
+    value: bytes
+    owner: StorePath | None = None
+
+
+def check_key(key: bytes) -> None:
+    """Refuse what cannot be a key.
+
+    Raises:
+        InvalidKey: it is empty or too long.
+    """
+    if not 0 < len(key) <= KEY_BYTES_MAX:
+        raise InvalidKey(f"a key has 1 to {KEY_BYTES_MAX} bytes, not {len(key)}: {key[:40]!r}")

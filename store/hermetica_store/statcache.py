@@ -1,0 +1,51 @@
+"""The stat cache in the index: digests of source files by stamp; an unchanged tree costs one stat a file."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from hermetica_store.codec import encode_stamp, match_stamp, stamp_key
+from hermetica_store.schema import STATS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hermetica_store.index import Transaction
+    from hermetica_store.shared import Shared
+    from hermetica_store.trees import Stamp
+
+_DAY_S: Final = 86_400
+
+
+class IndexedStatCache:
+    """The `StatCache` of one store. Each call is one transaction; what is put is written later."""
+
+    def __init__(self, shared: Shared, *, writable: bool) -> None:
+        self._shared = shared
+        self._writable = writable
+
+    def get_many(self, stamps: Sequence[Stamp]) -> Sequence[bytes | None]:
+        """The digest for each stamp, None where it is not known."""
+
+        def look_up(tx: Transaction) -> list[bytes | None]:
+            found: list[bytes | None] = []
+            for stamp in stamps:
+                value = tx.get(STATS, stamp_key(stamp[0], stamp[1]))
+                found.append(None if value is None else match_stamp(stamp, value))
+            return found
+
+        return self._shared.index.read(look_up)
+
+    def put_many(self, digests: Iterable[tuple[Stamp, bytes]]) -> None:
+        """Remember digests; a store that may only be read remembers nothing."""
+        if not self._writable:
+            return
+        day = int(time.time()) // _DAY_S
+        rows = sorted((stamp_key(stamp[0], stamp[1]), encode_stamp(stamp, digest, day)) for stamp, digest in digests)
+
+        def apply(tx: Transaction) -> None:
+            for key, value in rows:
+                tx.put(STATS, key, value)
+
+        self._shared.writer.submit(apply)
