@@ -14,6 +14,8 @@ from hermetica.fetch.archive import (
 from hermetica.fetch.connection import InvalidAddress
 from hermetica.fetch.download import Downloaded, DownloadFailed, HashMismatch, download
 from hermetica.fetch.hashes import UNKNOWN, HashRequired
+from hermetica.fetch.mirrors import InvalidMirrorAddress, Mirrors, NoMirror
+from hermetica.fetch.rootfs import debian_rootfs
 from hermetica.fetch.unpack import single_directory, unpack
 from hermetica.fetch.waiting import FetchCancelled, Patience
 from hermetica.fetch.writing import CannotWrite
@@ -30,11 +32,15 @@ __all__ = [
     "HashMismatch",
     "HashRequired",
     "InvalidAddress",
+    "InvalidMirrorAddress",
     "Limits",
+    "Mirrors",
+    "NoMirror",
     "Patience",
     "TruncatedArchive",
     "UnknownArchive",
     "UnsafeArchive",
+    "debian_rootfs",
     "download",
     "single_directory",
     "unpack",

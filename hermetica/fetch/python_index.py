@@ -1,0 +1,106 @@
+"""Where pip finds files: its settings, and what an index says about a project. Pure.
+
+Sources: the pip documentation, *Configuration*; the simple repository API (PEP 503, PEP 691).
+"""
+
+from __future__ import annotations
+
+import configparser
+import html.parser
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["ACCEPT", "PipSettings", "file_address", "parse_pip", "project_of"]
+
+ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_SDIST: Final = re.compile(r"(.+)-[^-]+?(?:\.tar\.(?:gz|bz2|xz|zst)|\.tgz|\.zip)")
+_SECTIONS: Final = ("global", "download", "install")
+
+
+@attrs.frozen(kw_only=True)
+class PipSettings:
+    """Where pip looks.
+
+    Attributes:
+        indices: URLs of simple indices, in order.
+        find_links: URLs or paths of directories and pages with links.
+    """
+
+    indices: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+
+
+def parse_pip(files: Iterable[str], environ: Mapping[str, str]) -> PipSettings:
+    """The settings in configuration files, least important first, and in variables; what is no INI says nothing."""
+    values: dict[str, str] = {}
+    for text in files:
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read_string(text)
+        except configparser.Error:
+            continue  # pip itself stops there; an index of another file still serves
+        for section in _SECTIONS:
+            if parser.has_section(section):
+                values |= {key.lower().replace("_", "-"): value for key, value in parser.items(section)}
+    for variable, value in environ.items():
+        if variable.startswith("PIP_") and value:
+            values[variable.removeprefix("PIP_").lower().replace("_", "-")] = value
+    is_offline = values.get("no-index", "").lower() in {"1", "true", "yes", "on"}
+    indices = [*values.get("index-url", "").split(), *values.get("extra-index-url", "").split()]
+    return PipSettings(
+        indices=() if is_offline else tuple(dict.fromkeys(indices)),
+        find_links=tuple(dict.fromkeys(values.get("find-links", "").split())),
+    )
+
+
+def project_of(file: str) -> str | None:
+    """The normalised name of the project that a wheel or sdist is of; None where the name is of neither."""
+    found = re.fullmatch(r"([^-]+)-.+\.whl", file) or _SDIST.fullmatch(file)
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else None
+
+
+class _Anchors(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = ""
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Takes note of a link."""
+        target = dict(attrs).get("href")
+        if target and tag == "a":
+            self.links.append(target)
+        elif target and tag == "base":
+            self.base = target
+
+
+def file_address(page: bytes, url: str, file: str, *, is_json: bool) -> str | None:
+    """The address of a file that the page at ``url`` lists; None where it does not, or is no such page."""
+    text = page.decode("utf-8", "replace")
+    for link in _json_links(text) if is_json else _html_links(text):
+        absolute = urldefrag(urljoin(url, link)).url
+        if unquote(urlsplit(absolute).path.rpartition("/")[2]) == file:
+            return absolute
+    return None
+
+
+def _html_links(text: str) -> list[str]:
+    parser = _Anchors()
+    parser.feed(text)
+    parser.close()
+    return [urljoin(parser.base, link) for link in parser.links] if parser.base else parser.links
+
+
+def _json_links(text: str) -> list[str]:
+    try:
+        page: Any = json.loads(text)
+        return [str(file["url"]) for file in page["files"]]
+    except (ValueError, KeyError, TypeError):
+        return []
