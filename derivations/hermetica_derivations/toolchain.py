@@ -1,0 +1,47 @@
+"""The tools that everything else is built with: a pinned Debian tree for tools, and what is linked against.
+
+Tools come unpatched from ``base_c``, which a build sees at ``/``. What they link runs on ``glibc_runtime`` alone, for
+``cc`` names its loader and its directory in every program; so no output mentions the tree of tools.
+"""
+
+from __future__ import annotations
+
+import hermetica as hm
+from hermetica_derivations.pins import debs
+from hermetica_derivations.scripts import script
+
+__all__ = ["base_c", "busybox", "cc", "glibc_runtime"]
+
+base_c = hm.debian_rootfs("debian-base-c", debs("base-c"))
+"""A tree with GCC for C, binutils, make and the usual tools of a POSIX system."""
+
+glibc_runtime = hm.derivation(
+    name="glibc-runtime",
+    builder="/bin/sh",
+    args=["-eu", str(script("glibc-runtime.sh"))],
+    env={"PATH": "/usr/bin:/bin"},
+    rootfs=base_c,
+    checks=hm.OutputChecks(allowed_references=()),
+    meta=hm.Meta(
+        description="The loader and the libraries that compilers link by themselves", licence="LGPL-2.1-or-later"
+    ),
+)
+"""The loader, the C library and GCC's run-time libraries."""
+
+cc = hm.derivation(
+    name="cc",
+    builder="/bin/sh",
+    args=["-eu", str(script("cc.sh"))],
+    env={"PATH": "/usr/bin:/bin", "runtime": str(glibc_runtime), "wrapper": str(script("cc-wrapper.sh"))},
+    rootfs=base_c,
+    meta=hm.Meta(description="GCC that links against glibc-runtime"),
+)
+"""The compiler: a wrapper around the one of ``base_c``, which must be at ``/``."""
+
+busybox = hm.run(
+    "busybox",
+    'mkdir -p $out/bin && cp "$tree/usr/bin/busybox" $out/bin/ && $out/bin/busybox --install -s $out/bin',
+    rootfs=base_c,
+    tree=hm.debian_rootfs("busybox-tree", debs("busybox")),
+)
+"""Static busybox with its applets, for tests and tiny builders."""
