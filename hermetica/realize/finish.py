@@ -57,9 +57,12 @@ def register(
         StoreError: an output cannot be stored.
     """
     store = context.store
+    fixed = resolved.derivation.fixed
+    if fixed is not None and fixed.method == "flat" and candidates[0].tree.is_file():
+        candidates[0].tree.chmod(0o644)  # a contract on bytes says nothing of modes: never executable
     prepared = store.prepare(candidates, store.closure(resolved.inputs))
     outputs = {each.output: each.path for each in prepared}
-    if resolved.derivation.fixed is not None:
+    if fixed is not None:
         _check_fixed(resolved, prepared[0], context)
     if resolved.checks:
         _check_declared(resolved, prepared, context)

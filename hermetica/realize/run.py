@@ -133,9 +133,9 @@ class Run:
             emit=self._queue.put,
         )
         changed_addresses(plan, context)
-        by_id = {step.derivation.id: step.derivation for step in plan.steps}
+        by_id = {step.derivation.input_id: step.derivation for step in plan.steps}
         inputs = {
-            drv: frozenset(source.id for _, source in derivation.inputs.derivations if source.id in by_id)
+            drv: frozenset(source.input_id for _, source in derivation.inputs.derivations if source.input_id in by_id)
             for drv, derivation in by_id.items()
         }
         schedule: Schedule[Digest] = Schedule(Graph(inputs=inputs), keep_going=self.options.keep_going)
@@ -196,20 +196,20 @@ class Run:
             for output, path in realization.outputs.items():
                 self._paths[Token(digest_text(derivation.input_id), output)] = path
             self._finish(realization)
-            schedule.succeed(derivation.id)
+            schedule.succeed(derivation.input_id)
         elif realization.outcome is Outcome.CANCELLED:
             self._finish(realization)
-            schedule.cancel(derivation.id)
+            schedule.cancel(derivation.input_id)
         else:
             self._failures.append(realization)
             self._finish(realization)
-            for drv in schedule.fail(derivation.id):
+            for drv in schedule.fail(derivation.input_id):
                 self._skipped += 1
                 error = InputFailed(by_id[drv], f"not tried, because {derivation.name} failed")
                 self._results[drv] = Realization(derivation=by_id[drv], outcome=Outcome.DEPENDENCY_FAILED, error=error)
 
     def _finish(self, realization: Realization) -> None:
-        self._results[realization.derivation.id] = realization
+        self._results[realization.derivation.input_id] = realization
         self.on_event(
             DerivationFinished(
                 time_s=time.time(),
@@ -224,10 +224,13 @@ class Run:
         )
 
     def _result(self, root: Derivation, plan: Plan) -> Realization:
-        found = self._results.get(root.id)
+        found = self._results.get(root.input_id)
         if found is None:
             outputs = {output: plan.reused[root.input_id, output] for output in root.outputs}
             found = Realization(derivation=root, outcome=Outcome.CACHED, outputs=outputs)
+        found = attrs.evolve(
+            found, derivation=root
+        )  # another recipe for the same content may have been the one that ran
         if not found.outcome.is_success:
             return found
         own = set(found.outputs.values())

@@ -1,7 +1,8 @@
 """The build trace: which content a derivation realised to, and the record of how.
 
 Two kinds of keys lead to an output's path: by resolved id, which is the truth, and by the id that dependants hash,
-which is a cache of it that spares a run the resolving of what did not change. Source: docs/format.md, "Build trace".
+which is a cache of it that spares a run the resolving of what did not change. Source: docs/format-derivation.md,
+"Build trace".
 """
 
 from __future__ import annotations

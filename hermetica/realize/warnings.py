@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def _reused_fetches(plan: Plan) -> Iterator[Derivation]:
-    missing = {step.derivation.id for step in plan.steps}
+    missing = {step.derivation.input_id for step in plan.steps}
     seen: set[object] = set()
     for step in plan.steps:
         for _, source in step.derivation.inputs.derivations:
-            if source.builder == FETCHURL and source.id not in missing and source.id not in seen:
+            if source.builder == FETCHURL and source.input_id not in missing and source.id not in seen:
                 seen.add(source.id)
                 yield source
 
