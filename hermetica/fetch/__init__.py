@@ -15,7 +15,9 @@ from hermetica.fetch.connection import InvalidAddress
 from hermetica.fetch.download import Downloaded, DownloadFailed, HashMismatch, download
 from hermetica.fetch.hashes import UNKNOWN, HashRequired
 from hermetica.fetch.mirrors import InvalidMirrorAddress, Mirrors, NoMirror
+from hermetica.fetch.patterns import InvalidPattern, SourceOutside
 from hermetica.fetch.rootfs import debian_rootfs
+from hermetica.fetch.select import NothingSelected, Selection, SourceNotFound, UnreadableSource, select
 from hermetica.fetch.unpack import single_directory, unpack
 from hermetica.fetch.waiting import FetchCancelled, Patience
 from hermetica.fetch.writing import CannotWrite
@@ -33,15 +35,22 @@ __all__ = [
     "HashRequired",
     "InvalidAddress",
     "InvalidMirrorAddress",
+    "InvalidPattern",
     "Limits",
     "Mirrors",
     "NoMirror",
+    "NothingSelected",
     "Patience",
+    "Selection",
+    "SourceNotFound",
+    "SourceOutside",
     "TruncatedArchive",
     "UnknownArchive",
+    "UnreadableSource",
     "UnsafeArchive",
     "debian_rootfs",
     "download",
+    "select",
     "single_directory",
     "unpack",
 ]

@@ -46,14 +46,13 @@ def source(
         name: of the object; the last part of the path where none is given.
 
     Raises:
-        HermeticaError: the path does not exist, or nothing in it is chosen.
+        SourceNotFound: the path does not exist.
+        NothingSelected: a pattern matches nothing, or nothing is chosen.
     """
     origin = caller()
     base = Path(origin.file).parent if origin is not None and not origin.file.startswith("<") else Path.cwd()
     root = (base / path).resolve()
-    files: tuple[str, ...] | None = None
-    if root.is_dir():
-        files = select(root, include=include, exclude=exclude).files
+    files = None if root.is_file() else select(root, include=include, exclude=exclude).files
     digest = _digest(root, files)
     store_path = path_of_content(name or root.name, digest.tree)
     return Source(path=store_path, root=str(root), files=files, size_bytes=digest.size_bytes, origin=origin)
