@@ -62,7 +62,7 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
         raise UnknownBuiltin(derivation, "a fetch without a fixed output")
     size = int(env["size_bytes"]) if env.get("size_bytes", "").isdecimal() else None
     mirrors = context.mirrors()
-    addresses = [address for url in env["urls"].split("\n") for address in mirrors.resolve(url)]
+    addresses = mirrors.resolve_all(env["urls"].split("\n"))
     try:
         got = download(
             addresses,

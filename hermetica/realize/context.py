@@ -12,7 +12,7 @@ from hermetica.realize.events import Event, FetchProgress, LogText, Warned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hermetica.fetch import Mirrors
+    from hermetica.fetch.mirrors import Mirrors
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
     from hermetica.realize.trace import Trace

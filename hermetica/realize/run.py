@@ -25,7 +25,7 @@ from hermetica.realize.warnings import changed_addresses
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hermetica.fetch import Mirrors
+    from hermetica.fetch.mirrors import Mirrors
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
     from hermetica.realize.trace import Trace

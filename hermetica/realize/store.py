@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hermetica.config import Config
-    from hermetica.fetch import Mirrors
+    from hermetica.fetch.mirrors import Mirrors
     from hermetica.model import Derivation
     from hermetica.realize.events import Event
     from hermetica.realize.outcome import Realization, Realizations
@@ -74,7 +74,7 @@ class Store:
 
     def _mirrors(self) -> Mirrors:
         from hermetica.config import Config  # noqa: PLC0415 -- only a fetch needs it
-        from hermetica.fetch import Mirrors  # noqa: PLC0415 -- likewise
+        from hermetica.fetch.mirrors import Mirrors  # noqa: PLC0415 -- likewise
 
         return Mirrors.from_config(self._config or Config.load())
 
