@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
 from hermetica.cli.views.words import many, size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hermetica.cli.session import Session
     from hermetica_store import Collected
 
 
 def plain(value: Any) -> Any:
     """A value of the store as JSON: attrs classes as objects, paths and digests as text."""
-    if attrs.has(type(value)):
-        if not isinstance(value, str) and hasattr(value, "base"):
+    kind: Any = type(value)
+    if attrs.has(kind):
+        if hasattr(value, "base"):
             return str(value)
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- any value
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType] -- any value
+        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(kind)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in cast("Mapping[object, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in cast("Sequence[Any]", value)]
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 

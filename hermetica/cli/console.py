@@ -25,7 +25,7 @@ def clean(text: str, *, keep_color: bool = False) -> str:
     text = text.rstrip("\r").rpartition("\r")[2]
     if text.isprintable():
         return text
-    colors = []
+    colors: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         if keep_color and match[0].endswith("m"):

@@ -71,11 +71,18 @@ def project_root(file: Path) -> Path:
     return root
 
 
+def _after_the_standard_library() -> int:
+    """Where in ``sys.path`` a project goes: before what is installed, but no file of it replaces a standard module."""
+    standard = [index for index, place in enumerate(sys.path) if f"{place}/".startswith(_STANDARD)]
+    inside = [index for index in standard if "site-packages" not in sys.path[index]]
+    return inside[-1] + 1 if inside else 0
+
+
 @contextmanager
 def _importing_from(root: Path) -> Generator[None]:
     """The project's root on the path, and nothing written beside the user's files, for the time of an import."""
     before = sys.dont_write_bytecode
-    sys.path.insert(0, str(root))
+    sys.path.insert(_after_the_standard_library(), str(root))
     sys.dont_write_bytecode = True
     try:
         yield
@@ -141,7 +148,9 @@ def load_name(name: str) -> ModuleType:
 def _blaming(what: str, load: Callable[[], ModuleType], missing: str = "") -> ModuleType:
     try:
         return load()
-    except HermeticaError:
+    except HermeticaError as error:
+        frames = users_frames(error.__traceback__)
+        error.origin = error.origin or (f"{frames[-1][0]}:{frames[-1][1]}" if frames else None)
         raise
     except ModuleNotFoundError as error:
         if error.name and (missing == error.name or missing.startswith(f"{error.name}.")):

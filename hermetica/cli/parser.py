@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from hermetica.cli.misuse import Misuse, did_you_mean
 
@@ -120,8 +120,7 @@ def load(name: str) -> Command:
     """
     if name not in COMMANDS:
         raise Misuse(f"no command {name!r}", hint=did_you_mean(name, list(COMMANDS)) or "hermetica --help lists them")
-    module: Command = import_module(f"hermetica.cli.commands.{name.replace('-', '_')}")
-    return module
+    return cast("Command", import_module(f"hermetica.cli.commands.{name.replace('-', '_')}"))
 
 
 def command_parser(name: str) -> tuple[Command, Parser]:

@@ -15,7 +15,7 @@ import pytest
 HEADER = """\
 import hermetica as hm
 
-busybox = hm.source("../tools", name="busybox")
+busybox = hm.source(TOOLS, name="busybox")
 
 
 def sh(name, script, **fields):
@@ -68,7 +68,8 @@ class CommandLine:
 
     def module(self, *lines: str, name: str = "pkgs.py") -> Path:
         """A module of derivations with the shell at hand."""
-        return self.write(name, HEADER + "\n".join(lines) + "\n")
+        tools = repr(str(self.directory.parent / "tools"))
+        return self.write(name, HEADER.replace("TOOLS", tools) + "\n".join(lines) + "\n")
 
     def write(self, name: str, text: str) -> Path:
         path = self.directory / name

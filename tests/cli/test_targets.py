@@ -115,7 +115,7 @@ def test_a_module_that_fails_is_blamed_on_the_users_own_lines(hermetica: Command
     hermetica.write("pkgs.py", "import base\n\nx = base.half(0)\n")
     hermetica.write("base.py", "def half(n):\n    return 1 / n\n")
     assert hermetica("build", "./pkgs.py:x", status=3).stderr.splitlines() == [
-        "error[HM220] ./pkgs.py cannot be evaluated",
+        "error[HM220] pkgs.py cannot be evaluated",
         "  --> base.py:2",
         "  cause  ZeroDivisionError: division by zero",
         "  at     pkgs.py:3, <module>: x = base.half(0)",

@@ -66,7 +66,7 @@ def _print(
     rows: list[dict[str, Any]] = []
     for selected, result in pairs:
         succeeded = result.outcome.is_success
-        made = next(remaining, {}) if succeeded else {}
+        made = next(remaining, dict[str, str]()) if succeeded else dict[str, str]()
         outputs = {
             output: {
                 "path": str(result[output]),

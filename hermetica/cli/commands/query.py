@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.cli.objects import object_of, objects_of
 from hermetica.cli.parser import actions
@@ -45,18 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Answers one query."""
-    answer: Callable[[Session], int] = {
-        "deps": _deps,
-        "rdeps": _rdeps,
-        "references": lambda session: _paths(session, _references),
-        "referrers": lambda session: _paths(session, _referrers),
-        "closure": lambda session: _paths(session, _closure),
-        "path-info": _path_info,
-        "derivers": _derivers,
-        "outputs": _outputs,
-    }[session.options.action]
     with evaluation():
-        return answer(session)
+        return _ANSWERS[session.options.action](session)
 
 
 def _references(objects: ObjectStore, paths: Iterable[StorePath]) -> Iterable[StorePath]:
@@ -76,7 +66,8 @@ def _size(session: Session, path: StorePath) -> int:
     return 0 if info is None else info.size_bytes
 
 
-def _paths(session: Session, look_up: Callable[[ObjectStore, Iterable[StorePath]], Iterable[StorePath]]) -> int:
+def _paths(session: Session) -> int:
+    look_up = {"references": _references, "referrers": _referrers, "closure": _closure}[session.options.action]
     found = sorted(look_up(session.objects, objects_of(session, session.options.target)))
     sizes = {path: _size(session, path) for path in found}
     document = {
@@ -189,3 +180,15 @@ def _outputs(session: Session) -> int:
         if row["path"] is None:
             session.console.say(f"{row['target']}^{row['output']} is not realized")
     return 0
+
+
+_ANSWERS: Final[dict[str, Callable[[Session], int]]] = {
+    "deps": _deps,
+    "rdeps": _rdeps,
+    "references": _paths,
+    "referrers": _paths,
+    "closure": _paths,
+    "path-info": _path_info,
+    "derivers": _derivers,
+    "outputs": _outputs,
+}

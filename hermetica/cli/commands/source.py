@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermetica.cli.parser import actions
+from hermetica.cli.views.words import many
 
 if TYPE_CHECKING:
     import argparse
@@ -29,15 +30,20 @@ def run(session: Session) -> int:
     options = session.options
     root = Path(options.path).resolve()
     found = select(root, include=options.include, exclude=options.exclude)
-    reasons = [{"file": file, "why": str(why)} for file, why in dict(found.reasons).items()]
-    document = {
-        "format": "hermetica.source/1",
-        "root": str(root),
-        "files": list(found.files),
-        "left_out": reasons,
-    }
-    lines = (f"{row['file']}  {row['why']}" for row in reasons) if options.left_out else iter(found.files)
-    session.console.result(document, lines)
-    if not options.left_out and reasons and not session.console.json:
-        session.console.say(f"{len(found.files)} files; {len(reasons)} left out, --left-out says why")
+    if session.console.json or options.left_out:
+        left_out = [{"file": file, "why": why} for file, why in found.excluded.items()]
+        document = {
+            "format": "hermetica.source/1",
+            "root": str(root),
+            "files": list(found.files),
+            "left_out": left_out,
+            "without_git": found.git,
+            "submodules": list(found.submodules),
+        }
+        session.console.result(document, (f"{row['file']}  {row['why']}" for row in left_out))
+        return 0
+    for file in found.files:
+        session.console.print(file)
+    note = f" ({found.git})" if found.git else ""
+    session.console.say(f"{many(len(found.files), 'file')}{note}; --left-out lists the others, and why")
     return 0
