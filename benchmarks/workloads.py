@@ -223,7 +223,7 @@ _SCANS: Final = {
     "blake3": "from blake3 import blake3\n"
     + _CLOCK.format("h = blake3()\nwith open(path, 'rb', buffering=0) as f:\n  while d := f.read(1 << 20): h.update(d)")
     + _RATE,
-    "scan+hash": "from pathlib import Path\nfrom hermetica_store.reading import scan_and_hash\n" + _CLOCK.format("scan_and_hash(Path(path))") + _RATE,
+    "scan+hash": "from hermetica_store.reading import scan_and_hash\n" + _CLOCK.format("scan_and_hash(path)") + _RATE,
 }
 
 
