@@ -46,7 +46,7 @@ class Lease:
         missing = wanted - self._held
         if missing:
             self.begin()
-            by_base = {path.base.encode(): path for path in sorted(missing)}
+            by_base = dict(sorted((path.base.encode(), path) for path in missing))
             bases = self._writer.run(lambda tx: self.take(tx, by_base))
             self.note(by_base[base] for base in bases)
         with self._lock:

@@ -7,16 +7,23 @@ holds it is committed; by then the index answers.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
+
+from hermetica_store.schema import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.path import StorePath
-    from hermetica_store.schema import Row, Table
+    from hermetica_store.schema import Row
+
+
+_NOTHING: Final[tuple[bytes, object]] = (b"", None)
+_Rows: TypeAlias = "dict[bytes, tuple[bytes, object]]"
 
 
 @attrs.define(eq=False)
@@ -24,18 +31,18 @@ class Overlay:
     """Pending objects and rows; thread-safe."""
 
     objects: dict[StorePath, ObjectInfo] = attrs.field(factory=dict["StorePath", "ObjectInfo"])
-    rows: dict[tuple[Table, bytes], tuple[bytes, object]] = attrs.field(
-        factory=dict[tuple["Table", bytes], tuple[bytes, object]]
-    )
-    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _rows: dict[Table, _Rows] = attrs.field(init=False, factory=lambda: {table: {} for table in Table})
+    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
 
     def add(self, objects: Iterable[ObjectInfo], rows: Sequence[Row], token: object) -> None:
         """Show objects and rows from now on; ``token`` tells these from others with the same keys."""
         with self._lock:
             for info in objects:
                 self.objects[info.path] = info
-            for row in rows:
-                self.rows[row.table, row.key] = row.value, token
+            for table, group in groupby(rows, _table):
+                shown = self._rows[table]
+                for row in group:
+                    shown[row.key] = row.value, token
 
     def remove(self, objects: Iterable[ObjectInfo], rows: Sequence[Row], token: object) -> None:
         """Show them no longer; what another put over them stays."""
@@ -43,21 +50,27 @@ class Overlay:
             for info in objects:
                 if self.objects.get(info.path) is info:
                     del self.objects[info.path]
-            for row in rows:
-                if self.rows.get((row.table, row.key), (b"", None))[1] is token:
-                    del self.rows[row.table, row.key]
+            for table, group in groupby(rows, _table):
+                shown = self._rows[table]
+                for row in group:
+                    if shown.get(row.key, _NOTHING)[1] is token:
+                        del shown[row.key]
 
     def row(self, table: Table, key: bytes) -> bytes | None:
         """The pending value of a row."""
-        found = self.rows.get((table, key))
+        found = self._rows[table].get(key)
         return None if found is None else found[0]
 
-    def rows_of(self, table: Table, prefix: bytes) -> dict[bytes, bytes]:
+    def rows_of(self, table: Table, prefix: bytes = b"") -> dict[bytes, bytes]:
         """The pending rows of a table whose keys begin with ``prefix``."""
         with self._lock:
-            return {key: value for (of, key), (value, _) in self.rows.items() if of is table and key.startswith(prefix)}
+            return {key: value for key, (value, _) in self._rows[table].items() if key.startswith(prefix)}
 
     def pending(self) -> list[ObjectInfo]:
         """The pending objects."""
         with self._lock:
             return list(self.objects.values())
+
+
+def _table(row: Row) -> Table:
+    return row.table

@@ -67,7 +67,8 @@ class Queries:
         base = path.base.encode()
         pending = {info.path for info in self.shared.overlay.pending() if path in info.references}
         found = self.shared.index.read(lambda tx: tx.values(REFERRERS, base))
-        return tuple(sorted(pending | {StorePath.parse_base(each.decode()) for each in found}))
+        bases = {*found, *(each.base.encode() for each in pending)}
+        return tuple(StorePath.parse_base(each.decode()) for each in sorted(bases))
 
     def closure(self, paths: Iterable[StorePath]) -> tuple[StorePath, ...]:
         """The objects and all that they refer to, ascending.
@@ -75,7 +76,7 @@ class Queries:
         Raises:
             NotRegistered: one is not there.
         """
-        wanted = sorted(set(paths))
+        wanted = set(paths)
         pending = {info.path.base.encode(): info for info in self.shared.overlay.pending()}
 
         def walk(tx: Transaction) -> set[bytes]:
@@ -113,7 +114,7 @@ class Queries:
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The value of a row."""
-        pending = self.shared.overlay.row(table, key) if self.shared.overlay.rows else None
+        pending = self.shared.overlay.row(table, key)
         if pending is not None:
             return pending
         stored = self.shared.index.get(table.value, key)
@@ -129,15 +130,15 @@ class Queries:
 
     def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of several rows, seen at one moment."""
-        pending = {key: self.shared.overlay.row(table, key) for key in keys} if self.shared.overlay.rows else {}
+        pending = [self.shared.overlay.row(table, key) for key in keys]
 
         def look_up(tx: Transaction) -> list[bytes | None]:
             return [tx.get(table.value, key) for key in keys]
 
         stored = self.shared.index.read(look_up)
         return [
-            waiting if (waiting := pending.get(key)) is not None else None if value is None else row_value(value)
-            for key, value in zip(keys, stored, strict=True)
+            ahead if ahead is not None else None if value is None else row_value(value)
+            for ahead, value in zip(pending, stored, strict=True)
         ]
 
     def items(self, table: Table, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
