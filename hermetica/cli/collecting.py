@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 def plain(value: Any) -> Any:
     """A value of the store as JSON: attrs classes as objects, paths and digests as text."""
-    kind: Any = type(value)
-    if attrs.has(kind):
+    if attrs.has(value.__class__):
         if hasattr(value, "base"):
             return str(value)
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(kind)}
+        return {name: plain(item) for name, item in attrs.asdict(value, recurse=False).items()}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in cast("Mapping[object, Any]", value).items()}
     if isinstance(value, list | tuple):

@@ -40,7 +40,7 @@ def finding(level: str, about: str, message: str, cause: str = "", remedy: str =
     """One thing that was looked at.
 
     Args:
-        level: ``ok``, ``warning`` or ``error``.
+        level: ``ok``, ``note`` (matters to some), ``warning`` or ``error``.
         about: what was looked at.
         message: what was found.
         cause: why it is so, where that is no good.
@@ -133,4 +133,4 @@ def _mirrors(session: Session) -> Iterator[dict[str, Any]]:
             count = len(mirrors.resolve(f"mirror://{name}/x"))
             yield finding("ok", "mirrors", f"{name}: {count} known")
         except HermeticaError as error:
-            yield finding("warning", "mirrors", error.message, "nothing names one", error.hint or "")
+            yield finding("note", "mirrors", error.message, "nothing names one", error.hint or "")
