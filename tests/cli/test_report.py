@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hermetica.cli.console import Paint, clean
-from hermetica.cli.report import block, error_document
+from hermetica.cli.console import Console, Paint, clean
+from hermetica.cli.report import block, error_document, report_any
 from hermetica.errors import EvaluationError, HermeticaError
 
 if TYPE_CHECKING:
@@ -83,3 +83,14 @@ def test_foreign_text_cannot_move_the_cursor(text: str, shown: str) -> None:
 
 def test_colours_of_a_log_may_stay_and_always_end() -> None:
     assert clean("\x1b[31mred\x1b[K", keep_color=True) == "\x1b[31mred\x1b[0m"
+
+
+def test_what_is_no_error_of_ours_is_a_defect_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ZeroDivisionError("by accident")
+    except ZeroDivisionError as error:
+        assert report_any(error, Console()) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error[HM001] internal error: ZeroDivisionError: by accident"
+    assert "test_report.py:" in lines[1]
+    assert lines[2].startswith("  fix  please report it")
