@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import http.client
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -132,7 +133,7 @@ class Transfer:
 
     def _attempt(self, url: str) -> Transferred:
         try:
-            if urlsplit(url).scheme == "file":
+            if url.lower().startswith("file:"):
                 return self._copy(url)
             return self._request(url)
         except HTTPError as error:
@@ -244,12 +245,12 @@ def _read_from(source: BinaryIO | http.client.HTTPResponse) -> Callable[[], byte
 
 def _opened(part: Path, offset: int) -> BinaryIO:
     try:
-        opened = part.open("r+b" if offset else "wb", buffering=0)
-        opened.seek(offset)
-        opened.truncate()
+        if not offset:
+            return part.open("wb", buffering=0)
+        os.truncate(part, offset)
+        return part.open("ab", buffering=0)
     except OSError as error:
         raise CannotWrite(part, error) from error
-    return opened
 
 
 def _write(part: BinaryIO, data: bytes) -> None:
