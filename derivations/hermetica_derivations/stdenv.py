@@ -79,12 +79,10 @@ def mk_derivation(
         patches: applied in order.
         env: further variables.
         environment: the tools.
-        meta: what people want to know.
+        meta: no part of the id.
         settings: ``configure_phase`` and the like replace a phase with shell text, ``before_configure`` and
-            ``after_configure`` surround it; ``configure_flags``, ``make_flags``, ``build_targets``, ``check_flags``,
-            ``check_targets``, ``install_flags`` and ``install_targets`` are sequences of words; ``phases`` of names;
-            ``do_check``, ``do_strip``, ``parallel``, ``allow_cut_paths`` are booleans; ``source_root`` is a directory
-            below the source.
+            ``after_configure`` surround it; ``make_flags`` and the like are words; ``phases`` are names; ``do_check``,
+            ``do_strip``, ``parallel``, ``allow_cut_paths`` are booleans; ``source_root`` is below the source.
 
     Raises:
         UnknownSetting: a setting has no meaning.

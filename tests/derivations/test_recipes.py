@@ -1,0 +1,88 @@
+"""The recipes as values: what they are made of, and that their lock is whole. No network, no sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hermetica as hm
+from hermetica.fetch.lock import Lock
+from hermetica_derivations import packages, pins, toolchain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+from typing import cast
+
+ALL = (
+    *(packages.hello, packages.lua, packages.zlib, packages.zpipe),
+    *(toolchain.base_c, toolchain.busybox, toolchain.cc, toolchain.glibc_runtime),
+)
+PRINT_IDS = (
+    "from hermetica_derivations import packages as p, toolchain as t;"
+    "print(*(d.id.hex for d in (p.hello, p.lua, p.zlib, p.zpipe, t.base_c, t.busybox, t.cc, t.glibc_runtime)))"
+)
+
+
+def read_lock() -> Lock:
+    return Lock.parse((resources.files("hermetica_derivations") / "hermetica.lock").read_text(encoding="utf-8"))
+
+
+def test_the_lock_is_written_as_hermetica_writes_it() -> None:
+    text = (resources.files("hermetica_derivations") / "hermetica.lock").read_text(encoding="utf-8")
+    assert read_lock().text() == text
+
+
+def test_the_lock_names_no_host_and_every_hash_is_a_sha256() -> None:
+    for group in read_lock().groups:
+        for pin in group.pins:
+            assert pin.algorithm == "sha256"
+            assert all(address.startswith("mirror://debian/pool/") for address in pin.addresses)
+
+
+def test_the_lock_has_a_shell_a_compiler_and_the_sources() -> None:
+    lock = read_lock()
+    assert {"binutils", "coreutils", "dash", "gcc", "libc6", "libc6-dev", "make", "sed"} <= {
+        pin.name for pin in lock.group("base-c").pins
+    }
+    assert [pin.name for pin in lock.group("sources").pins] == ["hello", "lua5.4", "zlib"]
+
+
+def test_ids_are_the_same_in_another_process_and_place(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "HOME": str(tmp_path), "TZ": "Asia/Tokyo"}
+    ended = subprocess.run(
+        [sys.executable, "-c", PRINT_IDS], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+    )
+    assert ended.stdout.split() == [each.id.hex for each in ALL]
+
+
+def test_a_changed_address_of_a_pin_changes_no_id_downstream() -> None:
+    def pin(address: str) -> hm.Derivation:
+        facts = {"kind": "debian-source", "name": "x", "version": "1", "sha256": "0" * 64}
+        return pins.fetch(cast("pins.Pin", {**facts, "size_bytes": 1, "addresses": [address]}))
+
+    here, moved = pin("mirror://a/x.tar.gz"), pin("mirror://b/x.tar.gz")
+    assert here.id != moved.id
+    assert packages.make_hello(src=here).id == packages.make_hello(src=moved).id
+
+
+def test_only_users_of_zlib_change_with_it() -> None:
+    zlib = packages.make_zlib(build_phase="# a comment\nmake")
+    assert zlib.id != packages.zlib.id
+    assert packages.make_zpipe(zlib).id != packages.zpipe.id
+    assert packages.make_hello().id == packages.hello.id
+
+
+def test_names_that_no_store_path_can_have_are_mended() -> None:
+    assert all(set("~:%").isdisjoint(drv.name) for drv in (*pins.debs("base-c"), *pins.debs("busybox")))
+
+
+def test_what_is_not_pinned_is_an_error_that_lists_what_is() -> None:
+    with pytest.raises(pins.UnknownPin, match="no source of 'emacs'") as caught:
+        pins.source("emacs")
+    assert caught.value.details == (("sources", "hello, lua5.4, zlib"),)
+    assert isinstance(caught.value, hm.EvaluationError)
