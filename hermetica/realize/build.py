@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -72,7 +72,7 @@ def _own_paths(resolved: Resolved) -> dict[str, str]:
 def _references_graph(store: ObjectStore, resolved: Resolved) -> dict[str, str]:
     files: dict[str, str] = {}
     for name, path in resolved.export_references:
-        rows = []
+        rows: list[dict[str, Any]] = []
         for member in store.closure([path]):
             info = store.info(member)
             rows.append(

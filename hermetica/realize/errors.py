@@ -17,6 +17,7 @@ class RealizeError(HermeticaError):
         derivation: which one.
         log_tail: the last lines that its builder wrote.
         kept: where the failed build lies, if it was kept.
+        log_key: names the build's log and record in the store, where one ran.
     """
 
     code = "HM100"
@@ -35,6 +36,7 @@ class RealizeError(HermeticaError):
         self.derivation = derivation
         self.log_tail = log_tail
         self.kept: str | None = None
+        self.log_key: str | None = None
 
 
 class BuildFailed(RealizeError):

@@ -12,7 +12,7 @@ from hermetica.model.identity import contract_id
 from hermetica.realize.checks import CheckedOutput, offences
 from hermetica.realize.errors import FixedOutputMismatch, FixedOutputRefers, OutputRefused
 from hermetica.realize.plan import Work, work_of
-from hermetica.realize.trace import contract_rows, derivation_rows, realisation_rows, record_row
+from hermetica.realize.trace import contract_rows, derivation_rows, duration_row, realisation_rows, record_row
 from hermetica.realize.warnings import addresses_row
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def register(
     }
     rows = [
         *([addresses_row(resolved.derivation)] if work_of(resolved.derivation) is Work.FETCH else []),
-        *realisation_rows(resolved.derivation, resolved.id, outputs),
+        *realisation_rows(resolved.derivation, resolved.id, outputs, key),
+        duration_row(resolved.derivation.name, facts["duration_s"]),
         *derivation_rows([resolved.derivation], default),
         record_row(key, {**facts, "outcome": "built", "outputs": described}, default),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TypedDict
 
 import attrs
 
@@ -37,3 +38,16 @@ class Options:
     keep_going: bool = False
     keep_failed: bool = False
     requested_by: str = ""
+
+
+class RunOptions(TypedDict, total=False):
+    """The fields of ``Options``, as keyword arguments."""
+
+    jobs: int
+    cores: int
+    timeout_s: float | None
+    silence_timeout_s: float | None
+    log_limit_bytes: int | None
+    keep_going: bool
+    keep_failed: bool
+    requested_by: str

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hermetica.errors import HermeticaError
     from hermetica.model import Derivation
+    from hermetica.realize.trace import Trace
     from hermetica_store.path import StorePath
 
 
@@ -43,8 +44,7 @@ class Realization:
         references: the objects that the outputs mention, ascending, themselves left out.
         duration_s: wall time of this run; 0 where nothing ran.
         error: what went wrong, if anything.
-        log_key: names the build's log in the store; None where nothing ever ran.
-        record: the build record of the run that made the outputs, if the store has it.
+        log_key: names the log and the record of the build that made the outputs, or failed to; None where none ran.
     """
 
     derivation: Derivation
@@ -54,7 +54,7 @@ class Realization:
     duration_s: float = 0.0
     error: HermeticaError | None = None
     log_key: str | None = None
-    record: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    _trace: Trace | None = attrs.field(default=None, repr=False, eq=False, alias="trace")
 
     @property
     def out(self) -> StorePath:
@@ -67,6 +67,20 @@ class Realization:
 
     def __getitem__(self, output: str) -> StorePath:
         return self.outputs[output]
+
+    @property
+    def log(self) -> bytes:
+        """What the builder wrote, read from the store; empty where nothing ran or nothing was written."""
+        if self._trace is None or self.log_key is None:
+            return b""
+        return self._trace.store.read_log(self.log_key) or b""
+
+    @property
+    def record(self) -> Mapping[str, Any] | None:
+        """The build record, read from the store: when, on what, how long, how much; None where nothing ran."""
+        if self._trace is None or self.log_key is None:
+            return None
+        return self._trace.record(bytes.fromhex(self.log_key))
 
 
 @attrs.frozen

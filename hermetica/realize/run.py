@@ -14,7 +14,7 @@ from hermetica.errors import HermeticaError
 from hermetica.model import Token
 from hermetica.model.placeholder import digest_text
 from hermetica.realize.context import RunContext
-from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed
+from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed, RealizeError
 from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
@@ -70,8 +70,9 @@ class Run:
     _results: dict[Digest, Realization] = attrs.field(init=False, factory=dict["Digest", Realization])
     _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
     _failures: list[Realization] = attrs.field(init=False, factory=list[Realization])
+    _expected_s: dict[Digest, float] = attrs.field(init=False, factory=dict["Digest", float])
     _skipped: int = attrs.field(init=False, default=0)
-    _queue: queue.SimpleQueue[Event | _Ended] = attrs.field(init=False, factory=queue.SimpleQueue)
+    _queue: queue.SimpleQueue[Event | _Ended] = attrs.field(init=False, factory=queue.SimpleQueue["Event | _Ended"])
 
     def execute(self, roots: Sequence[Derivation]) -> Realizations:
         """Realizes ``roots``; returns when everything it finished is durable.
@@ -89,7 +90,6 @@ class Run:
                 commit.wait()
         results = tuple(self._result(root, plan) for root in roots)
         counts = Counter(str(result.outcome) for result in self._results.values())
-        counts[str(Outcome.DEPENDENCY_FAILED)] += self._skipped
         counts[str(Outcome.CACHED)] += len(plan.reused)
         self.on_event(
             RunFinished(
@@ -138,7 +138,10 @@ class Run:
             drv: frozenset(source.input_id for _, source in derivation.inputs.derivations if source.input_id in by_id)
             for drv, derivation in by_id.items()
         }
-        schedule: Schedule[Digest] = Schedule(Graph(inputs=inputs), keep_going=self.options.keep_going)
+        took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
+        self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
+        graph = Graph(inputs=inputs, cost_s=self._expected_s)
+        schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
         with ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
                 self._drive(schedule, by_id, context, pool)
@@ -176,6 +179,7 @@ class Run:
                 name=derivation.name,
                 origin=str(derivation.origin) if derivation.origin else None,
                 work=str(work_of(derivation)),
+                expected_s=self._expected_s.get(derivation.input_id),
             )
         )
         try:
@@ -228,9 +232,11 @@ class Run:
         if found is None:
             outputs = {output: plan.reused[root.input_id, output] for output in root.outputs}
             found = Realization(derivation=root, outcome=Outcome.CACHED, outputs=outputs)
-        found = attrs.evolve(
-            found, derivation=root
-        )  # another recipe for the same content may have been the one that ran
+        key = found.log_key
+        if key is None and (record := self.trace.record_key_of(root.input_id, root.outputs[0])) is not None:
+            key = record.hex()
+        # another recipe for the same content may have been the one that ran
+        found = attrs.evolve(found, derivation=root, log_key=key, trace=self.trace)
         if not found.outcome.is_success:
             return found
         own = set(found.outputs.values())
@@ -244,4 +250,5 @@ def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) ->
         outcome = Outcome.TIMED_OUT
     elif isinstance(error, BuildCancelled):
         outcome = Outcome.CANCELLED
-    return Realization(derivation=derivation, outcome=outcome, error=error, duration_s=duration_s)
+    key = error.log_key if isinstance(error, RealizeError) else None
+    return Realization(derivation=derivation, outcome=outcome, error=error, duration_s=duration_s, log_key=key)

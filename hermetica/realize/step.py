@@ -92,7 +92,8 @@ def _look_up(resolved: Resolved, context: RunContext) -> tuple[Realization, Comm
     outputs = context.trace.resolved(resolved.id, derivation.outputs)
     if outputs is None or context.lease.hold(outputs.values()) != frozenset(outputs.values()):
         return None
-    commit = context.store.put(unresolved_rows(derivation, outputs))
+    key = context.trace.resolved_record_key(resolved.id, derivation.outputs[0])
+    commit = context.store.put(unresolved_rows(derivation, outputs, key))
     return Realization(derivation=derivation, outcome=Outcome.CACHED, outputs=outputs), commit
 
 
@@ -116,6 +117,7 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
             _keep_what_came(resolved, context, scratch.path, error)
             raise
         except RealizeError as error:
+            error.log_key = key.hex()
             facts |= _measured(clock, usage, log)
             _record_failure(context, key, facts, error)
             raise

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 import attrs
 
-from hermetica.realize.options import Options
+from hermetica.realize.options import Options, RunOptions
 from hermetica.realize.plan import Plan, make_plan
 from hermetica.realize.run import Run
 from hermetica.realize.trace import Trace, derivation_rows
@@ -84,7 +84,7 @@ class Store:
         *,
         on_event: Callable[[Event], None] = _ignore,
         cancellation: Cancellation | None = None,
-        **options: Any,
+        **options: Unpack[RunOptions],
     ) -> Realization:
         """Realizes one derivation.
 
@@ -109,7 +109,7 @@ class Store:
         *,
         on_event: Callable[[Event], None] = _ignore,
         cancellation: Cancellation | None = None,
-        **options: Any,
+        **options: Unpack[RunOptions],
     ) -> Realizations:
         """Realizes several derivations; a failure is in the result, not raised.
 
@@ -144,9 +144,3 @@ class Store:
     def add_derivations(self, derivations: Iterable[Derivation]) -> None:
         """Keeps derivations by id, without realizing them."""
         self.objects.put(derivation_rows(derivations)).wait()
-
-    def log(self, realization: Realization) -> bytes:
-        """What the builder wrote; empty where nothing ran or nothing was written."""
-        if realization.log_key is None:
-            return b""
-        return self.objects.read_log(realization.log_key) or b""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _RESOLVED: Final = b"r"
 _UNRESOLVED: Final = b"d"
+_DURATION: Final = b"t"
 RECORD_FORMAT: Final = "hermetica.build-record/1"
 
 
@@ -42,7 +43,22 @@ class Trace:
 
     def _look_up(self, keys: Sequence[bytes]) -> list[StorePath | None]:
         values = self.store.get_many(Table.TRACE, keys)
-        return [None if value is None else StorePath.parse_base(value.decode()) for value in values]
+        return [None if value is None else StorePath.parse_base(_split(value)[0].decode()) for value in values]
+
+    def record_key_of(self, input_id: Digest, output: str) -> bytes | None:
+        """The key of the build record of what an output realised to, where a build made it."""
+        value = self.store.get(Table.TRACE, _key(_UNRESOLVED, input_id, output))
+        return None if value is None else _split(value)[1] or None
+
+    def resolved_record_key(self, resolved_id: Digest, output: str) -> bytes:
+        """The same by resolved id; empty where no build made it."""
+        value = self.store.get(Table.TRACE, _key(_RESOLVED, resolved_id, output))
+        return b"" if value is None else _split(value)[1]
+
+    def durations_s(self, names: Sequence[str]) -> dict[str, float]:
+        """How long derivations of these names took the last time; those never built are left out."""
+        values = self.store.get_many(Table.ATTRIBUTES, [_DURATION + name.encode() for name in names])
+        return {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}
 
     def resolved(self, resolved_id: Digest, outputs: Sequence[str]) -> dict[str, StorePath] | None:
         """The paths of all ``outputs``, if each is known and in the store."""
@@ -77,11 +93,27 @@ class Trace:
         return sorted(rows, key=lambda row: row["started_s"])
 
 
-def realisation_rows(derivation: Derivation, resolved_id: Digest, outputs: Mapping[str, StorePath]) -> list[Row]:
-    """The rows that say what ``derivation`` realised to."""
+def _split(value: bytes) -> tuple[bytes, bytes]:
+    base, _, key = value.partition(b"\0")
+    return base, key
+
+
+def _value(path: StorePath, record: bytes) -> bytes:
+    return path.base.encode() + b"\0" + record if record else path.base.encode()
+
+
+def duration_row(name: str, duration_s: float) -> Row:
+    """The row that remembers how long a derivation of this name took."""
+    return Row(Table.ATTRIBUTES, _DURATION + name.encode(), f"{duration_s:.3f}".encode(), None)
+
+
+def realisation_rows(
+    derivation: Derivation, resolved_id: Digest, outputs: Mapping[str, StorePath], record: bytes
+) -> list[Row]:
+    """The rows that say what ``derivation`` realised to, and the key of the record of how."""
     rows: list[Row] = []
     for output, path in outputs.items():
-        value = path.base.encode()
+        value = _value(path, record)
         rows.append(Row(Table.TRACE, _key(_RESOLVED, resolved_id, output), value, path))
         rows.append(Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), value, path))
     return rows
@@ -94,10 +126,10 @@ def contract_rows(contract: Digest, path: StorePath) -> list[Row]:
     ]
 
 
-def unresolved_rows(derivation: Derivation, outputs: Mapping[str, StorePath]) -> list[Row]:
+def unresolved_rows(derivation: Derivation, outputs: Mapping[str, StorePath], record: bytes) -> list[Row]:
     """The rows that spare the next run the resolving of ``derivation``."""
     return [
-        Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), path.base.encode(), path)
+        Row(Table.TRACE, _key(_UNRESOLVED, derivation.input_id, output), _value(path, record), path)
         for output, path in outputs.items()
     ]
 

@@ -109,7 +109,6 @@ def environment(world: World, declared: Mapping[str, str]) -> dict[str, str]:
     fixed = {
         "HERMETICA_BUILD_CORES": str(world.jobs),
         "HERMETICA_SANDBOX": "1",
-        "HERMETICA_STORE": STORE_PREFIX,
         "HOME": world.home,
         "LC_ALL": world.locale,
         "PATH": world.path,

@@ -147,8 +147,13 @@ def let_in(directory: Path) -> Path:
     return theirs
 
 
+def as_self(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a command as whoever runs the tests."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
 def as_user(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command as an ordinary user: the caller itself, or ``nobody`` where the caller is root."""
     if os.geteuid() == 0:
         command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    return as_self(command, **more)

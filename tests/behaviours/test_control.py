@@ -22,7 +22,7 @@ pytestmark = pytest.mark.sandbox
 
 
 def survivors(word: str) -> list[str]:
-    found = []
+    found: list[str] = []
     for process in Path("/proc").iterdir():
         if process.name.isdecimal():
             try:
@@ -154,9 +154,9 @@ def test_b44_the_cores_reach_the_builder_and_never_the_id(store: hm.Store, sh: S
 
 def test_b45_logs_are_found_and_survive_every_byte(store: hm.Store, sh: Shell) -> None:
     noisy = store.realize(sh("noisy", "printf 'a\\377\\000b\\n'; echo to-stderr >&2; echo > $out"))
-    assert store.log(noisy) == b"a\xff\x00b\nto-stderr\n"
+    assert noisy.log == b"a\xff\x00b\nto-stderr\n"
     silent = store.realize(sh("silent", "echo > $out"))
-    assert store.log(silent) == b""
+    assert silent.log == b""
 
 
 def test_b45_the_command_line_finds_a_log_by_target_path_and_failure(command: CommandLine) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -16,9 +15,10 @@ import hermetica as hm
 from hermetica.model import InvalidRecord, from_record, from_records, to_record, to_records
 from hermetica.model.identity import HASHED, NOT_HASHED
 from hermetica_store import Row, Table, hash_tree
-from tests.behaviours.conftest import TOOLS, as_user, let_in, module
+from tests.behaviours.conftest import TOOLS, as_self, as_user, let_in, module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.behaviours.conftest import CommandLine, Shell
@@ -38,12 +38,8 @@ if len(sys.argv) > 1:
 """
 
 
-def ids(*arguments: str, as_other: bool = False, **more: object) -> str:
-    run = (
-        as_user
-        if as_other
-        else lambda line, **k: subprocess.run(line, capture_output=True, text=True, check=False, **k)
-    )
+def ids(*arguments: str, as_other: bool = False, **more: Any) -> str:
+    run = as_user if as_other else as_self
     ended = run([sys.executable, "-c", PRINT_IDS, *arguments], **more)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
@@ -76,18 +72,26 @@ def test_b02_a_tree_is_its_names_bytes_types_executable_bits_and_link_targets(tm
         (root / "link").symlink_to("file")
         return root
 
+    def relink(root: Path, target: str) -> None:
+        (root / "link").unlink()
+        (root / "link").symlink_to(target)
+
+    def retype(root: Path) -> None:
+        (root / "link").unlink()
+        shutil.copy(root / "file", root / "link")
+
     base = hash_tree(tree("base")).tree
     same = tree("same")
     os.utime(same / "file", (1, 1))
     (same / "file").chmod(0o600)
     (same / "tool").chmod(0o711)
     assert hash_tree(same).tree == base
-    changes = {
+    changes: dict[str, Callable[[Path], object]] = {
         "name": lambda root: (root / "file").rename(root / "file2"),
         "bytes": lambda root: (root / "file").write_text("texT"),
         "executable": lambda root: (root / "file").chmod(0o755),
-        "target": lambda root: ((root / "link").unlink(), (root / "link").symlink_to("tool")),
-        "type": lambda root: ((root / "link").unlink(), shutil.copy(root / "file", root / "link")),
+        "target": lambda root: relink(root, "tool"),
+        "type": retype,
         "empty directory": lambda root: (root / "directory").mkdir(),
     }
     digests = {base}

@@ -129,7 +129,7 @@ def test_b16_placeholders_resolve_in_env_args_attributes_and_text(store: hm.Stor
 
 
 def test_b17_files_and_structured_attributes_reach_the_builder(store: hm.Store, sh: Shell) -> None:
-    nested = {"a": [1, True, None, {"b": 'ü " \\ \n'}], "empty": {}}
+    nested: dict[str, Any] = {"a": [1, True, None, {"b": 'ü " \\ \n'}], "empty": {}}
     result = store.realize(
         sh(
             "x",
@@ -201,5 +201,5 @@ def test_b19_setuid_bits_cannot_be_made(store: hm.Store, sh: Shell) -> None:
             "echo > f; chmod 4755 f && echo made; chmod 2755 f && echo made; chmod u+s . && echo made; echo end > $out",
         )
     )
-    assert b"made" not in store.log(result)
+    assert b"made" not in result.log
     assert not os.lstat(store.on_disk(result.out)).st_mode & 0o6000
