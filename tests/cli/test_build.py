@@ -74,7 +74,7 @@ def test_a_failure_is_told_once_with_its_log_and_dependants_are_counted(hermetic
     assert "1 built, 1 failed, 2 not tried because an input failed" in ended.stderr
     assert ended.stderr.splitlines()[-3:] == [
         "error[HM105] bad: the builder ended with status 7",
-        "  --> pkgs.py:10",
+        "  --> pkgs.py:7",  # where the derivation is made: in sh()
         "  | about to fail",
     ]
 
