@@ -53,6 +53,7 @@ def members(file: BinaryIO, size_bytes: int) -> Iterator[ArMember]:
         TruncatedArchive: it ends too early.
         DamagedArchive: it contradicts itself.
     """
+    file.seek(0)
     if file.read(len(MAGIC)) != MAGIC:
         raise DamagedArchive("it is no ar archive")
     names, position = b"", len(MAGIC)

@@ -5,6 +5,7 @@ Source: APPNOTE.TXT 6.3; Info-ZIP's use of the external attributes for Unix mode
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -21,8 +22,10 @@ __all__ = ["zip_members"]
 
 _UNIX: Final = 3
 _ENCRYPTED: Final = 0x1
+_UTF8: Final = 0x800
 _TARGET_MAX_BYTES: Final = 4096
 _PIECE_BYTES: Final = 1 << 18
+_DENSE_PIECE_BYTES: Final = 4096  # so much is read at once, and what comes of it has no bound in other methods
 _SPECIAL: Final = {
     stat.S_IFCHR: Kind.DEVICE,
     stat.S_IFBLK: Kind.DEVICE,
@@ -51,10 +54,16 @@ def zip_members(file: BinaryIO, budget: Budget) -> Iterator[tuple[Member, Iterat
         raise DamagedArchive(str(error)) from error
     with archive:
         for info in archive.infolist():
-            name = info.filename.encode("utf-8", "surrogateescape")
+            name = _name(info)
             if info.flag_bits & _ENCRYPTED:
                 raise UnknownArchive("it is encrypted", member=name)
             yield _member(archive, info, name), _data(archive, info, name, budget)
+
+
+def _name(info: zipfile.ZipInfo) -> bytes:
+    """The name; Unix programs that do not say in which encoding it is mean its bytes."""
+    is_utf8 = info.flag_bits & _UTF8
+    return info.orig_filename.encode("cp437" if info.create_system == _UNIX and not is_utf8 else "utf-8")
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: bytes) -> Member:
@@ -80,9 +89,10 @@ def _data(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: bytes, budget: 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: bytes) -> Iterator[bytes]:
     """The bytes of a member, which are as many as it says, with the checksum it says."""
     left = info.file_size
+    size = _PIECE_BYTES if info.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} else _DENSE_PIECE_BYTES
     try:
         with archive.open(info) as member:
-            while piece := member.read(_PIECE_BYTES):
+            while piece := member.read(size):
                 left -= len(piece)
                 if left < 0:
                     break
@@ -93,7 +103,7 @@ def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: bytes) -> It
         raise UnknownArchive(str(error), member=name) from error
     except EOFError as error:
         raise TruncatedArchive("it ends within the member", member=name) from error
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError) as error:
         raise DamagedArchive(str(error), member=name) from error
     if left:
         raise DamagedArchive("a member of another size than the directory says", member=name)
