@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hermetica.errors import EvaluationError, HermeticaError
     from hermetica.fetch.local import source, store_path
+    from hermetica.fetch.lock import Lock, LockError, Pin
     from hermetica.model import (
         UNKNOWN,
         Derivation,
@@ -42,11 +43,14 @@ __all__ = [
     "Event",
     "FixedOutput",
     "HermeticaError",
+    "Lock",
+    "LockError",
     "Meta",
     "Options",
     "Origin",
     "Outcome",
     "OutputChecks",
+    "Pin",
     "Plan",
     "Realization",
     "Realizations",
@@ -71,6 +75,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "hermetica.errors": ("EvaluationError", "HermeticaError"),
     "hermetica.fetch.local": ("source", "store_path"),
+    "hermetica.fetch.lock": ("Lock", "LockError", "Pin"),
     "hermetica.realize": ("Event", "Options", "Outcome", "Plan", "Realization", "Realizations", "Store"),
     "hermetica.sandbox": ("Cancellation",),
     "hermetica_store.path": ("StorePath",),

@@ -1,71 +1,39 @@
-"""The pinned content that these recipes start from: ``hermetica.lock`` of this package, as derivations that fetch it.
-
-Whether the lock is well formed is held by a test; ``docs/format.md`` describes it.
-"""
+"""The pinned content that these recipes start from: ``hermetica.lock`` of this package, as derivations."""
 
 from __future__ import annotations
 
 import functools
-import re
-import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING, TypedDict, cast
 
 import hermetica as hm
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9+._?=-]")
-
-
-class Pin(TypedDict):
-    """One pinned file, as the lock has it."""
-
-    kind: str
-    name: str
-    version: str
-    sha256: str
-    size_bytes: int
-    addresses: list[str]
-
-
-class UnknownPin(hm.EvaluationError, LookupError):
-    """A package that the lock of these recipes does not pin."""
-
-    code = "HM229"
-
 
 @functools.cache
-def _groups() -> Mapping[str, Mapping[str, Sequence[Pin]]]:
+def lock() -> hm.Lock:
+    """The lock of this package."""
     text = (resources.files("hermetica_derivations") / "hermetica.lock").read_text(encoding="utf-8")
-    return cast("Mapping[str, Mapping[str, Sequence[Pin]]]", tomllib.loads(text)["groups"])
+    return hm.Lock.parse(text, where="hermetica_derivations/hermetica.lock")
 
 
-def fetch(pin: Pin) -> hm.Derivation:
+def fetch(pin: hm.Pin) -> hm.Derivation:
     """The file that ``pin`` names."""
-    architecture = "source" if pin["kind"] == "debian-source" else "amd64"
-    return hm.fetchurl(
-        pin["addresses"],
-        name=_NOT_IN_A_NAME.sub("-", pin["addresses"][0].rpartition("/")[2]),
-        sha256=pin["sha256"],
-        size_bytes=pin["size_bytes"],
-        meta=hm.Meta(purl=f"pkg:deb/debian/{pin['name']}@{pin['version']}?arch={architecture}"),
-    )
+    architecture = "source" if pin.kind == "debian-source" else "amd64"
+    return pin.fetch(hm.Meta(purl=f"pkg:deb/debian/{pin.name}@{pin.version}?arch={architecture}"))
 
 
 def debs(group: str) -> list[hm.Derivation]:
-    """The binary packages of a group of the lock."""
-    return [fetch(pin) for pin in _groups()[group]["pins"] if pin["kind"] == "debian"]
+    """The binary packages of a group of the lock.
+
+    Raises:
+        LockError: the lock has no such group.
+    """
+    return [fetch(pin) for pin in lock().group(group).pins if pin.kind == "debian"]
 
 
 def source(name: str) -> hm.Derivation:
     """Upstream's tarball of a source package.
 
     Raises:
-        UnknownPin: the lock has none of this name.
+        LockError: the lock has none of this name.
     """
-    pins = {pin["name"]: pin for pin in _groups()["sources"]["pins"]}
-    if name not in pins:
-        raise UnknownPin(f"the lock pins no source of {name!r}", details=(("sources", ", ".join(pins)),))
-    return fetch(pins[name])
+    return fetch(lock().group("sources").pin(name, kind="debian-source"))

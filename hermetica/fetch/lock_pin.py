@@ -6,17 +6,21 @@ Pure. Addresses are logical (``mirror://debian/pool/…``) or a plain URL; which
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from hermetica.errors import HermeticaError
+from hermetica.model.builtins import fetchurl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hermetica.model import Derivation, Meta
+
 ALGORITHMS: Final[Mapping[str, int]] = {"sha256": 64, "sha512": 128, "blake3": 64}
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9+._?=-]")
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"\\]+")
 
 
@@ -63,6 +67,12 @@ class Pin:
     def file_name(self) -> str:
         """What the file is called where it lies."""
         return self.addresses[0].rpartition("/")[2]
+
+    def fetch(self, meta: Meta | None = None) -> Derivation:
+        """The file as a derivation: what the pin's hash says, wherever it is found."""
+        digest: dict[str, Any] = {self.algorithm: self.hash}
+        name = _NOT_IN_A_NAME.sub("-", self.file_name).lstrip(".")
+        return fetchurl(self.addresses, name=name, size_bytes=self.size_bytes, meta=meta, **digest)
 
 
 def _canonical_request(request: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
