@@ -49,11 +49,13 @@ class Init:
         pid: its number on the host.
         traced: whether this thread traces it.
         pidfd: a descriptor for it where it is not traced.
+        usage: what the build used, once it is dead and if the kernel tells.
     """
 
     pid: int
     traced: bool = False
     pidfd: int | None = None
+    usage: Usage | None = None
 
     @classmethod
     def attach(cls, started: Started, native: Native) -> Init | None:
@@ -80,12 +82,13 @@ class Init:
         elif self.traced:
             os.kill(self.pid, signal.SIGKILL)
 
-    def resume(self, native: Native) -> None:
-        """Let it go on if a signal stopped it.
+    def tick(self, native: Native) -> None:
+        """Let it go on if a signal stopped it, and see whether it died; to be called now and then.
 
-        A builder's ``kill 0`` reaches it too: untraced it would ignore that, traced it waits for us.
+        A builder's ``kill 0`` reaches it too: untraced it would ignore that, traced it waits for us. Dead, it
+        waits for us as well, and its parent learns nothing before we have seen it.
         """
-        if self.traced:
+        if self.traced and not self._reap(os.WNOHANG):
             native.resume(self.pid)
 
     def wait(self) -> Usage | None:
@@ -96,13 +99,19 @@ class Init:
             poll.poll()
             os.close(self.pidfd)
             self.pidfd = None
-        if not self.traced:
-            return None
+        while self.traced and not self._reap(0):
+            pass  # it was told of a stop; the signal that kills is on its way
+        return self.usage
+
+    def _reap(self, flags: int) -> bool:
+        """Whether it is dead."""
+        try:
+            pid, status, usage = os.wait4(self.pid, _WALL | flags)
+        except ChildProcessError:  # the embedding process waits for any child and was faster
+            self.traced = False
+            return True
+        if pid == 0 or not (os.WIFEXITED(status) or os.WIFSIGNALED(status)):
+            return False
         self.traced = False
-        while True:
-            try:
-                _pid, status, usage = os.wait4(self.pid, _WALL)
-            except ChildProcessError:  # the embedding process waits for any child and was faster
-                return None
-            if os.WIFEXITED(status) or os.WIFSIGNALED(status):
-                return Usage(usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
+        self.usage = Usage(usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
+        return True

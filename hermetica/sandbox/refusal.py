@@ -202,7 +202,7 @@ def classify(said: str, facts: Facts) -> Refusal:
     refused = "ermitted" in said or "denied" in said
     symptoms = (
         ("Unknown option" in said, _old(facts)),
-        ("mount proc" in said and refused and not facts.in_hermetica, _MASKED),
+        ((("mount proc" in said and refused) or "read /proc/" in said) and not facts.in_hermetica, _MASKED),
         *((True, refusal) for refusal in standing(facts)),
         ("namespace" in said and ("ENOSPC" in said or "No space left" in said), _LIMIT),
         ("Resource temporarily unavailable" in said, _PROCESSES),

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from hermetica.sandbox.start import Running
 
 _CHUNK: Final = 1 << 16
-_RESUME_S: Final = 0.2
-"""How often a first process that a signal may have stopped is told to go on (`Init.resume`)."""
+_TICK_S: Final = 0.2
+"""How often the first process is looked after (`Init.tick`)."""
 _LINE_S: Final = 0.0002
 """bubblewrap writes a line in eight pieces; waiting a little saves waking up for each."""
 _START_S: Final = 5.0
@@ -53,6 +53,7 @@ class Session:
         self.init: Init | None = None
         self.reported_all = False
         self.killed_by: int | None = None
+        self._next_tick_s = watchdog.started_s + _TICK_S
 
     def watch(self, cancellation: Cancellation | None) -> Outcome:
         """Wait until bubblewrap is gone or a limit is exceeded."""
@@ -68,8 +69,9 @@ class Session:
                 poll.unregister(self.running.log)
             if self.running.status in ready:
                 self._read_status()
-            if not ready and self.init is not None:
-                self.init.resume(self.native)
+            if self.init is not None and (not ready or time.monotonic() >= self._next_tick_s):
+                self._next_tick_s = time.monotonic() + _TICK_S
+                self.init.tick(self.native)
             verdict = self.watchdog.verdict(time.monotonic())
             if verdict is not None and not self.reported_all:
                 return verdict
@@ -110,7 +112,7 @@ class Session:
 
     def _wait_ms(self) -> int:
         remaining_s = self.watchdog.remaining_s(time.monotonic())
-        shortest_s = _RESUME_S if remaining_s is None else min(_RESUME_S, remaining_s)
+        shortest_s = _TICK_S if remaining_s is None else min(_TICK_S, remaining_s)
         return int(shortest_s * 1000) + 1
 
     def _read_status(self) -> None:

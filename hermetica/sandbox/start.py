@@ -7,6 +7,7 @@ anything at all.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -19,7 +20,7 @@ import attrs
 from hermetica.sandbox.command import ARGUMENTS_FD, SECCOMP_FD, STATUS_FD, Launch, command_line
 from hermetica.sandbox.descriptors import Descriptors
 from hermetica.sandbox.errors import ArgumentsTooLong, InvalidSandboxSpec, MountSourceMissing, SandboxUnavailable
-from hermetica.sandbox.limits import resource_limits
+from hermetica.sandbox.limits import ResourceLimit, resource_limits
 from hermetica.sandbox.native import Action, Duplicate, Open
 from hermetica.sandbox.refusal import bwrap_missing, limit_refusal
 from hermetica.sandbox.rootfs import Entry
@@ -96,17 +97,16 @@ def _stdio(log: int | None) -> list[Action]:
     return [Duplicate(log, 1), Duplicate(1, 2), Open("/dev/null", 0)]
 
 
-def _apply_limits(pid: int, spec: SandboxSpec) -> None:
-    for limit in resource_limits(spec.limits):
-        number: int = getattr(resource, limit.name)
-        soft, hard = (resource.RLIM_INFINITY if value is None else value for value in (limit.soft, limit.hard))
-        try:
-            resource.prlimit(pid, number, (soft, hard))
-        except (PermissionError, ValueError) as error:
-            allowed = resource.getrlimit(number)[1]
-            raise limit_refusal(limit.name, limit.hard, allowed).error() from error
-    if spec.world.cpus is not None:
-        os.sched_setaffinity(pid, spec.world.cpus)
+def _apply(pid: int, limit: ResourceLimit) -> None:
+    number: int = getattr(resource, limit.name)
+    soft, hard = (resource.RLIM_INFINITY if value is None else value for value in (limit.soft, limit.hard))
+    try:
+        resource.prlimit(pid, number, (soft, hard))
+    except (PermissionError, ValueError) as error:
+        allowed = resource.getrlimit(number)[1]
+        raise limit_refusal(limit.name, limit.hard, allowed).error() from error
+    except ProcessLookupError:
+        return  # it died early; its own message says why
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -116,6 +116,29 @@ def _write_all(fd: int, data: bytes) -> None:
             rest = rest[os.write(fd, rest) :]
     except BrokenPipeError:
         return  # it died early; its own message says why
+
+
+def _hand_over(fd: int, arguments: bytes, pid: int, spec: SandboxSpec) -> None:
+    """Set the limits, then pass the arguments on.
+
+    The kernel restores the stack limit at the end of execve(2), when posix_spawn has long returned; so that
+    limit is set last, once bubblewrap has read something: the pipe is made small and filled, and a write to a
+    full pipe waits.
+    """
+    limits = resource_limits(spec.limits)
+    late = [limit for limit in limits if limit.name == "RLIMIT_STACK"]
+    for limit in limits:
+        if limit not in late:
+            _apply(pid, limit)
+    if spec.world.cpus is not None:
+        os.sched_setaffinity(pid, spec.world.cpus)
+    capacity = fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1)
+    padding = b"X" * max(1, capacity - len(arguments))
+    data = b"--unsetenv\0" + padding + b"\0" + arguments
+    _write_all(fd, data[: capacity + 1])
+    for limit in late:
+        _apply(pid, limit)
+    _write_all(fd, data[capacity + 1 :])
 
 
 def _reap(pid: int) -> None:
@@ -185,8 +208,7 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
         if log_out is not None:
             owned.close(log_out)
         try:
-            _apply_limits(pid, spec)
-            _write_all(arguments_out, launch.arguments)
+            _hand_over(arguments_out, launch.arguments, pid, spec)
         except BaseException:
             _reap(pid)
             raise
