@@ -84,18 +84,27 @@ class _Anchors(html.parser.HTMLParser):
 def file_address(page: bytes, url: str, file: str, *, is_json: bool) -> str | None:
     """The address of a file that the page at ``url`` lists; None where it does not, or is no such page."""
     text = page.decode("utf-8", "replace")
-    for link in _json_links(text) if is_json else _html_links(text):
-        absolute = urldefrag(urljoin(url, link)).url
-        if unquote(urlsplit(absolute).path.rpartition("/")[2]) == file:
+    base, links = (url, _json_links(text)) if is_json else _html_links(text, url)
+    for link in links:
+        try:
+            absolute = urldefrag(urljoin(base, link)).url
+            name = unquote(urlsplit(absolute).path.rpartition("/")[2])
+        except ValueError:
+            continue  # a link that is no address is to something else
+        if name == file:
             return absolute
     return None
 
 
-def _html_links(text: str) -> list[str]:
+def _html_links(text: str, url: str) -> tuple[str, list[str]]:
+    """What the links of a page are relative to, and the links."""
     parser = _Anchors()
     parser.feed(text)
     parser.close()
-    return [urljoin(parser.base, link) for link in parser.links] if parser.base else parser.links
+    try:
+        return urljoin(url, parser.base), parser.links
+    except ValueError:
+        return url, parser.links
 
 
 def _json_links(text: str) -> list[str]:
