@@ -7,14 +7,13 @@ Source: git-ls-files(1), git-check-ignore(1).
 from __future__ import annotations
 
 import os
-import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 __all__ = ["GitFiles", "NoGit", "git_files", "ignore_rules"]
 
@@ -39,6 +38,8 @@ class GitFiles:
 
 
 def _git(root: Path, *arguments: str, data: bytes | None = None, fine: tuple[int, ...] = (0,)) -> bytes:
+    import subprocess  # noqa: PLC0415 -- a source outside every work tree needs none
+
     environ = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
     environ |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
@@ -68,12 +69,20 @@ def _names(listing: bytes) -> list[str]:
     return [os.fsdecode(name) for name in listing.split(b"\x00") if name]
 
 
+def _is_below_git(root: Path) -> bool:
+    """Whether git would find a repository from ``root`` up; asking git itself costs a process."""
+    real = Path(os.path.realpath(root))
+    return any(os.path.lexists(f"{place}/.git") for place in (real, *real.parents))
+
+
 def git_files(root: Path) -> GitFiles:
     """The files of the work below ``root``.
 
     Raises:
         NoGit: it is in no work tree, or there is no git.
     """
+    if not _is_below_git(root):
+        raise NoGit("not a git repository (or any of the parent directories): .git")
     listing = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     staged = _names(_git(root, "ls-files", "-z", "--stage"))
     submodules = frozenset(entry.partition("\t")[2] for entry in staged if entry.startswith("160000 "))

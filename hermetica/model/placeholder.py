@@ -16,7 +16,7 @@ import attrs
 
 from hermetica.errors import EvaluationError
 from hermetica.model.origin import user_line
-from hermetica_store.digest import ALPHABET
+from hermetica_store.digest import ALPHABET, base32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,6 @@ _TOKEN: Final = re.compile(rf"/{_HEAD}([{ALPHABET}]{{32}})x((?:[3-7][0-9a-f])+?)
 _WHOLE_TOKEN: Final = re.compile(rf"/{_HEAD}[{ALPHABET}]{{32}}x(?:[3-7][0-9a-f])+?{_TAIL}")
 _REPR: Final = "<Derivation "
 _TRACE: Final = re.compile(rf"{_HEAD_PIECE}|{_TAIL_PIECE}|{_REPR}")
-_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)  # of 10 bits each
 
 
 class MangledPlaceholder(EvaluationError, ValueError):
@@ -95,8 +94,7 @@ def check_output_name(name: str) -> str:
 
 def digest_text(digest: Digest) -> str:
     """The 32 characters, 160 bits, by which a token names a derivation."""
-    number = int.from_bytes(digest.raw[:20], "big")
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(150, -1, -10)])
+    return base32(int.from_bytes(digest.raw[:20], "big"), 32)
 
 
 def placeholder(output: str = "out") -> str:

@@ -6,6 +6,7 @@ Source: docs/format-derivation.md, "Records".
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -39,16 +40,29 @@ def to_record(derivation: Derivation) -> dict[str, Any]:
         "derivation": json.loads(derivation.canonical),
         "meta": attrs.asdict(derivation.meta),
         "origin": str(derivation.origin) if derivation.origin else None,
-        "sources": [
-            {
-                "path": str(source.path),
-                "root": source.root,
-                "files": source.files,
-                "size_bytes": source.size_bytes,
-            }
-            for source in derivation.sources
-        ],
+        "sources": _source_rows(derivation),
     }
+
+
+def _source_rows(derivation: Derivation) -> list[dict[str, Any]]:
+    return [
+        {"path": str(source.path), "root": source.root, "files": source.files, "size_bytes": source.size_bytes}
+        for source in derivation.sources
+    ]
+
+
+def record_bytes(derivation: Derivation) -> bytes:
+    """``to_record`` as JSON without white space; the canonical form is taken as it is."""
+    head = b'{"id":"' + derivation.id.hex.encode() + b'","derivation":' + derivation.canonical + b',"meta":'
+    origin = json.dumps(str(derivation.origin), ensure_ascii=False) if derivation.origin else "null"
+    rows = _source_rows(derivation)
+    sources = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else "[]"
+    return head + f'{_meta_text(derivation.meta)},"origin":{origin},"sources":{sources}}}'.encode()
+
+
+@functools.lru_cache(maxsize=64)
+def _meta_text(meta: Meta) -> str:
+    return json.dumps(attrs.asdict(meta), ensure_ascii=False, separators=(",", ":"))
 
 
 def to_records(roots: Iterable[Derivation]) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ _SCRATCH_CONTEXT: Final = "hermetica 2026-11 scratch path v1"
 _ATTRIBUTES_FILE: Final = ".attrs.json"
 _NOT_FOUND = re.compile(r"(?:^|: )([\w.+-]+): (?:command )?not found\s*$", re.MULTILINE)
 NOT_FOUND_STATUS: Final = 127
+_WORLD: Final = World()
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +119,6 @@ def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> Sand
     store_dir.mkdir(mode=0o755)
     for name, text in files.items():
         (build_dir / name).write_text(text, encoding="utf-8")
-    world = World()
     return SandboxSpec(
         builder=with_own_paths(resolved.builder, own),
         args=tuple(with_own_paths(argument, own) for argument in resolved.args),
@@ -127,7 +127,7 @@ def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> Sand
         store_dir=str(store_dir),
         build_dir=str(build_dir),
         rootfs=None if resolved.rootfs is None else str(store.on_disk(resolved.rootfs)),
-        world=world,
+        world=_WORLD,
     )
 
 
@@ -149,6 +149,7 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
             silence_timeout_s=options.silence_timeout_s,
             log_limit_bytes=options.log_limit_bytes,
             cancellation=context.cancellation,
+            spawner=context.spawner(),
         )
         _check_exit(derivation, ended, log, options.timeout_s, options.silence_timeout_s)
         candidates = _find_outputs(resolved, scratch.path / "store")

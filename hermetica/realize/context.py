@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
     from hermetica.realize.trace import Trace
-    from hermetica.sandbox import Cancellation
+    from hermetica.sandbox import Cancellation, Spawner
     from hermetica_store import Lease, ObjectStore
 
 
@@ -31,6 +31,7 @@ class RunContext:
         options: the caller's choices.
         mirrors: resolves ``mirror://`` addresses; made at the first fetch.
         cancellation: ends the run's sandboxes and fetches.
+        spawner: starts the sandboxes of the thread that asks.
         emit: takes the events, from any thread.
     """
 
@@ -40,6 +41,7 @@ class RunContext:
     options: Options
     mirrors: Callable[[], Mirrors]
     cancellation: Cancellation
+    spawner: Callable[[], Spawner]
     emit: Callable[[Event], None]
 
     def log(self, derivation: Derivation, text: str) -> None:

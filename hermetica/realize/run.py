@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,11 +18,11 @@ from hermetica.realize.events import DerivationFinished, DerivationStarted, Even
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
 from hermetica.realize.schedule import Graph, Schedule
-from hermetica.realize.step import realize_step
 from hermetica.realize.warnings import changed_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
     from hermetica.fetch.mirrors import Mirrors
     from hermetica.model import Derivation
@@ -123,6 +122,11 @@ class Run:
         )
 
     def _carry_out(self, plan: Plan, lease: Lease) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
+
+        from hermetica.realize.spawners import Spawners  # noqa: PLC0415 -- likewise
+
+        spawners = Spawners()
         context = RunContext(
             store=self.store,
             trace=self.trace,
@@ -130,6 +134,7 @@ class Run:
             options=self.options,
             mirrors=self.mirrors,
             cancellation=self.cancellation,
+            spawner=spawners.get,
             emit=self._queue.put,
         )
         changed_addresses(plan, context)
@@ -142,7 +147,7 @@ class Run:
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
         graph = Graph(inputs=inputs, cost_s=self._expected_s)
         schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
-        with ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
+        with spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
                 self._drive(schedule, by_id, context, pool)
             except BaseException:
@@ -170,6 +175,8 @@ class Run:
             self._finish(Realization(derivation=by_id[drv], outcome=Outcome.CANCELLED))
 
     def _work(self, derivation: Derivation, context: RunContext) -> None:
+        from hermetica.realize.step import realize_step  # noqa: PLC0415 -- as in _carry_out
+
         started = time.monotonic()
         commit: Commit | None = None
         self._queue.put(

@@ -136,17 +136,9 @@ def unresolved_rows(derivation: Derivation, outputs: Mapping[str, StorePath], re
 
 def derivation_rows(derivations: Iterable[Derivation], owner: StorePath | None = None) -> list[Row]:
     """The rows that keep derivations by id."""
-    from hermetica.model import to_record  # noqa: PLC0415 -- only where derivations are kept
+    from hermetica.model.record import record_bytes  # noqa: PLC0415 -- only where derivations are kept
 
-    return [
-        Row(
-            Table.DERIVATIONS,
-            derivation.id.raw,
-            json.dumps(to_record(derivation), separators=(",", ":"), ensure_ascii=False).encode(),
-            owner,
-        )
-        for derivation in derivations
-    ]
+    return [Row(Table.DERIVATIONS, derivation.id.raw, record_bytes(derivation), owner) for derivation in derivations]
 
 
 def record_key(resolved_id: Digest, started_s: float) -> bytes:

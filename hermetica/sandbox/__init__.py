@@ -1,28 +1,35 @@
 """The sandbox: runs one builder, which sees its declared inputs and the contract, and nothing else.
 
 Source: docs/format-sandbox.md.
+
+Each name is imported when it is first used: a run that finds everything there needs none of it.
 """
 
 from __future__ import annotations
 
-from hermetica.sandbox.cancellation import Cancellation
-from hermetica.sandbox.enter import enter
-from hermetica.sandbox.errors import (
-    ArgumentsTooLong,
-    BuilderNotFound,
-    InvalidSandboxSpec,
-    MountSourceMissing,
-    SandboxError,
-    SandboxUnavailable,
-    TierUnavailable,
-)
-from hermetica.sandbox.limits import Limits
-from hermetica.sandbox.outcome import Exit, Outcome
-from hermetica.sandbox.probe import Diagnosis, Finding, probe
-from hermetica.sandbox.run import run
-from hermetica.sandbox.spawn import Spawner
-from hermetica.sandbox.spec import CONTRACT_VERSION, Mount, SandboxSpec
-from hermetica.sandbox.world import DirectoryOrder, Tier, World, differences, environment, required_tier
+from typing import TYPE_CHECKING
+
+from hermetica.lazy import import_on_demand
+
+if TYPE_CHECKING:
+    from hermetica.sandbox.cancellation import Cancellation
+    from hermetica.sandbox.enter import enter
+    from hermetica.sandbox.errors import (
+        ArgumentsTooLong,
+        BuilderNotFound,
+        InvalidSandboxSpec,
+        MountSourceMissing,
+        SandboxError,
+        SandboxUnavailable,
+        TierUnavailable,
+    )
+    from hermetica.sandbox.limits import Limits
+    from hermetica.sandbox.outcome import Exit, Outcome
+    from hermetica.sandbox.probe import Diagnosis, Finding, probe
+    from hermetica.sandbox.run import run
+    from hermetica.sandbox.spawn import Spawner
+    from hermetica.sandbox.spec import CONTRACT_VERSION, Mount, SandboxSpec
+    from hermetica.sandbox.world import DirectoryOrder, Tier, World, differences, environment, required_tier
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -52,3 +59,27 @@ __all__ = [
     "required_tier",
     "run",
 ]
+
+__getattr__ = import_on_demand(
+    __name__,
+    {
+        "cancellation": ("Cancellation",),
+        "enter": ("enter",),
+        "errors": (
+            "ArgumentsTooLong",
+            "BuilderNotFound",
+            "InvalidSandboxSpec",
+            "MountSourceMissing",
+            "SandboxError",
+            "SandboxUnavailable",
+            "TierUnavailable",
+        ),
+        "limits": ("Limits",),
+        "outcome": ("Exit", "Outcome"),
+        "probe": ("Diagnosis", "Finding", "probe"),
+        "run": ("run",),
+        "spawn": ("Spawner",),
+        "spec": ("CONTRACT_VERSION", "Mount", "SandboxSpec"),
+        "world": ("DirectoryOrder", "Tier", "World", "differences", "environment", "required_tier"),
+    },
+)

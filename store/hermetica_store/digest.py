@@ -15,6 +15,7 @@ from blake3 import blake3
 from hermetica_store.errors import InvalidDigest
 
 ALPHABET: Final = "0123456789abcdfghijklmnpqrsvwxyz"
+_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)  # of 10 bits each
 MARKER: Final = "hx"
 PATH_DIGEST_LENGTH: Final = 32
 DIGEST_SIZE_BYTES: Final = 32
@@ -70,11 +71,9 @@ class Digest:
 
 def base32(number: int, length: int) -> str:
     """``number`` in ``length`` characters of the alphabet, most significant first."""
-    characters: list[str] = []
-    for _ in range(length):
-        number, index = divmod(number, 32)
-        characters.append(ALPHABET[index])
-    return "".join(reversed(characters))
+    if length % 2:
+        return base32(number >> 5, length - 1) + ALPHABET[number & 31]
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
 def path_digest_text(digest: Digest) -> str:

@@ -1,0 +1,63 @@
+"""Packages import a name when it is first used, and a name stays what it is whatever was imported before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _prints(program: str) -> str:
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return ended.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["import hermetica.sandbox.run", "import hermetica.sandbox.spec", "from hermetica.sandbox import Exit", "pass"],
+)
+def test_a_name_that_a_submodule_shares_means_the_function(imports: str) -> None:
+    assert _prints(f"{imports}\nfrom hermetica.sandbox import run\nprint(type(run).__name__)") == "function"
+
+
+def test_a_package_loads_nothing_until_a_name_is_used() -> None:
+    program = (
+        "import sys, hermetica.sandbox, hermetica.fetch\n"
+        "print([n for n in sys.modules if n.startswith(('hermetica.sandbox.', 'hermetica.fetch.'))])"
+    )
+    assert _prints(program) == "[]"
+
+
+def test_a_package_lists_its_names_and_refuses_others() -> None:
+    import hermetica.sandbox as package
+
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = package.nothing
+
+
+def test_every_name_of_a_lazy_package_can_be_imported() -> None:
+    program = "import {0} as p\nprint([n for n in p.__all__ if getattr(p, n) is None])"
+    for package in ("hermetica", "hermetica.sandbox", "hermetica.fetch", "hermetica_store"):
+        assert _prints(program.format(package)) == "[]"
+
+
+def test_a_run_that_finds_everything_there_loads_no_sandbox_and_no_fetching(tmp_path: Path) -> None:
+    module = tmp_path / "graph.py"
+    module.write_text("import hermetica as hm\nhello = hm.text('hello', 'hi')\n")
+    command = f"['build', '--no-link', '--store', {str(tmp_path / 'store')!r}, {f'{module}:hello'!r}]"
+    program = f"import sys\nfrom hermetica.cli.main import main\nassert main({command}) == 0\nprint(*sys.modules)"
+    _prints(program)
+    loaded = set(_prints(program).split())
+    assert not loaded & {
+        "hermetica.sandbox.run",
+        "hermetica.realize.step",
+        "hermetica.fetch.download",
+        "ssl",
+        "subprocess",
+    }
