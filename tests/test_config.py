@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hermetica.config import Config, ConfigError
 from hermetica.config.settings import SETTINGS, parse_environment, parse_file
 
-FILE = "/home/u/.config/hermetica/config.toml"
+FILE = "/etc/u/.config/hermetica/config.toml"
 
 
 def home_with(tmp_path: Path, text: str) -> dict[str, str]:
@@ -91,7 +91,7 @@ def test_the_file_is_found_where_the_specification_says(tmp_path: Path) -> None:
 
 
 def test_a_relative_store_in_a_file_is_relative_to_the_file() -> None:
-    assert parse_file('store = "s"', FILE)["store"].value == "/home/u/.config/hermetica/s"
+    assert parse_file('store = "s"', FILE)["store"].value == "/etc/u/.config/hermetica/s"
     assert parse_file('store = "/s"', FILE)["store"].value == "/s"
 
 

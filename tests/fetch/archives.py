@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import os
 import subprocess
+import zipfile
 from typing import TYPE_CHECKING
 
+import pytest
+import zstandard
+
+from hermetica.fetch import ArchiveError, Limits, unpack
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 BLOCK = 512
+SMALL = Limits(total_bytes=1 << 20, entries=1000)
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
+    "bzip2": bz2.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
 
 
 def header(
@@ -133,3 +152,34 @@ def make_honest_tree(root: Path) -> Path:
             file.seek(index * 65536)
             file.write(b"%d" % index)
     return root
+
+
+def refused(
+    kind: type[ArchiveError], data: bytes, where: Path, *, limits: Limits = SMALL, name: str = "a.tar"
+) -> ArchiveError:
+    """The error that an archive gets, which names the archive."""
+    with pytest.raises(kind) as caught:
+        unpack(written(where / name, data), where / "out", limits=limits)
+    assert type(caught.value) is kind
+    assert name in caught.value.message
+    return caught.value
+
+
+def zip_of(*entries: tuple[str, bytes, int], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip of (name, data, mode)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data, mode in entries:
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, mode << 16
+            archive.writestr(info, data, method)
+    return buffer.getvalue()
+
+
+def deb_of(*members: tuple[bytes, bytes]) -> bytes:
+    """An ar of (name, data)."""
+    parts = [
+        b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (name, 0, 0, 0, 0o100644, len(data)) + data + b"\n" * (len(data) % 2)
+        for name, data in members
+    ]
+    return b"!<arch>\n" + b"".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,11 +10,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from hermetica.fetch import Patience
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     Answer = Callable[["Handler"], None]
+
+
+DATA = bytes(range(256)) * 4000
+HASHES = {"sha256": hashlib.sha256(DATA).hexdigest()}
+HURRIED = Patience(timeout_s=0.5, retries=2, backoff_s=0.01)
+DEAD = "http://127.0.0.1:9/file"
+
+
+def beside(destination: Path) -> list[str]:
+    """The names of a destination and of what was made beside it."""
+    return sorted(path.name for path in destination.parent.iterdir() if path.name.startswith(destination.name))
 
 
 class Handler(BaseHTTPRequestHandler):

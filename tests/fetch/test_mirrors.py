@@ -18,15 +18,7 @@ from hermetica.fetch.system import SystemMirrors
 from tests.fetch.servers import Handler, Server, failing, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "*")
-    with Server() as each:
-        yield each
 
 
 def mirrors(tmp_path: Path, environ: dict[str, str] | None = None, **configured: str) -> Mirrors:
