@@ -208,7 +208,7 @@ def test_what_is_no_address_is_a_failure_of_it(url: str, tmp_path: Path) -> None
 def test_a_request_for_what_is_no_address_of_the_web_is_refused() -> None:
     for url in ("gopher://x.example/y", "http://", "http://[::1/f"):
         with pytest.raises(InvalidAddress):
-            get(url, {}, Waiting(HURRIED))
+            get(url, {}, Waiting(Patience(timeout_s=0.5)))
 
 
 def test_an_address_is_shown_without_its_credentials() -> None:
