@@ -15,6 +15,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def default_jobs() -> int:
+    """Two more than the processors: the kernel keeps a sandbox waiting while it makes one and takes it down."""
+    return available_cores() + 2
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """The caller's choices.
@@ -30,7 +35,7 @@ class Options:
         requested_by: who asked, for the build record.
     """
 
-    jobs: int = attrs.field(factory=available_cores)
+    jobs: int = attrs.field(factory=default_jobs)
     cores: int = attrs.field(factory=available_cores)
     timeout_s: float | None = None
     silence_timeout_s: float | None = None

@@ -19,6 +19,7 @@ from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
 from hermetica.realize.schedule import Graph, Schedule
 from hermetica.realize.warnings import changed_addresses
+from hermetica_store import ClaimCancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -255,7 +256,7 @@ def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) ->
     outcome = Outcome.FAILED
     if isinstance(error, BuildTimedOut):
         outcome = Outcome.TIMED_OUT
-    elif isinstance(error, BuildCancelled):
+    elif isinstance(error, BuildCancelled | ClaimCancelled):
         outcome = Outcome.CANCELLED
     key = error.log_key if isinstance(error, RealizeError) else None
     return Realization(derivation=derivation, outcome=outcome, error=error, duration_s=duration_s, log_key=key)

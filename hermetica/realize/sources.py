@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermetica.realize.errors import InvalidInput
+from hermetica_store import SourceChanged
 
 if TYPE_CHECKING:
     from hermetica.model import Resolved, Source
@@ -38,4 +39,14 @@ def _add(source: Source, resolved: Resolved, context: RunContext) -> None:
         root = Path(source.root)
         if not root.exists():
             raise InvalidInput(resolved.derivation, f"the source {root} is gone")
-        context.store.add_tree(root, source.path.name, lease=context.lease, files=source.files, expected=source.path)
+        try:
+            context.store.add_tree(
+                root, source.path.name, lease=context.lease, files=source.files, expected=source.path
+            )
+        except SourceChanged as error:
+            raise InvalidInput(
+                resolved.derivation,
+                f"the source {root} changed since it was hashed",
+                details=error.details,
+                hint="run again: what is there now will be hashed, and built",
+            ) from error

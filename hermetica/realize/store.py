@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -123,7 +124,7 @@ class Store:
             store=self.objects,
             trace=self.trace,
             options=Options(**options),
-            mirrors=self._mirrors,
+            mirrors=functools.cache(self._mirrors),
             cancellation=cancellation or Cancellation(),
             on_event=on_event,
         )

@@ -197,3 +197,23 @@ def test_a_store_without_space_fails_the_build_and_stays_whole(tmp_path: Path) -
             assert not store.objects.verify().problems
     finally:
         subprocess.run(["umount", "--lazy", str(small)], check=True)
+
+
+def test_whoever_waits_for_another_run_can_be_cancelled(store: hm.Store) -> None:
+    slow = sh("slow", "sleep 2; echo > $out")
+    first = threading.Thread(target=store.realize, args=(slow,))
+    first.start()
+    cancellation = hm.Cancellation()
+    results = store.realize_all(
+        [slow],
+        cancellation=cancellation,
+        on_event=lambda event: cancellation.cancel() if isinstance(event, DerivationWaiting) else None,
+    )
+    first.join()
+    assert results[slow].outcome == "cancelled"
+    assert results.failures == ()
+
+
+def test_no_jobs_are_refused(store: hm.Store) -> None:
+    with pytest.raises(ValueError, match="jobs"):
+        store.realize_all([sh("x", "true")], jobs=0)
