@@ -181,17 +181,23 @@ def run(
         running = start(spec, bwrap, used)
         stack.callback(running.close)
         session = Session(running, used.native, log, watchdog)
-        usage = None
-        try:
-            outcome = session.watch(cancellation)
-        finally:
-            usage = session.end()
-        session.drain()
+        outcome, usage = _see_through(session, cancellation)
         if outcome is Outcome.EXITED and (error := session.failure(spec, bwrap)):
             raise error
         if held := session.complaint.release():
             log(held)
         return _exit(watchdog.overflow or outcome, session.reader.exit_status, usage, watchdog)
+
+
+def _see_through(session: Session, cancellation: Cancellation | None) -> tuple[Outcome, Usage | None]:
+    """Waits for the end, or brings it about; afterwards no process is left and all output is read."""
+    usage = None
+    try:
+        outcome = session.watch(cancellation)
+    finally:
+        usage = session.end()
+    session.drain()
+    return outcome, usage
 
 
 def _exit(outcome: Outcome, status: int | None, usage: Usage | None, watchdog: Watchdog) -> Exit:

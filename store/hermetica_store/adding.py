@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class SourceChanged(StoreError):
     """What was copied into the store is not what had been hashed before."""
 
-    code = "HM417"
+    code = "HM429"
 
     def __init__(self, source: Path, expected: StorePath, got: StorePath) -> None:
         super().__init__(
