@@ -26,7 +26,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def add_build_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that may build."""
     group = parser.add_argument_group("building")
-    group.add_argument("-j", "--jobs", type=positive, metavar="N", help="derivations at once (default: the processors)")
+    group.add_argument(
+        "-j", "--jobs", type=positive, metavar="N", help="derivations at once (default: the processors and 2)"
+    )
     group.add_argument("--cores", type=positive, metavar="N", help="processors that each builder is told to use")
     group.add_argument("--timeout", type=duration, metavar="S", help="seconds that a builder may run")
     group.add_argument("--silence-timeout", type=duration, metavar="S", help="seconds that it may say nothing")

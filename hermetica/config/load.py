@@ -25,7 +25,7 @@ class Config:
 
     Attributes:
         store: root of the store; None for the usual place.
-        jobs: how many derivations run at once; None for as many as there are processors.
+        jobs: how many derivations run at once; None for two more than there are processors.
         cores: what each builder is told it may use; None for all.
         timeout_s: how long a builder may run; None without end.
         silence_timeout_s: how long it may say nothing; None without end.

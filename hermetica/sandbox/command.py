@@ -51,7 +51,7 @@ class Launch:
     @property
     def arguments(self) -> bytes:
         """The bytes of `options` as ``--args`` reads them."""
-        return "".join(f"{option}\0" for option in self.options).encode("utf-8", "surrogateescape")
+        return "\0".join((*self.options, "")).encode("utf-8", "surrogateescape")
 
 
 @attrs.define

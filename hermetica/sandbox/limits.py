@@ -5,6 +5,7 @@ Soft and hard limits are equal, but for the stack: compilers raise theirs. Sourc
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import attrs
@@ -46,6 +47,7 @@ class ResourceLimit:
     hard: int | None
 
 
+@functools.cache
 def resource_limits(limits: Limits) -> tuple[ResourceLimit, ...]:
     """Every resource the kernel knows, in the order to set them."""
     same = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,7 @@ def default_root(environ: Mapping[str, str]) -> Path:
     return base / "hermetica"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Layout:
     """The parts of a store on disk.
 
@@ -35,27 +36,27 @@ class Layout:
 
     root: Path
 
-    @property
+    @cached_property
     def objects(self) -> Path:
         """The objects themselves."""
         return self.root / "store"
 
-    @property
+    @cached_property
     def index(self) -> Path:
         """The LMDB environment."""
         return self.root / "index"
 
-    @property
+    @cached_property
     def logs(self) -> Path:
         """Build logs."""
         return self.root / "log"
 
-    @property
+    @cached_property
     def scratch(self) -> Path:
         """Scratch directories, kept builds, and what is being deleted."""
         return self.root / "tmp"
 
-    @property
+    @cached_property
     def locks(self) -> Path:
         """The one file whose bytes are locked."""
         return self.root / "locks"

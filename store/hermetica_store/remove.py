@@ -38,6 +38,9 @@ def remove_tree(path: Path) -> None:
             return
         if status.st_mode & _OWNER_ALL != _OWNER_ALL:
             path.chmod(_OWNER_ALL)
+        with contextlib.suppress(OSError):  # empty, as most are; what is not is emptied first
+            path.rmdir()
+            return
         with Descent(path) as descent:
             _empty(descent)
         path.rmdir()
@@ -73,4 +76,13 @@ def _unlink_files(fd: int) -> _Frame:
     for name, is_directory in listing:
         if not is_directory:
             os.unlink(name, dir_fd=fd)
-    return _Frame([name for name, is_directory in listing if is_directory])
+    return _Frame([name for name, is_directory in listing if is_directory and not _removed(name, fd)])
+
+
+def _removed(name: bytes, fd: int) -> bool:
+    """Whether a directory is gone now, because it was empty; most are."""
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError:
+        return False
+    return True
