@@ -1,9 +1,9 @@
 """The writer: one thread per process and store, which groups what is to be written.
 
-Where nobody waits for a change, it lets others join for a few milliseconds. Then it takes all that is there, makes the
 Where nobody waits for a change, it lets others join for a few milliseconds. Then it takes all that is there, makes
 the files durable with one call for the whole file system, and commits one transaction. On 300 files of one object
-each, that call costs 18 microseconds a file where fsync costs 200. Source: syncfs(2);
+each, that call costs 18 microseconds a file where fsync costs 200. Source: syncfs(2); docs/format-store.md, "A durable
+publication".
 """
 
 from __future__ import annotations
