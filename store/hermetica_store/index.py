@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import threading
+import time
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import lmdb
 
+from hermetica_store.errors import StoreError
 from hermetica_store.faults import (
     FULL,
     IndexDamaged,
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from hermetica_store.errors import StoreError
     from hermetica_store.layout import Layout
 
 T = TypeVar("T")
-Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- the stubs have no public name
+# The stubs have no public name for it.
+Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 _MAP_BYTES: Final = 1 << 30  # of address space; the file grows with its content only
+_PAUSE_S: Final = 0.0001
+_WRITE_BYTES: Final = 1 << 20  # more than LMDB writes at once
 _READERS_MAX: Final = 1022
 _SHORTFALL_PAGES_MAX: Final = 256  # pages at the end that were allocated and never written
 _DAMAGED: Final = (
@@ -62,6 +67,8 @@ def index_fault(error: lmdb.Error, root: Path) -> StoreError:
     if isinstance(error, lmdb.ReadonlyError):
         return StoreNotWritable(f"the store {root} is open for reading only", details=cause)
     code = _system_error(error)
+    if code == errno.EIO and _is_full(root):
+        code = errno.ENOSPC
     return fault(OSError(code, os.strerror(code)), root) if code else StoreUnavailable(str(error), details=cause)
 
 
@@ -79,41 +86,50 @@ def _system_error(error: lmdb.Error) -> int:
     )
 
 
+def _is_full(root: Path) -> bool:
+    """Whether there is no room for the pages of a commit: LMDB calls a write that was cut short an I/O error."""
+    space = os.statvfs(root)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    left = (root / "index" / "data.mdb").stat().st_size + _WRITE_BYTES
+    return space.f_bavail * space.f_frsize < _WRITE_BYTES or (limit != resource.RLIM_INFINITY and left > limit)
+
+
 class _Gate:
-    """Lets transactions pass, and stops them while the map is replaced."""
+    """Lets transactions pass, and stops them while the map is replaced.
+
+    Passing takes no lock: a lock that busy readers share would keep the writer out for seconds. A transaction says
+    that it is inside and then looks whether the gate is shut; whoever shuts it does that first and then looks who is
+    inside; so one sees the other.
+    """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
-        self._inside = 0
-        self._shut = False
+        self._lock = threading.Lock()
+        self._opened = threading.Event()
+        self._opened.set()
+        self._inside: list[None] = []  # a counter whose steps are atomic
 
     def __enter__(self) -> None:
-        with self._condition:
-            while self._shut:
-                self._condition.wait()
-            self._inside += 1
+        while True:
+            self._inside.append(None)
+            if self._opened.is_set():
+                return
+            self._inside.pop()
+            self._opened.wait()
 
     def __exit__(self, *_: object) -> None:
-        with self._condition:
-            self._inside -= 1
-            if self._shut and not self._inside:
-                self._condition.notify_all()
+        self._inside.pop()
 
     @contextlib.contextmanager
     def alone(self) -> Generator[None]:
         """Nobody is inside and nobody gets in."""
-        with self._condition:
-            while self._shut:
-                self._condition.wait()
-            self._shut = True
-            while self._inside:
-                self._condition.wait()
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._shut = False
-                self._condition.notify_all()
+        with self._lock:
+            self._opened.clear()
+            try:
+                while self._inside:
+                    time.sleep(_PAUSE_S)
+                yield
+            finally:
+                self._opened.set()
 
 
 class Transaction:
@@ -218,11 +234,7 @@ class Index:
         attempts = 0
         while True:
             try:
-                with self._gate, self._environment.begin() as raw:
-                    result = work(Transaction(raw, self._tables))
-                    if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
-                        continue  # without a reader's slot the pages just read may have been used again
-                    return result
+                found, failure = self._read_once(work)
             except lmdb.MapResizedError:
                 self._adopt_size()
             except lmdb.ReadersFullError as error:
@@ -231,6 +243,22 @@ class Index:
                     raise index_fault(error, self._root) from error
             except lmdb.Error as error:
                 raise index_fault(error, self._root) from error
+            else:
+                if failure is not None:
+                    raise failure
+                if found:
+                    return found[0]
+
+    def _read_once(self, work: Callable[[Transaction], T]) -> tuple[list[T], StoreError | None]:
+        """What ``work`` gives, or its error: raised inside, it would make lmdb wait until nobody else reads."""
+        with self._gate, self._environment.begin() as raw:
+            try:
+                found, failure = [work(Transaction(raw, self._tables))], None
+            except StoreError as error:
+                found, failure = list[T](), error
+            if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
+                return [], None  # without a reader's slot the pages just read may have been used again
+            return found, failure
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """One value."""
@@ -248,14 +276,28 @@ class Index:
         """What ``work`` gives; what it changes is durable on return, or not done at all. It may run several times."""
         while True:
             try:
-                with self._gate, self._environment.begin(write=True) as raw:
-                    return work(Transaction(raw, self._tables))
+                return self._write_once(work)
             except lmdb.MapResizedError:
                 self._adopt_size()
             except lmdb.MapFullError:
                 self._grow()
             except lmdb.Error as error:
                 raise index_fault(error, self._root) from error
+
+    def _write_once(self, work: Callable[[Transaction], T]) -> T:
+        with self._gate:
+            raw = self._environment.begin(write=True)
+            try:
+                result = work(Transaction(raw, self._tables))
+                failure = None
+            except BaseException as error:  # noqa: BLE001 -- raised below
+                failure = error
+            else:
+                raw.commit()
+                return result
+        with self._gate.alone():  # lmdb aborts only while nobody reads, and would wait long for that by itself
+            raw.abort()
+        raise failure
 
     def file_size_bytes(self) -> int:
         """How much disk the index takes."""

@@ -75,7 +75,7 @@ class LogWriter:
             if now_s - self._flushed_s > _FLUSH_PAUSE_S:
                 out += self._compressor.flush(1)  # COMPRESSOBJ_FLUSH_BLOCK
                 self._flushed_s = now_s
-            _write(self._fd, out)
+            self._put(self._fd, out)
 
     def close(self) -> None:
         """Ends the log; a second time does nothing."""
@@ -83,20 +83,47 @@ class LogWriter:
             return
         fd, self._fd = self._fd, -1
         try:
-            with working_in(self._layout.root):
-                _write(fd, self._compressor.flush())
+            if not self._failed:  # else the log ends where there was no room, and somebody was told
+                with working_in(self._layout.root):
+                    self._put(fd, self._compressor.flush())
         finally:
             self._when_durable(lambda: os.close(fd))  # until its record is in the index, no collection may take it
+
+    def _open(self) -> int:
+        """The file, locked, and not one that a collection removed in between."""
+        while True:
+            os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            try:
+                fd = try_lock(self._path, 0)
+            except FileNotFoundError:
+                continue
+            if fd is None:
+                raise InvalidKey(f"the log {self._path.name} is being written already")
+            if _is_at(self._path, fd):
+                return fd
+            os.close(fd)
+
+    def _put(self, fd: int, data: bytes) -> None:
+        self._failed = True
+        while data:
+            data = data[os.write(fd, data) :]
+        self._failed = False
 
     def _begin(self) -> None:
         import zstandard  # noqa: PLC0415 -- a silent builder needs none
 
-        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644))
-        fd = try_lock(self._path, 0)
-        if fd is None:
-            raise InvalidKey(f"the log {self._path.name} is being written already")
+        fd = self._open()
+        os.ftruncate(fd, 0)
         self._fd = fd
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    """Whether an open file is the one at ``path``."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def read_log(layout: Layout, key: str) -> bytes | None:
@@ -144,8 +171,3 @@ def remove_logs(layout: Layout, wanted: Callable[[str, float], bool], *, dry_run
             finally:
                 os.close(fd)
     return count, size_bytes
-
-
-def _write(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]

@@ -67,6 +67,11 @@ def set_aside(shared: Shared, paths: Sequence[Path]) -> None:
                 move(path, trash.path / str(number))
 
 
+def _now() -> float:
+    """Seconds since the epoch, as exact as the index keeps them."""
+    return time.time_ns() // 1000 / 1_000_000
+
+
 @attrs.define(eq=False, kw_only=True)
 class _Publication:
     """Prepared trees on their way."""
@@ -74,7 +79,7 @@ class _Publication:
     shared: Shared
     lease: Lease
     rows: Sequence[Row]
-    registered_at: float = attrs.field(factory=time.time)
+    registered_at: float = attrs.field(factory=_now)
     claimed: list[StorePath] = attrs.field(factory=list["StorePath"])
     placed: list[tuple[ObjectInfo, bytes]] = attrs.field(factory=list[tuple[ObjectInfo, bytes]])
     known: list[StorePath] = attrs.field(factory=list["StorePath"])
