@@ -22,6 +22,7 @@ Json: TypeAlias = "str | int | bool | Sequence[Json] | Mapping[str, Json] | None
 
 INTEGER_MAX: Final = 2**53
 WHERE_LENGTH_MAX: Final = 60
+_STRING: Final = frozenset({str})
 NESTING_MAX: Final = 100  # readers of JSON differ in what they bear beyond
 _WHY: Final = {
     "float": "the text of a float is not portable; write it as a string",
@@ -86,7 +87,7 @@ def _utf16(key: str) -> bytes:
 
 def _are_plain(values: Collection[Any]) -> bool:
     """Whether all are strings of ASCII: the common case, told without a step of Python for each."""
-    return set(map(type, values)) == {str} and all(map(str.isascii, values))
+    return _STRING.issuperset(map(type, values)) and "".join(values).isascii()
 
 
 def normalise(value: object, where: str, depth: int = 0) -> Json:

@@ -51,6 +51,7 @@ class UnknownOutput(EvaluationError, LookupError):
 
 
 _NO_META: Final = Meta()
+_STRING: Final = frozenset({str})
 
 
 def _no_tokens() -> dict[str, tuple[str, Token]]:
@@ -181,6 +182,18 @@ class Derivation:
     def _check_variables(self) -> None:
         if absent := sorted(set(self.pass_as_file) - set(self.env)):
             raise InvalidDerivation(f"{self.name}: pass_as_file names {absent[0]!r}, which env does not have")
+        if not self._has_plain_variables():
+            self._check_each_variable()
+
+    def _has_plain_variables(self) -> bool:
+        """Whether nothing is wrong with any variable, told without a step of Python for each."""
+        names, values = self.env.keys(), self.env.values()
+        if not _STRING.issuperset(map(type, (*names, *values))) or not names.isdisjoint(self.outputs) or "" in names:
+            return False
+        joined = "".join(names)
+        return "=" not in joined and "\0" not in joined and "\0" not in "".join(values)
+
+    def _check_each_variable(self) -> None:
         for name, value in self.env.items():
             if type(name) is not str:
                 raise UnhashableValue("env", f"the key {name!r}", "names of variables are strings")

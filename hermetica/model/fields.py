@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from hermetica.model.outputs import OutputChecks
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_STRING = frozenset({str})
 
 
 def _as_tuple(values: object, field: str) -> tuple[str, ...]:
     kind = type(values)
+    if (kind is tuple or kind is list) and _STRING.issuperset(map(type, cast("Iterable[object]", values))):
+        return tuple(cast("Iterable[str]", values))  # the common case, without a step of Python for each
     if issubclass(kind, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise UnhashableValue(field, with_article(kind.__name__), "write a list of strings")
     items = tuple(cast("Iterable[object]", values))

@@ -46,7 +46,7 @@ def form_of(derivation: Derivation) -> dict[str, Json]:
     Raises:
         UnhashableValue: a field holds what has no canonical form.
     """
-    form = {field: normalise(getattr(derivation, field), field, 1) for field in ALWAYS}
+    form = _plain_form(derivation) or {field: normalise(getattr(derivation, field), field, 1) for field in ALWAYS}
     for field, empty in EMPTY.items():
         value = getattr(derivation, field)
         if value == empty:
@@ -56,6 +56,25 @@ def form_of(derivation: Derivation) -> dict[str, Json]:
         if value != empty:
             form[field] = normalise(value, field, 1)
     return form
+
+
+def _plain_form(derivation: Derivation) -> dict[str, Json] | None:
+    """The fields that are always there, where all is ASCII: the common case; None where it is not.
+
+    That all are strings is known from the derivation's own checks.
+    """
+    args, env = derivation.args, derivation.env
+    texts = (derivation.builder, derivation.name, derivation.system, *derivation.outputs, *args, *env, *env.values())
+    if not "".join(texts).isascii():
+        return None
+    return {
+        "args": list(args),
+        "builder": derivation.builder,
+        "env": {name: env[name] for name in sorted(env)},
+        "name": derivation.name,
+        "outputs": list(derivation.outputs),
+        "system": derivation.system,
+    }
 
 
 def canonical_bytes(form: Mapping[str, Json], inputs: Inputs) -> bytes:

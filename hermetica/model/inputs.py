@@ -63,11 +63,10 @@ def _texts(form: Mapping[str, Json]) -> Iterator[str]:
         if isinstance(value, str):
             yield value
         elif isinstance(value, list):
-            yield from cast("list[str]", value)
+            yield "\0".join(cast("list[str]", value))
         elif field in _FLAT:
             flat = cast("dict[str, str]", value)
-            yield from flat
-            yield from flat.values()
+            yield "\0".join([*flat, *flat.values()])
         else:
             yield encode_normalised(value).decode()
 
@@ -119,6 +118,8 @@ def _inputs_in(text: str, outputs: tuple[str, ...], scope: Evaluation, where: st
 
 def _check_keys(value: Json, where: str) -> None:
     if isinstance(value, dict):
+        if where in _FLAT and not token_texts("\0".join(value)):
+            return
         for key, item in value.items():
             if token_texts(key):
                 why = "paths in keys would be sorted before they are known; put it in a value"
