@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from hermetica.fetch.select import select
 from hermetica.model.origin import caller
 from hermetica.model.source import Source, store_path_source
 from hermetica_store import ObjectStore, StoreError, hash_tree
+from hermetica_store.layout import Layout, default_root
 from hermetica_store.path import StorePath
 from hermetica_store.path import store_path as path_of_content
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def _digest(root: Path, files: tuple[str, ...] | None) -> SourceDigest:
-    """The digest of a tree, through the stat cache of the user's store where there is one."""
+    """The digest of a tree, through the stat cache of the user's store where there is one; none is made for it."""
+    if not Layout(default_root(os.environ)).exists():
+        return hash_tree(root, files)
     try:
         with ObjectStore.open() as store:
             return store.hash_source(root, files)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica.fetch.mirrors import Mirrors
+    from hermetica.fetch.waiting import Patience
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
     from hermetica.realize.trace import Trace
@@ -29,7 +30,7 @@ class RunContext:
         trace: of that store.
         lease: keeps what the run uses from collection.
         options: the caller's choices.
-        mirrors: resolves ``mirror://`` addresses; made at the first fetch.
+        network: what resolves ``mirror://`` addresses, and how long to wait for one; made at the first fetch.
         cancellation: ends the run's sandboxes and fetches.
         spawner: starts the sandboxes of the thread that asks.
         emit: takes the events, from any thread.
@@ -39,7 +40,7 @@ class RunContext:
     trace: Trace
     lease: Lease
     options: Options
-    mirrors: Callable[[], Mirrors]
+    network: Callable[[], tuple[Mirrors, Patience]]
     cancellation: Cancellation
     spawner: Callable[[], Spawner]
     emit: Callable[[Event], None]

@@ -35,8 +35,8 @@ class Options:
         requested_by: who asked, for the build record.
     """
 
-    jobs: int = attrs.field(factory=default_jobs)
-    cores: int = attrs.field(factory=available_cores)
+    jobs: int = attrs.field(factory=default_jobs, validator=attrs.validators.ge(1))
+    cores: int = attrs.field(factory=available_cores, validator=attrs.validators.ge(1))
     timeout_s: float | None = None
     silence_timeout_s: float | None = None
     log_limit_bytes: int | None = DEFAULT_LOG_LIMIT_BYTES

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from hermetica.fetch.mirrors import Mirrors
+    from hermetica.fetch.waiting import Patience
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
     from hermetica.realize.trace import Trace
@@ -55,7 +56,7 @@ class Run:
         store: where everything goes.
         trace: of that store.
         options: the caller's choices.
-        mirrors: resolves ``mirror://`` addresses.
+        network: what resolves ``mirror://`` addresses, and how long to wait for one.
         cancellation: ends the run.
         on_event: takes the events, in the thread that called ``execute``.
     """
@@ -63,7 +64,7 @@ class Run:
     store: ObjectStore
     trace: Trace
     options: Options
-    mirrors: Callable[[], Mirrors]
+    network: Callable[[], tuple[Mirrors, Patience]]
     cancellation: Cancellation
     on_event: Callable[[Event], None] = _nothing
     _paths: dict[Token, StorePath] = attrs.field(init=False, factory=dict[Token, "StorePath"])
@@ -133,7 +134,7 @@ class Run:
             trace=self.trace,
             lease=lease,
             options=self.options,
-            mirrors=self.mirrors,
+            network=self.network,
             cancellation=self.cancellation,
             spawner=spawners.get,
             emit=self._queue.put,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hermetica.config import Config
     from hermetica.fetch.mirrors import Mirrors
+    from hermetica.fetch.waiting import Patience
     from hermetica.model import Derivation
     from hermetica.realize.events import Event
     from hermetica.realize.outcome import Realization, Realizations
@@ -73,11 +74,14 @@ class Store:
         """Which derivation realised to which content."""
         return Trace(self.objects)
 
-    def _mirrors(self) -> Mirrors:
+    def _network(self) -> tuple[Mirrors, Patience]:
         from hermetica.config import Config  # noqa: PLC0415 -- only a fetch needs it
         from hermetica.fetch.mirrors import Mirrors  # noqa: PLC0415 -- likewise
+        from hermetica.fetch.waiting import Patience  # noqa: PLC0415 -- likewise
 
-        return Mirrors.from_config(self._config or Config.load())
+        config = self._config or Config.load()
+        patience = Patience(timeout_s=config.fetch_timeout_s, retries=config.fetch_retries)
+        return Mirrors.from_config(config), patience
 
     def realize(
         self,
@@ -124,7 +128,7 @@ class Store:
             store=self.objects,
             trace=self.trace,
             options=Options(**options),
-            mirrors=functools.cache(self._mirrors),
+            network=functools.cache(self._network),
             cancellation=cancellation or Cancellation(),
             on_event=on_event,
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -216,9 +216,9 @@ def test_a_reader_that_leaves_is_no_error(hermetica: CommandLine) -> None:
     )
     assert process.stdout is not None
     assert process.stderr is not None
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # less than it has to say, so it waits for the reader
     process.stdout.readline()
     process.stdout.close()
-    time.sleep(0)
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=20) == 141

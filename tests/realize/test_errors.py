@@ -200,9 +200,13 @@ def test_a_store_without_space_fails_the_build_and_stays_whole(tmp_path: Path) -
 
 
 def test_whoever_waits_for_another_run_can_be_cancelled(store: hm.Store) -> None:
-    slow = sh("slow", "sleep 2; echo > $out")
-    first = threading.Thread(target=store.realize, args=(slow,))
+    slow = sh("slow", "echo started; sleep 3; echo > $out")
+    started = threading.Event()
+    first = threading.Thread(
+        target=lambda: store.realize(slow, on_event=lambda event: started.set() if event.kind == "log" else None)
+    )
     first.start()
+    assert started.wait(30)
     cancellation = hm.Cancellation()
     results = store.realize_all(
         [slow],
