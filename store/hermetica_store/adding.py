@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermetica_store.errors import StoreError
-from hermetica_store.faults import working_in
 from hermetica_store.publish import publish
+from hermetica_store.refusals import working_in
 from hermetica_store.rows import check_rows, write_rows
 from hermetica_store.scratch import scratch
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from blake3 import blake3
 
 from hermetica_store.errors import StoreError
-from hermetica_store.faults import working_in
 from hermetica_store.locks import CLAIMS, offset, try_lock
+from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

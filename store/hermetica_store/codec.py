@@ -200,6 +200,11 @@ def match_stamp(stamp: tuple[int, int, int, int, int], value: bytes) -> bytes | 
     return digest if (size_bytes, mtime_ns, ctime_ns) == stamp[2:] else None
 
 
+def stamp_day(value: bytes) -> int:
+    """The day since the epoch on which a row of the stat cache was put; long ago if it is none."""
+    return int(_STAMP.unpack(value)[3]) if len(value) == _STAMP.size else 0
+
+
 def varint(number: int) -> bytes:
     """``number`` in groups of seven bits, least significant first."""
     groups = bytearray()

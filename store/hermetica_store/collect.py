@@ -16,17 +16,19 @@ import attrs
 
 from hermetica_store.codec import decode_root, object_facts, row_owner, row_written_ms
 from hermetica_store.errors import StoreError
-from hermetica_store.faults import NotRegistered, working_in
+from hermetica_store.faults import NotRegistered
 from hermetica_store.leases import drop_lease, live_leases
 from hermetica_store.logs import remove_logs
 from hermetica_store.marking import Facts, Limits, alive, condemned, referrers_first
 from hermetica_store.path import StorePath
 from hermetica_store.publish import move, path_key
+from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
 from hermetica_store.roots import is_stale
 from hermetica_store.rows import decode_time, unregister
-from hermetica_store.schema import LEASES, OBJECTS, REFERRERS, ROOTS, STATS, USED, Table
+from hermetica_store.schema import OBJECTS, REFERRERS, ROOTS, USED, Table
 from hermetica_store.scratch import kept, reap, scratch
+from hermetica_store.statcache import forget_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,7 +117,7 @@ def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
     logs, log_bytes = _drop_logs(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
     left = _drop_scratch(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
     if not dry_run:
-        shared.writer.run(_forget_sources)
+        shared.writer.run(forget_sources)
     return Collected(
         paths=tuple(StorePath.parse_base(base.decode()) for base in chosen),
         size_bytes=sum(snapshot.objects[base].size_bytes for base in chosen),
@@ -333,9 +335,3 @@ def _drop_scratch(shared: Shared, before_s: float, *, dry_run: bool) -> int:
         for path in old:
             remove_tree(path)
     return len(old) + reap(shared.layout)
-
-
-def _forget_sources(tx: Transaction) -> None:
-    """An empty store remembers no sources either."""
-    if not tx.count(OBJECTS) and not tx.count(LEASES) and tx.count(STATS):
-        tx.clear(STATS)

@@ -17,14 +17,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 import lmdb
 
 from hermetica_store.errors import StoreError
-from hermetica_store.faults import (
-    FULL,
-    IndexDamaged,
-    StoreNotWritable,
-    StoreUnavailable,
-    StoreVersionMismatch,
-    fault,
-)
+from hermetica_store.faults import IndexDamaged, StoreNotWritable, StoreUnavailable, StoreVersionMismatch
+from hermetica_store.refusals import FULL, fault
 from hermetica_store.schema import META, SCHEMA_VERSION, SEVERAL_VALUES, TABLES, VERSION_KEY
 
 if TYPE_CHECKING:

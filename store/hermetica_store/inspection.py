@@ -98,6 +98,7 @@ class _Inspecting:
 
     def _leaf(self, name: bytes, status: os.stat_result, dir_fd: int | None, path: bytes) -> File | Link | None:
         if stat.S_ISLNK(status.st_mode):
+            self._check_time(path, status)
             return Link(os.readlink(name, dir_fd=dir_fd))
         if not stat.S_ISREG(status.st_mode):
             self.oddities.append((path, "a socket, fifo or device"))
@@ -113,5 +114,8 @@ class _Inspecting:
     def _check(self, path: bytes, status: os.stat_result, mode: int) -> None:
         if stat.S_IMODE(status.st_mode) != mode:
             self.oddities.append((path, f"mode {stat.S_IMODE(status.st_mode):04o}, expected {mode:04o}"))
+        self._check_time(path, status)
+
+    def _check_time(self, path: bytes, status: os.stat_result) -> None:
         if status.st_mtime_ns != MTIME_NS:
             self.oddities.append((path, "modification time is not one second after the epoch"))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.faults import NotAStore, working_in
+from hermetica_store.faults import NotAStore
+from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,10 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Final
 
-from hermetica_store.faults import StoreUnavailable, working_in
+from hermetica_store.faults import StoreUnavailable
 from hermetica_store.locks import LEASES as LEASES_REGION
 from hermetica_store.locks import is_locked, offset, try_lock
+from hermetica_store.refusals import working_in
 from hermetica_store.rows import lease_objects
 from hermetica_store.schema import LEASES
 

@@ -10,8 +10,9 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from hermetica_store.faults import InvalidKey, working_in
+from hermetica_store.faults import InvalidKey
 from hermetica_store.locks import try_lock
+from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

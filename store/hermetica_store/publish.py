@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from hermetica_store.codec import ObjectInfo
-from hermetica_store.faults import working_in
 from hermetica_store.manifest import encode_manifest
+from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
 from hermetica_store.rows import check_rows, register, write_rows
 from hermetica_store.scratch import scratch

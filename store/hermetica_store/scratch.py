@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.faults import working_in
 from hermetica_store.locks import SCRATCH, offset, try_lock
+from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from hermetica_store.codec import encode_stamp, match_stamp, stamp_key
-from hermetica_store.schema import STATS
+from hermetica_store.codec import encode_stamp, match_stamp, stamp_day, stamp_key
+from hermetica_store.schema import OBJECTS, STATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hermetica_store.trees import Stamp
 
 _DAY_S: Final = 86_400
+_KEPT_DAYS: Final = 60
 
 
 class IndexedStatCache:
@@ -49,3 +50,14 @@ class IndexedStatCache:
                 tx.put(STATS, key, value)
 
         self._shared.writer.submit(apply)
+
+
+def forget_sources(tx: Transaction) -> None:
+    """Drop what was learnt long ago; everything where no object is left."""
+    if not tx.count(OBJECTS):
+        tx.clear(STATS)
+        return
+    before = int(time.time()) // _DAY_S - _KEPT_DAYS
+    for key, value in tx.items(STATS):
+        if stamp_day(value) < before:
+            tx.delete(STATS, key)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from hermetica_store.codec import object_facts
-from hermetica_store.faults import working_in
+from hermetica_store.refusals import working_in
 from hermetica_store.schema import OBJECTS, ROOTS, STATS, Table
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Self
 from hermetica_store.adding import add_bytes, add_tree, put
 from hermetica_store.collect import Collected, Policy, collect, delete
 from hermetica_store.errors import StoreError
-from hermetica_store.faults import StoreNotWritable, StoreUnavailable, working_in
+from hermetica_store.faults import StoreNotWritable, StoreUnavailable
 from hermetica_store.layout import Layout, default_root
 from hermetica_store.leases import Lease
 from hermetica_store.logs import LogWriter, log_path, read_log
 from hermetica_store.publish import publish
 from hermetica_store.queries import Queries
+from hermetica_store.refusals import working_in
 from hermetica_store.roots import Root, add_root, remove_root, roots
 from hermetica_store.scratch import Scratch, kept, reap, scratch
 from hermetica_store.shared import Shared, acquire, release

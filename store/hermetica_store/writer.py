@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from hermetica_store.faults import StoreUnavailable, working_in
+from hermetica_store.faults import StoreUnavailable
 from hermetica_store.flush import sync_file_system
+from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

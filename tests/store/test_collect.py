@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hermetica_store import InUse, NotRegistered, ObjectStore, Policy, Row, StorePath, Table, hash_tree, store_path
+from hermetica_store.codec import encode_stamp, stamp_key
+from hermetica_store.schema import STATS
 from tests.store.processes import add, finish, heard, kill, names, settle, start
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hermetica_store.index import Transaction
 
 
 def is_empty(store: ObjectStore) -> bool:
@@ -199,6 +204,23 @@ with store.lease() as lease, store.scratch() as scratch:
     collected = object_store.collect()
     assert (len(collected.paths), collected.scratch) == (1, 1)
     assert is_empty(object_store)
+
+
+def test_sources_hashed_long_ago_are_forgotten(object_store: ObjectStore) -> None:
+    shared = object_store._shared  # pyright: ignore[reportPrivateUsage] -- nobody waits sixty days
+    today = int(time.time()) // 86_400
+    with object_store.lease() as lease:
+        add(object_store, lease, "x")
+        settle(object_store)
+        for inode, day in ((1, today - 61), (2, today - 59)):
+            stamp, digest = (1, inode, 3, 4, 5), bytes(32)
+            shared.index.write(partial(put_stamp, encode_stamp(stamp, digest, day), stamp_key(1, inode)))
+        object_store.collect()
+        assert object_store.statistics().sources == 1
+
+
+def put_stamp(value: bytes, key: bytes, tx: Transaction) -> None:
+    tx.put(STATS, key, value)
 
 
 def test_a_stranger_in_the_store_is_left_alone(object_store: ObjectStore) -> None:

@@ -56,6 +56,7 @@ def add_file(place: Path) -> None:
 def change_link(place: Path) -> None:
     (place / "link").unlink()
     (place / "link").symlink_to("bin/tooL")
+    os.utime(place / "link", ns=(10**9, 10**9), follow_symlinks=False)
 
 
 def change_kind(place: Path) -> None:
@@ -92,6 +93,10 @@ def touch(place: Path) -> None:
     os.utime(place / "data")
 
 
+def touch_link(place: Path) -> None:
+    os.utime(place / "link", follow_symlinks=False)
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
@@ -104,6 +109,7 @@ def touch(place: Path) -> None:
         (drop_executable_bit, [("changed", "bin/tool")]),
         (make_writable, [("irregular", "data")]),
         (touch, [("irregular", "data")]),
+        (touch_link, [("irregular", "link")]),
     ],
 )
 def test_each_kind_of_damage_is_named(
