@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hermetica_store.digest import ALPHABET, Digest
@@ -44,6 +44,24 @@ STREAMS = st.lists(PIECES, max_size=12).map(b"".join)
 @example(b"hx" * 17)
 def test_finding_agrees_with_a_look_at_every_offset(data: bytes) -> None:
     assert find_digests(data) == _oracle(data)
+
+
+@given(
+    st.sampled_from([b"\0", b"\x90E", b"the quick brown fox, ", b"hx", b"0" * 31 + b"e"]),
+    st.lists(st.tuples(st.integers(0, (1 << 17) + 300), STREAMS), max_size=6),
+    st.integers(-40, 40),
+)
+@settings(max_examples=60)
+def test_in_long_data_nothing_is_missed_either(filler: bytes, planted: list[tuple[int, bytes]], cut: int) -> None:
+    size = (1 << 17) + 400  # longer than what is sampled at once
+    data = bytearray((filler * size)[:size])
+    for at, piece in planted:
+        data[at : at + len(piece)] = piece
+    border = (1 << 17) + cut
+    data[border : border + 32] = b"hx" + _ALPHABET[2:]
+    marked = {bytes(data[found : found + 32]) for found in range(len(data) - 31) if data[found : found + 2] == b"hx"}
+    alphabet = set(_ALPHABET)
+    assert find_digests(bytes(data)) == {each.decode() for each in marked if alphabet.issuperset(each)}
 
 
 @given(STREAMS, st.lists(st.integers(0, 300), max_size=8))
