@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def object_store(tmp_path: Path) -> Iterator[ObjectStore]:
     """A fresh store on a real file system, closed at the end."""
-    from hermetica_store import ObjectStore  # noqa: PLC0415 -- collected also where lmdb is not needed
+    from hermetica_store import ObjectStore
 
     with ObjectStore.open(tmp_path / "store-root") as store:
         yield store
