@@ -12,13 +12,10 @@ import attrs
 from hermetica.errors import HermeticaError
 from hermetica.model import Token
 from hermetica.model.placeholder import digest_text
-from hermetica.realize.context import RunContext
 from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed, RealizeError
 from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
-from hermetica.realize.schedule import Graph, Schedule
-from hermetica.realize.warnings import changed_addresses
 from hermetica_store import ClaimCancelled
 
 if TYPE_CHECKING:
@@ -28,7 +25,9 @@ if TYPE_CHECKING:
     from hermetica.fetch.mirrors import Mirrors
     from hermetica.fetch.waiting import Patience
     from hermetica.model import Derivation
+    from hermetica.realize.context import RunContext
     from hermetica.realize.options import Options
+    from hermetica.realize.schedule import Schedule
     from hermetica.realize.trace import Trace
     from hermetica.sandbox import Cancellation
     from hermetica_store import Commit, Lease, ObjectStore, StorePath
@@ -126,7 +125,10 @@ class Run:
     def _carry_out(self, plan: Plan, lease: Lease) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
 
+        from hermetica.realize.context import RunContext  # noqa: PLC0415 -- likewise
+        from hermetica.realize.schedule import Graph, Schedule  # noqa: PLC0415 -- likewise
         from hermetica.realize.spawners import Spawners  # noqa: PLC0415 -- likewise
+        from hermetica.realize.warnings import changed_addresses  # noqa: PLC0415 -- likewise
 
         spawners = Spawners()
         context = RunContext(

@@ -7,14 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from hermetica_store.adding import add_bytes, add_tree, put
-from hermetica_store.collect import Collected, Policy, collect, delete
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import StoreNotWritable, StoreUnavailable
 from hermetica_store.layout import Layout, default_root
 from hermetica_store.leases import Lease
 from hermetica_store.logs import LogWriter, log_path, read_log
-from hermetica_store.publish import publish
 from hermetica_store.queries import Queries
 from hermetica_store.refusals import working_in
 from hermetica_store.roots import Root, add_root, remove_root, roots
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
 
     from hermetica_store.claims import Claims
     from hermetica_store.codec import ObjectInfo
+    from hermetica_store.collect import Collected, Policy
     from hermetica_store.nar import NarDigest
     from hermetica_store.path import StorePath
     from hermetica_store.prepare import Candidate, Prepared
@@ -197,6 +195,8 @@ class ObjectStore:
         Raises:
             StoreError: one cannot be brought into place; then none is.
         """
+        from hermetica_store.publish import publish  # noqa: PLC0415 -- only adding needs it
+
         return publish(self._write(), prepared, lease, rows)
 
     def add_tree(
@@ -221,6 +221,8 @@ class ObjectStore:
             SourceChanged: it became something else than ``expected``; nothing is added.
             StoreError: it cannot be stored.
         """
+        from hermetica_store.adding import add_tree  # noqa: PLC0415 -- only adding needs it
+
         return add_tree(self._write(), source, name, lease, files=files, expected=expected)
 
     def add_bytes(
@@ -234,6 +236,8 @@ class ObjectStore:
         rows: Sequence[Row] = (),
     ) -> StorePath:
         """Adds a file with these bytes; its path. Of ``references`` those count that the bytes mention."""
+        from hermetica_store.adding import add_bytes  # noqa: PLC0415 -- only adding needs it
+
         self._write()
         return add_bytes(self._shared, data, name, lease, references=references, executable=executable, rows=rows)
 
@@ -250,6 +254,8 @@ class ObjectStore:
         Raises:
             InvalidKey: a key is empty or too long.
         """
+        from hermetica_store.adding import put  # noqa: PLC0415 -- only adding needs it
+
         return put(self._write(), rows)
 
     def get(self, table: Table, key: bytes) -> bytes | None:
@@ -346,6 +352,8 @@ class ObjectStore:
 
     def collect(self, policy: Policy | None = None, *, dry_run: bool = False) -> Collected:
         """Deletes what no root and no living lease reaches. Blocks no build, and takes nothing that one needs."""
+        from hermetica_store.collect import Policy, collect  # noqa: PLC0415 -- rarely asked
+
         shared = self._read().shared if dry_run else self._write()
         return collect(shared, policy or Policy(), dry_run=dry_run)
 
@@ -356,6 +364,8 @@ class ObjectStore:
             InUse: a root, a lease or another object needs one; nothing is deleted then.
             NotRegistered: one is not in the store.
         """
+        from hermetica_store.collect import delete  # noqa: PLC0415 -- rarely asked
+
         return delete(self._write(), paths)
 
     def verify(self, paths: Iterable[StorePath] | None = None) -> VerifyReport:
