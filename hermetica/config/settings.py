@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import tomllib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from urllib.parse import urlsplit
@@ -219,6 +218,8 @@ def parse_file(text: str, file: str) -> dict[str, Found]:
     Raises:
         ConfigError: it is no TOML, or sets what cannot be set.
     """
+    import tomllib  # noqa: PLC0415 -- most users have no such file
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
