@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermetica_store.errors import StoreError
+from hermetica_store.path import store_path
 from hermetica_store.publish import publish
 from hermetica_store.refusals import working_in
 from hermetica_store.rows import check_rows, write_rows
 from hermetica_store.scratch import scratch
+from hermetica_store.statcache import IndexedStatCache
+from hermetica_store.trees import hash_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -45,11 +48,13 @@ def add_tree(
     files: Sequence[str] | None,
     expected: StorePath | None,
 ) -> StorePath:
-    """Copy a tree in, as an object without references.
+    """Copy a tree in, as an object without references; one that is there already, by the stat cache, is not copied.
 
     Raises:
         SourceChanged: it became something else than ``expected``; nothing is added.
     """
+    if expected is None and (known := _known(shared, source, name, lease, files)) is not None:
+        return known
     from hermetica_store.copy import copy_tree  # noqa: PLC0415 -- only adding needs it
     from hermetica_store.prepare import Candidate, prepare  # noqa: PLC0415 -- likewise
 
@@ -61,6 +66,13 @@ def add_tree(
             raise SourceChanged(source, expected, prepared.path)
         publish(shared, [prepared], lease, ())
     return prepared.path
+
+
+def _known(shared: Shared, source: Path, name: str, lease: Lease, files: Sequence[str] | None) -> StorePath | None:
+    """The object that a tree is already, now held; None where it is none."""
+    cache = IndexedStatCache(shared, writable=True)
+    path = store_path(name, hash_tree(source, files, cache=cache).tree)
+    return path if shared.is_known(path) and lease.hold([path]) else None
 
 
 def add_bytes(
