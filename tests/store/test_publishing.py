@@ -231,6 +231,21 @@ def test_a_source_that_changed_after_it_was_hashed_is_refused(object_store: Obje
     assert names(object_store.root / "tmp") == []
 
 
+def test_adding_an_unchanged_tree_again_reads_none_of_it(object_store: ObjectStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "file").write_bytes(b"content")
+    threading.Event().wait(0.1)  # past the granularity of the clock: a younger file is always read
+    with object_store.lease() as lease:
+        path = object_store.add_tree(source, "source", lease=lease)
+        assert object_store.hash_source(source).read_count == 0
+        assert object_store.add_tree(source, "source", lease=lease) == path
+        (source / "file").write_bytes(b"CONTENT")
+        changed = object_store.add_tree(source, "source", lease=lease)
+    assert changed != path
+    assert (object_store.on_disk(changed) / "file").read_bytes() == b"CONTENT"
+
+
 def test_a_tree_is_added_as_far_as_it_was_chosen_and_the_source_stays(
     object_store: ObjectStore, tmp_path: Path
 ) -> None:
