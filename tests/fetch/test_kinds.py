@@ -17,7 +17,7 @@ from tests.fetch.archives import header
     ("head", "kind"),
     [
         (b"", "empty"),
-        (gzip.compress(b""), "gzip"),
+        (gzip.compress(b"", mtime=0), "gzip"),
         (b"PK\x03\x04", "zip"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"\x5a\x2a\x4d\x18", "zstd"),
