@@ -238,6 +238,7 @@ def test_adding_an_unchanged_tree_again_reads_none_of_it(object_store: ObjectSto
     threading.Event().wait(0.1)  # past the granularity of the clock: a younger file is always read
     with object_store.lease() as lease:
         path = object_store.add_tree(source, "source", lease=lease)
+        settle(object_store)
         assert object_store.hash_source(source).read_count == 0
         assert object_store.add_tree(source, "source", lease=lease) == path
         (source / "file").write_bytes(b"CONTENT")
