@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks import graphs
 from benchmarks.measure import Fresh, Sample, interleave, report, run, summary
 from benchmarks.peers import hermetica, missing, nix_build, nix_options
+from hermetica.realize.options import default_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Workload = Callable[..., None]
 
-_JOBS: Final = len(os.sched_getaffinity(0))
+_JOBS: Final = default_jobs()  # the same number of slots for every contestant
 
 
 def _compare(name: str, samples: Mapping[str, list[Sample]], skipped: Mapping[str, str], **more: Any) -> None:
@@ -64,7 +65,9 @@ def builds(runs: int, *, smoke: bool) -> None:
     contestants: dict[str, Callable[[], Sample]] = {
         "hermetica": _cold(
             lambda fresh: (
-                hermetica("build", "--no-link", str(_write(fresh, "graph.py", graphs.independent(count)))),
+                hermetica(
+                    "build", "--no-link", "-j", str(_JOBS), str(_write(fresh, "graph.py", graphs.independent(count)))
+                ),
                 _store(fresh),
             )
         )
