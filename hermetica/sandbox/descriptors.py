@@ -36,6 +36,15 @@ class Descriptors:
         self._open.update(ends)
         return ends
 
+    def memory(self, content: bytes) -> int:
+        """A new file in memory that holds ``content``."""
+        fd = raised(os.memfd_create("hermetica", os.MFD_CLOEXEC))
+        self._open.add(fd)
+        written = 0
+        while written < len(content):
+            written += os.write(fd, content[written:])
+        return fd
+
     def close(self, *fds: int) -> None:
         """Close some of them now."""
         for fd in fds:

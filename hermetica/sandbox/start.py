@@ -162,10 +162,11 @@ def _spawn(spec: SandboxSpec, order: Start, spawner: Spawner) -> int:
         ) from error
 
 
-def _order(spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, int | None], spawner: Spawner) -> Start:
+def _order(
+    spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, int | None], paths: tuple[str, ...]
+) -> Start:
     arguments, status, log = ends
-    contents = (filter_for(os.uname().machine), *launch.data, *((_farm_plan(launch, spec),) if launch.farm else ()))
-    first_closed = SECCOMP_FD + len(contents)
+    first_closed = SECCOMP_FD + len(paths)
     program, argv = _program(launch, bwrap, plan_fd=first_closed - 1)
     return Start(
         program=program,
@@ -173,7 +174,7 @@ def _order(spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, 
         actions=(
             *_stdio(log),
             *(Duplicate(arguments, ARGUMENTS_FD), Duplicate(status, STATUS_FD)),
-            *(Open(spawner.readable(content), SECCOMP_FD + index) for index, content in enumerate(contents)),
+            *(Open(path, SECCOMP_FD + index) for index, path in enumerate(paths)),
         ),
         first_closed=first_closed,
         session=not spec.terminal,
@@ -202,7 +203,10 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
         arguments_in, arguments_out = owned.pipe()
         status_in, status_out = owned.pipe()
         log_in, log_out = (None, None) if spec.terminal else owned.pipe()
-        order = _order(spec, launch, bwrap, (arguments_in, status_out, log_out), spawner)
+        paths = [spawner.readable(content) for content in (filter_for(os.uname().machine), *launch.data)]
+        if launch.farm:  # no two builds have the same
+            paths.append(f"/proc/self/fd/{owned.memory(_farm_plan(launch, spec))}")
+        order = _order(spec, launch, bwrap, (arguments_in, status_out, log_out), tuple(paths))
         pid = _spawn(spec, order, spawner)
         owned.close(arguments_in, status_out)
         if log_out is not None:
