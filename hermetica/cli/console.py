@@ -7,6 +7,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from hermetica.cli.misuse import Misuse
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -80,6 +82,16 @@ def wants_color(choice: str, *, is_terminal: bool) -> bool:
     return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _write(text: str) -> None:
+    """Writes results; where they cannot be written, that is the user's to mend."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Misuse(f"stdout cannot be written: {error.strerror}") from error
+
+
 class Console:
     """Where a command writes.
 
@@ -111,13 +123,13 @@ class Console:
 
     def print(self, text: str) -> None:
         """One line of result."""
-        sys.stdout.write(f"{text}\n")
+        _write(f"{text}\n")
 
     def print_json(self, value: Mapping[str, Any], *, indent: int | None = 1) -> None:
         """A result as JSON."""
         import json  # noqa: PLC0415 -- plain results need none
 
-        sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+        _write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
 
     def result(self, value: Mapping[str, Any], lines: Iterable[str]) -> None:
         """A result in the form that was asked for; ``lines`` is not touched where that is JSON."""

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from hermetica.cli.console import Console
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import parse, usage
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 -- the edge: every error becomes a block and a status
         from hermetica.cli.report import report_any  # noqa: PLC0415 -- only where something went wrong
 
-        return report_any(error, talk)
+        return report_any(_blame_stdout(error), talk)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -48,8 +49,20 @@ def _run(words: Sequence[str]) -> int:
     return status
 
 
+def _blame_stdout(error: Exception) -> Exception:
+    """What went wrong; where stdout cannot be written that is the reason, and no defect of ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as lost:
+        _silence_stdout()
+        return Misuse(f"stdout cannot be written: {lost.strerror}")
+    return error
+
+
 def _silence_stdout() -> None:
-    """Keeps the interpreter from complaining, when it flushes at its end, that nobody reads any more."""
+    """Keeps the interpreter from complaining, when it flushes at its end, that nothing can be written any more."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)

@@ -56,11 +56,18 @@ def failed(what: str, error: BaseException) -> ModuleFailed:
         if error.text:
             details.append(("line", error.text.strip()))
         frames = [frame for frame in frames if frame[0] != error.filename]
+    details += _way(frames)
+    return ModuleFailed(f"{what} cannot be evaluated", details=tuple(details), origin=origin)
+
+
+def _way(frames: list[tuple[str, int, str]]) -> list[tuple[str, str]]:
+    """The calls that led to an error, as details; outermost first."""
+    rows: list[tuple[str, str]] = []
     for file, line, function in frames[-_SHOWN_FRAMES:]:
         shown = os.path.relpath(file) if file.startswith(f"{Path.cwd()}/") else file
         source = linecache.getline(file, line).strip()
-        details.append(("at", f"{shown}:{line}, {function}: {source}".rstrip(": ")))
-    return ModuleFailed(f"{what} cannot be evaluated", details=tuple(details), origin=origin)
+        rows.append(("at", f"{shown}:{line}, {function}: {source}".rstrip(": ")))
+    return rows
 
 
 def project_root(file: Path) -> Path:
@@ -151,6 +158,8 @@ def _blaming(what: str, load: Callable[[], ModuleType], missing: str = "") -> Mo
     except HermeticaError as error:
         frames = users_frames(error.__traceback__)
         error.origin = error.origin or (f"{frames[-1][0]}:{frames[-1][1]}" if frames else None)
+        if len(frames) > 1:  # the line of a helper alone does not say who called it
+            error.details = (*error.details, *_way(frames))
         raise
     except ModuleNotFoundError as error:
         if error.name and (missing == error.name or missing.startswith(f"{error.name}.")):

@@ -54,6 +54,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises what argparse found wrong."""
+        head, _, tail = message.partition(": invalid ")
+        kind, found, value = tail.partition(" value: ")
+        if found:
+            message = f"{head}: expected a {kind}, got {value}"
         raise Misuse(f"{self.prog}: {message}", hint=f"{self.prog} --help")
 
 

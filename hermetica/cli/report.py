@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from hermetica.cli.console import Console, Paint, clean
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.status import status_of
 from hermetica.errors import HermeticaError
+
+_LABEL_COLUMNS: Final = 16
 
 
 class UsageError(HermeticaError):
@@ -49,7 +52,7 @@ def block(error: HermeticaError, paint: Paint) -> list[str]:
     if error.origin:
         lines.append(f"  {paint.dim('-->')} {near(error.origin)}")
     rows = [*error.details, *([("fix", error.hint)] if error.hint else [])]
-    width = max((len(label) for label, _ in rows), default=0)
+    width = max((len(label) for label, _ in rows if len(label) <= _LABEL_COLUMNS), default=0)
     for label, text in rows:
         first, *more = text.splitlines() or [""]
         shown = paint.good(f"{label:<{width}}") if label == "fix" else f"{label:<{width}}"

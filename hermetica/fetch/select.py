@@ -1,12 +1,12 @@
 """Chooses the files of a local source, and can say of each other file why it is out.
 
 In a git work tree these are the files that git tracks or would track. ``include`` narrows them, and brings an
-ignored file back where a pattern names it; ``exclude`` has the last word.
+ignored file back where a pattern names it; ``exclude`` has the last word. Links to outputs, which builds leave behind,
+are no files of a source anywhere.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,8 @@ import attrs
 from hermetica.errors import EvaluationError
 from hermetica.fetch.git import GitFiles, NoGit, git_files, ignore_rules
 from hermetica.fetch.patterns import Patterns, SourceOutside
+from hermetica_store.errors import InvalidStorePath
+from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,6 +111,8 @@ def _check_root(root: Path) -> None:
 def _close_entry(path: Path) -> str | None:
     parent = path.parent
     names = [each.name for each in parent.iterdir()] if os.access(parent, os.R_OK | os.X_OK) else []
+    import difflib  # noqa: PLC0415 -- only where something is not found
+
     found = difflib.get_close_matches(path.name, names, n=3)
     return f"did you mean {' or '.join(found)}?" if found else None
 
@@ -156,9 +160,9 @@ class _Choice:
 
     def _candidates(self) -> Iterator[str]:
         if self._git is None:
-            return _walk(self._root)
+            return (path for path in _walk(self._root) if not _links_to_output(self._root, path))
         known = (path for path in self._git.files if _is_there(self._root, path))
-        return iter(set(known) | set(self._brought_back()))
+        return iter({path for path in known if not _links_to_output(self._root, path)} | set(self._brought_back()))
 
     def _brought_back(self) -> Iterator[str]:
         """Files that git leaves out and a pattern names: itself, or the ignored directory they are in.
@@ -228,6 +232,8 @@ class _Choice:
         excluding = self._unwanted.match(path)
         if excluding is not None:
             return f"exclude={excluding!r}"
+        if _links_to_output(self._root, path):
+            return "a link to an output, as builds make them"
         git = self._git
         if git is not None and path not in git.files:
             submodule = next((each for each in git.submodules if path.startswith(f"{each}/")), None)
@@ -240,6 +246,8 @@ class _Choice:
 def _close_path(pattern: str, names: list[str]) -> str | None:
     directories = {name[:index] for name in names for index, letter in enumerate(name) if letter == "/"}
     literal = "/".join(part for part in pattern.split("/") if not _WILDCARDS & set(part))
+    import difflib  # noqa: PLC0415 -- only where something is not found
+
     found = difflib.get_close_matches(literal or pattern, sorted(directories | set(names)), n=3)
     return f"did you mean {' or '.join(found)}?" if found else None
 
@@ -253,6 +261,15 @@ def _is_there(root: Path, path: str) -> bool:
     except OSError as error:
         raise UnreadableSource(f"{root / path} cannot be read: {error.strerror}") from error
     return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+
+
+def _links_to_output(root: Path, path: str) -> bool:
+    """Whether it is what a build left there (``result``): taken, each build would change its own source."""
+    try:
+        StorePath.parse_base((root / path).readlink().name)
+    except (OSError, InvalidStorePath):
+        return False
+    return target.startswith("/")
 
 
 def _walk(root: Path) -> Iterator[str]:

@@ -160,7 +160,11 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
     except RealizeError as error:
         if options.keep_failed and not isinstance(error, BuildCancelled):
             error.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
-            error.details = (*error.details, ("kept", error.kept))
+            error.details = (
+                *error.details,
+                ("kept", error.kept),
+                ("enter", f"hermetica develop --failed {error.kept}"),
+            )
         raise
     usage = Usage(
         cpu_user_s=ended.cpu_user_s, cpu_system_s=ended.cpu_system_s, peak_memory_bytes=ended.peak_memory_bytes

@@ -32,7 +32,8 @@ class RealizeError(HermeticaError):
         log_tail: str = "",
     ) -> None:
         origin = str(derivation.origin) if derivation.origin else None
-        super().__init__(f"{derivation.name}: {message}", details=details, hint=hint, origin=origin)
+        own = message.startswith(f"{derivation.name} ")
+        super().__init__(message if own else f"{derivation.name}: {message}", details=details, hint=hint, origin=origin)
         self.derivation = derivation
         self.log_tail = log_tail
         self.kept: str | None = None

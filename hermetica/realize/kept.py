@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = "kept-build.json"
 _FORMAT: Final = "hermetica.kept-build/1"
+_HINT: Final = "hermetica build --keep-failed TARGET keeps one and says where"
 
 
 class NotKept(HermeticaError):
@@ -62,9 +63,7 @@ def load(directory: Path) -> SandboxSpec:
             rootfs=row["rootfs"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NotKept(
-            f"{directory} is not a kept build", hint="hermetica build --keep-failed TARGET keeps one and says where"
-        ) from error
+        raise NotKept(f"{directory} is not a kept build", hint=_HINT) from error
 
 
 def enter_kept(directory: Path, command: Sequence[str] | None = None) -> int:
@@ -74,4 +73,32 @@ def enter_kept(directory: Path, command: Sequence[str] | None = None) -> int:
         NotKept: the directory is not a kept build.
     """
     spec = attrs.evolve(load(directory), terminal=True)
-    return enter(spec, tuple(command) if command else (spec.builder,))
+    return enter(spec, tuple(command) if command else _shell(spec.builder))
+
+
+def _shell(builder: str) -> tuple[str, ...]:
+    """The builder as an interactive shell; busybox is one only when told."""
+    return (builder, "sh") if builder.endswith("/busybox") else (builder,)
+
+
+def newest(scratch_root: Path, name: str | None = None) -> Path:
+    """The kept build that failed last.
+
+    Args:
+        scratch_root: where kept builds lie.
+        name: of its derivation; any where None.
+
+    Raises:
+        NotKept: there is none.
+    """
+    found: list[tuple[float, Path]] = []
+    for file in scratch_root.glob(f"*/{_FILE}"):
+        try:
+            row = json.loads(file.read_text(encoding="utf-8"))
+            if name in {None, row["name"]}:
+                found.append((file.stat().st_mtime, file.parent))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # collected meanwhile, or damaged: `load` says so of the one that is named
+    if not found:
+        raise NotKept(f"no failed build{f' of {name}' if name else ''} is kept", hint=_HINT)
+    return max(found)[1]

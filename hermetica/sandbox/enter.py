@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from hermetica.sandbox.errors import InvalidSandboxSpec
+from hermetica.sandbox.errors import BuilderNotFound, InvalidSandboxSpec, SandboxUnavailable
 from hermetica.sandbox.outcome import Watchdog
+from hermetica.sandbox.refusal import RefusalKind
 from hermetica.sandbox.run import Session
 from hermetica.sandbox.spawn import Spawner
 from hermetica.sandbox.start import start
@@ -75,6 +76,7 @@ def enter(spec: SandboxSpec, command: Sequence[str]) -> int:
 
     Raises:
         SandboxUnavailable: bubblewrap or the kernel refuses.
+        BuilderNotFound: the command cannot be executed there.
         InvalidSandboxSpec: there is no command.
     """
     wanted = entered(spec, command)
@@ -87,5 +89,7 @@ def enter(spec: SandboxSpec, command: Sequence[str]) -> int:
             finally:
                 session.end()
             if error := session.failure(wanted, bwrap):
+                if isinstance(error, SandboxUnavailable) and error.kind == RefusalKind.UNKNOWN.value and not error.said:
+                    raise BuilderNotFound(command[0], "bubblewrap said it on the terminal") from error
                 raise error
             return session.reader.exit_status or 0

@@ -27,7 +27,10 @@ class SandboxUnavailable(SandboxError):
         details = [("cause", cause)]
         if said:
             details.append(("said", said))
-        super().__init__("this system does not let bubblewrap make a sandbox", details=tuple(details), hint=remedy)
+        message = "this system does not let bubblewrap make a sandbox"
+        if kind == "bwrap-missing":
+            message = "bubblewrap, which makes the sandboxes, is not to be found"
+        super().__init__(message, details=tuple(details), hint=remedy)
         self.kind = kind
         self.cause = cause
         self.remedy = remedy

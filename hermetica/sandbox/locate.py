@@ -1,9 +1,10 @@
-"""Where the bubblewrap program is: ``$HERMETICA_BWRAP``, else PATH."""
+"""Where the bubblewrap program is: ``$HERMETICA_BWRAP``, else PATH, else beside the running interpreter."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,9 @@ def find_bwrap(environ: Mapping[str, str] = os.environ) -> str:
             f"unset {VARIABLE}, or let it name a bwrap executable",
             kind="bwrap-missing",
         )
-    found = shutil.which("bwrap", path=environ.get("PATH", os.defpath))
+    found = shutil.which("bwrap", path=environ.get("PATH", os.defpath)) or shutil.which(
+        "bwrap", path=f"{sys.prefix}/bin"
+    )
     if found is None:
         release = os_release()
         raise bwrap_missing((release.get("ID", ""), *release.get("ID_LIKE", "").split())).error()

@@ -167,7 +167,51 @@ def test_a_failed_build_is_kept_and_entered(hermetica: CommandLine) -> None:
     kept = next(line.split()[-1] for line in ended.stderr.splitlines() if line.strip().startswith("kept"))
     entered = hermetica("develop", "--failed", kept, "--", *_shell(kept), "-c", "cat half; echo $V")
     assert entered.stdout.split() == ["half", "declared"]
+    assert f"hermetica develop --failed {kept}" in ended.stderr
+    for words in ([], ["./pkgs.py:x"]):  # the newest; the newest of a target
+        entered = hermetica("develop", "--failed", *words, "--", *_shell(kept), "-c", "cat half")
+        assert entered.stdout == "half\n"
+    gone = hermetica("develop", "--failed", kept, "--", "/bin/none", status=100).stderr
+    assert "error[HM302] the builder cannot be executed: /bin/none" in gone
     assert "error[HM117]" in hermetica("develop", "--failed", ".", status=2).stderr
+
+
+def test_where_nothing_is_kept_it_says_how_to_keep(hermetica: CommandLine) -> None:
+    hermetica.module("y = sh('y', 'true')")
+    assert "no failed build is kept" in hermetica("develop", "--failed", status=2).stderr
+    assert "no failed build of y is kept" in hermetica("develop", "--failed", "./pkgs.py:y", status=2).stderr
+    assert "not a kept build" in hermetica("develop", "--failed", "/nowhere/kept", status=2).stderr
+
+
+def test_an_output_that_is_no_program_is_not_run(hermetica: CommandLine) -> None:
+    hermetica.module(GREETING)
+    assert "./pkgs.py:hello is a file, and no program" in hermetica("run", "./pkgs.py:hello", status=2).stderr
+
+
+def test_the_links_that_builds_leave_are_no_part_of_a_source(hermetica: CommandLine) -> None:
+    hermetica.module("here = hm.source('.')", "x = sh('x', 'ls -A $h > $out', env={'h': f'{here}'})")
+    first = hermetica("build", "./pkgs.py:x").stdout
+    again = hermetica("build", "./pkgs.py:x")
+    assert (again.stdout, again.stderr) == (first, "")
+    left_out = hermetica("source", "ls", "--left-out").stdout
+    assert "result  a link to an output, as builds make them" in left_out.splitlines()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_results_that_cannot_be_written_are_an_error_with_a_reason(hermetica: CommandLine) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*hermetica.words, "store", "info"],
+            cwd=hermetica.directory,
+            env=hermetica.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert ended.stderr == "error[HM600] stdout cannot be written: No space left on device\n"
+    assert ended.returncode == 2
 
 
 def _shell(kept: str) -> list[str]:

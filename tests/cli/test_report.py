@@ -36,6 +36,11 @@ def test_an_error_says_what_where_the_facts_aligned_and_the_way_out(
     ]
 
 
+def test_a_long_label_does_not_push_the_others_away() -> None:
+    error = HermeticaError("x", details=(("https://example.org/x.tar.gz", "404"), ("got", "y")), hint="z")
+    assert block(error, PLAIN)[1:] == ["  https://example.org/x.tar.gz  404", "  got  y", "  fix  z"]
+
+
 def test_the_end_of_a_log_follows_with_a_bar() -> None:
     error = HermeticaError("app: the builder ended with status 1")
     error.log_tail = "cc -c a.c\n\x1b[2Ja.c:1: error\x07"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue] -- as errors of builds have

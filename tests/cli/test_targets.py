@@ -140,6 +140,19 @@ def test_an_error_of_the_model_keeps_its_code_and_line(hermetica: CommandLine) -
     assert lines[1] == "  --> pkgs.py:2"
 
 
+def test_an_error_of_the_model_in_a_helper_says_who_called_it(hermetica: CommandLine) -> None:
+    hermetica.write(
+        "base.py", "import hermetica as hm\ndef sh(e):\n    return hm.derivation(name='x', builder='/b', env=e)\n"
+    )
+    hermetica.write("pkgs.py", "import base\n\nx = base.sh({'a': 1.5})\n")
+    lines = hermetica("build", "./pkgs.py:x", status=3).stderr.splitlines()
+    assert lines[1] == "  --> base.py:3"
+    assert lines[-2:] == [
+        "  at     pkgs.py:3, <module>: x = base.sh({'a': 1.5})",
+        "  at     base.py:3, sh: return hm.derivation(name='x', builder='/b', env=e)",
+    ]
+
+
 def test_with_json_an_error_is_a_document_too(hermetica: CommandLine) -> None:
     hermetica.module(NAMESPACES)
     ended = hermetica("build", "--json", "./pkgs.py:zlip", status=2)

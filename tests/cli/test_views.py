@@ -89,5 +89,9 @@ def test_a_run_in_words() -> None:
     counts = {"built": 3, "failed": 1, "dependency-failed": 2, "cached": 4}
     ended = RunFinished(time_s=0.0, counts=counts, duration_s=75.0)
     assert summary(ended) == "3 built, 1 failed, 4 reused, 2 not tried because an input failed in 1:15 min"
+    assert (
+        summary(ended, 2) == "1 built, 2 fetched, 1 failed, 4 reused, 2 not tried because an input failed in 1:15 min"
+    )
+    assert summary(RunFinished(time_s=0.0, counts={"built": 2}, duration_s=1.0), 2) == "2 fetched in 1.0 s"
     assert [size(999), size(1500), size(2e9)] == ["999 B", "1.5 kB", "2.0 GB"]
     assert [clock(7), clock(3723), seconds(0.25)] == ["0:07", "1:02:03", "0.2 s"]

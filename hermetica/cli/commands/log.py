@@ -31,13 +31,17 @@ def run(session: Session) -> int:
     if session.options.failed:
         records = [row for row in records if row["outcome"] != "built"]
     if not records:
-        raise UnknownTarget(f"no build of {text} is on record", hint="what was only cached or added has no log")
+        raise UnknownTarget(
+            f"no build of {text} is on record", hint="what was never built here, or only added, has no log"
+        )
     record = records[-1]
     data = session.objects.read_log(log_key(record)) or b""
     if session.console.json:
         document = {"format": "hermetica.log/1", "record": record, "log": data.decode(errors="replace")}
         session.console.print_json(document)
         return 0
+    if not data:
+        session.console.say(f"{record['name']} wrote nothing")
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -65,6 +65,8 @@ def enter(session: Session, path: StorePath, command: tuple[str, ...]) -> int:
 
 def _program(place: Path, path: StorePath, selected: Selected, wanted: str | None) -> str:
     if place.is_file() and wanted is None:
+        if not os.access(place, os.X_OK):
+            raise UnknownTarget(f"{selected.name} is a file, and no program", hint="its builder can chmod +x $out")
         return str(path)
     directory = place / "bin"
     found = sorted(each.name for each in directory.iterdir()) if directory.is_dir() else []

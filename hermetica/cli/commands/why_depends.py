@@ -72,7 +72,9 @@ def run(session: Session) -> int:
     session.console.result(document, _lines(chain, steps))
     if chain:
         return 0
-    session.console.say(f"{source.base} does not depend on {wanted.base}")
+    session.console.say(
+        f"{source.base} does not depend on {wanted.base} when it runs; hermetica query deps TARGET says what went in"
+    )
     return NOT_NEEDED
 
 

@@ -54,7 +54,7 @@ class PlainView:
         if isinstance(event, RunStarted) and event.total:
             return [words.to_do(event)]
         if isinstance(event, RunFinished) and self.progress.total:
-            return [words.summary(event)]
+            return [words.summary(event, self.progress.fetched)]
         return []
 
     def _log(self, name: str, lines: list[str]) -> list[str]:

@@ -47,6 +47,7 @@ class Progress:
         started_s: when it began, seconds since the epoch.
         total: derivations to be done.
         succeeded: those done.
+        fetched: how many of these were fetched.
         failed: the names of those that failed.
         running: by id, in the order they began.
         works: what it took, by id, of all that began.
@@ -56,6 +57,7 @@ class Progress:
     started_s: float = 0.0
     total: int = 0
     succeeded: int = 0
+    fetched: int = 0
     failed: list[str] = attrs.field(factory=list[str])
     running: dict[str, Running] = attrs.field(factory=dict[str, Running])
     works: dict[str, str] = attrs.field(factory=dict[str, str])
@@ -77,6 +79,7 @@ class Progress:
             self.running.pop(event.drv, None)
             if event.outcome.is_success:
                 self.succeeded += 1
+                self.fetched += event.outcome == "built" and self.works.get(event.drv) == "fetch"
             else:
                 self.failed.append(event.name)
         elif isinstance(event, RunFinished):

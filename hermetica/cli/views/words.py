@@ -63,15 +63,18 @@ def ended(event: DerivationFinished, work: str, paint: Paint) -> str:
     if outcome == "cached":
         line += f"  {paint.dim('what it resolves to was built before')}"
     if event.error is not None and outcome != "cancelled":
-        line += f"  {event.error.code} {event.error.message.removeprefix(event.name + ': ')}"
+        line += f"  {event.error.code} {event.error.message.removeprefix(event.name).lstrip(': ')}"
     return line
 
 
-def summary(event: RunFinished) -> str:
-    """What a run did."""
+def summary(event: RunFinished, fetched: int = 0) -> str:
+    """What a run did; ``fetched`` of what it made was fetched, not built."""
     counts = dict(event.counts)
+    if fetched:
+        counts["built"] = counts.get("built", 0) - fetched
+        counts["fetched"] = fetched
     reused, dependants = counts.pop("cached", 0), counts.pop("dependency-failed", 0)
-    parts = [f"{counts.pop(kind)} {kind}" for kind in ("built", "substituted", *_KINDS) if kind in counts]
+    parts = [f"{counts[kind]:,} {kind}" for kind in ("built", "fetched", "substituted", *_KINDS) if counts.get(kind)]
     if reused:
         parts.append(f"{reused:,} reused")
     if dependants:
