@@ -266,10 +266,11 @@ def _is_there(root: Path, path: str) -> bool:
 def _links_to_output(root: Path, path: str) -> bool:
     """Whether it is what a build left there (``result``): taken, each build would change its own source."""
     try:
-        StorePath.parse_base((root / path).readlink().name)
+        target = (root / path).readlink()
+        StorePath.parse_base(target.name)
     except (OSError, InvalidStorePath):
         return False
-    return target.startswith("/")
+    return target.is_absolute()
 
 
 def _walk(root: Path) -> Iterator[str]:
