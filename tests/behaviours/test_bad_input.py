@@ -201,7 +201,8 @@ def test_an_interrupt_at_any_moment_leaves_no_process_scratch_or_lock(
         cwd=command.directory, env=command.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    assert process.stderr.readline().startswith("to do")  # the interpreter is up, and the run begins
+    first = process.stderr.readline()  # the interpreter is up, and the run begins
+    assert first.startswith("to do"), first
     time.sleep(random.Random(seed).uniform(0.0, 2.0))  # noqa: S311 -- a moment, not a secret
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
