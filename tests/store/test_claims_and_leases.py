@@ -166,12 +166,15 @@ with store.lease() as lease:
     store.put([]).wait()
     quiet = subprocess.DEVNULL
     child = subprocess.Popen(["sleep", "30"], close_fds=False, stdin=quiet, stdout=quiet, stderr=quiet)
+    ready, told = os.pipe()
     forked = os.fork()
     if forked == 0:
+        os.write(told, b"x")  # what a child does first, to hold nothing of its parent's, is done
         for fd in (0, 1, 2):
             os.close(fd)
         time.sleep(30)
         os._exit(0)
+    os.read(ready, 1)
     say(f"{child.pid} {forked}")
     time.sleep(30)
 """
