@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
+from benchmarks.measure import ON_DISK
 from benchmarks.workloads import WORKLOADS
 
 
@@ -14,6 +16,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(WORKLOADS)}; all without any")
     parser.add_argument("--smoke", action="store_true", help="small sizes, one run: does everything still work?")
     parser.add_argument("--runs", type=int, default=3, help="samples of each contestant")
+    parser.add_argument(
+        "--disk", action="store_true", help="each sample on a new ext4 file system, not in memory (needs root)"
+    )
     parser.add_argument("--list", action="store_true", help="print the names")
     arguments = parser.parse_args()
     if arguments.list:
@@ -21,6 +26,8 @@ def main() -> int:
         return 0
     if unknown := [name for name in arguments.names if name not in WORKLOADS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
+    if arguments.disk:
+        os.environ[ON_DISK] = "1"
     for name in arguments.names or WORKLOADS:
         WORKLOADS[name](1 if arguments.smoke else arguments.runs, smoke=arguments.smoke)
         sys.stdout.flush()
