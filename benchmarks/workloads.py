@@ -90,6 +90,33 @@ def builds(runs: int, *, smoke: bool) -> None:
     _compare("builds", samples, skipped, count=count, runs=runs, jobs=_JOBS)
 
 
+_UNDURABLE: Final = """
+import functools, sys
+import lmdb
+from hermetica_store import writer
+writer.sync_file_system = lambda fd: None
+lmdb.open = functools.partial(lmdb.open, sync=False, metasync=False)
+from hermetica.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def durability(runs: int, *, smoke: bool) -> None:
+    """What it costs that a thousand trivial builds survive a power loss, against the same with every sync left out."""
+    count = 20 if smoke else 1000
+
+    def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+        module = _write(fresh, "graph.py", graphs.independent(count))
+        return hermetica("build", "--no-link", "-j", str(_JOBS), str(module)), _store(fresh)
+
+    def undurable(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+        command, environment = prepare(fresh)
+        return [command[0], "-c", _UNDURABLE, *command[3:]], environment
+
+    samples = interleave({"hermetica": _cold(prepare), "undurable": _cold(undurable)}, runs)
+    _compare("durability", samples, {}, count=count, runs=runs, jobs=_JOBS)
+
+
 def _make_bwrap(count: int) -> Callable[[Fresh], tuple[list[str], dict[str, str]]]:
     def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
         out = fresh.path / "out"
@@ -238,6 +265,7 @@ def _python(script: str, path: Path) -> str:
 
 WORKLOADS: Final[dict[str, Workload]] = {
     "builds": builds,
+    "durability": durability,
     "noop": noop,
     "evaluate": evaluate,
     "readd": readd,
