@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -139,11 +140,17 @@ def _normalise_mapping(value: Mapping[Any, Any], where: str, depth: int) -> dict
     return {key: normalise(value[key], f"{where}.{key}", depth) for key in keys}
 
 
+quote: Final = encode_basestring  # the canonical text of a string, whose being one is for the caller to know
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, allow_nan=False)
 
 
+def text_of_normalised(value: Json) -> str:
+    """The canonical text of a value that is in canonical order already."""
+    return _ENCODER.encode(value)
+
+
 def encode_normalised(value: Json) -> bytes:
-    """The canonical bytes of a value that is in canonical order already."""
+    """The same as bytes."""
     return _ENCODER.encode(value).encode()
 
 

@@ -7,13 +7,14 @@ outside. Inputs are found in its strings, so a dependency is declared by using i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from hermetica.errors import EvaluationError
 from hermetica.model import fields, identity
-from hermetica.model.canonical import Json, UnhashableValue, refuse
+from hermetica.model.canonical import UnhashableValue, refuse
 from hermetica.model.evaluation import current_evaluation
 from hermetica.model.inputs import Inputs, find_inputs
 from hermetica.model.origin import Origin, caller, user_line
@@ -25,10 +26,13 @@ from hermetica_store.path import NAME_LENGTH_MAX, StorePath, is_valid_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hermetica.model.canonical import Json
+    from hermetica.model.evaluation import Evaluation
     from hermetica.model.source import Source
     from hermetica_store.digest import Digest
 
-LONGEST_OUTPUT_SUFFIX: Final = 65  # a dash and the longest name of an output
+LONGEST_NAME: Final = NAME_LENGTH_MAX - 65  # leaves room for a dash and the longest name of an output
+_DEFAULT_OUTPUTS: Final = ("out",)
 
 
 class InvalidDerivation(EvaluationError, ValueError):
@@ -54,7 +58,7 @@ _NO_META: Final = Meta()
 _STRING: Final = frozenset({str})
 
 
-def _no_tokens() -> dict[str, tuple[str, Token]]:
+def _no_tokens() -> dict[str, str]:
     return {}
 
 
@@ -103,40 +107,39 @@ class Derivation:
     input_id: Digest = attrs.field(init=False)
     canonical: bytes = attrs.field(init=False)
     inputs: Inputs = attrs.field(init=False)
-    _tokens: dict[str, tuple[str, Token]] = attrs.field(init=False, factory=_no_tokens)
+    _tokens: dict[str, str] = attrs.field(init=False, factory=_no_tokens)
 
     def __attrs_post_init__(self) -> None:
         try:
             self._check()
-            form = identity.form_of(self)
-            inputs = find_inputs(form, self.outputs)
+            members = identity.members_of(self)
+            inputs = find_inputs(self, members)
             if self.rootfs is not None or self.export_references or self.checks:
                 self._check_paths()
         except EvaluationError as error:
             error.origin = str(self.origin) if self.origin else error.origin
             raise
-        canonical = identity.canonical_bytes(form, inputs)
+        canonical = identity.canonical_bytes(members, inputs)
         own = identity.derivation_id(canonical)
         fixed = self.fixed if self.fixed is not None and self.fixed.is_known else None
-        found: dict[str, object] = {"id": own, "canonical": canonical, "inputs": inputs}
+        found = vars(self)
+        found["id"], found["canonical"], found["inputs"] = own, canonical, inputs
         found["input_id"] = own if fixed is None else identity.contract_id(self.name, fixed)
         if self.structured is not None:  # a copy of ours, that nobody else can change
-            found["structured"] = fields.structured(cast("Mapping[str, Json]", form["structured"]))
-        vars(self).update(found)
+            found["structured"] = fields.structured(json.loads(canonical)["structured"])
 
     def _check(self) -> None:
-        for field in ("name", "builder", "system"):
-            if type(value := getattr(self, field)) is not str:
+        for field, value in (("name", self.name), ("builder", self.builder), ("system", self.system)):
+            if type(value) is not str:
                 raise refuse(value, field, "write a string")
-        longest = NAME_LENGTH_MAX - LONGEST_OUTPUT_SUFFIX
-        if not is_valid_name(self.name) or len(self.name) > longest:
+        if not is_valid_name(self.name) or len(self.name) > LONGEST_NAME:
             raise InvalidDerivation(
                 f"not a name for a derivation: {self.name!r}",
-                hint=f"use letters, digits and +-._?=, no dot first, at most {longest}",
+                hint=f"use letters, digits and +-._?=, no dot first, at most {LONGEST_NAME}",
             )
         if not self.builder:
             raise InvalidDerivation(f"{self.name}: the builder is empty", hint='builder=f"{busybox}/bin/sh"')
-        if "\0" in self.builder or any("\0" in argument for argument in self.args):
+        if "\0" in self.builder or "\0" in "".join(self.args):
             raise InvalidDerivation(
                 f"{self.name}: the builder or an argument holds a NUL byte, which no program can get"
             )
@@ -165,6 +168,8 @@ class Derivation:
                     raise UnknownOutput(self, current_evaluation().render(name))
 
     def _check_outputs(self) -> None:
+        if self.outputs == _DEFAULT_OUTPUTS and not self.checks:
+            return
         if not self.outputs or len(set(self.outputs)) != len(self.outputs):
             raise InvalidDerivation(
                 f"{self.name}: outputs are {self.outputs!r}", hint="name each once, and at least one"
@@ -180,7 +185,7 @@ class Derivation:
                 raise refuse(checks, f"checks.{output}", "write hm.OutputChecks(...)")
 
     def _check_variables(self) -> None:
-        if absent := sorted(set(self.pass_as_file) - set(self.env)):
+        if self.pass_as_file and (absent := sorted(set(self.pass_as_file) - set(self.env))):
             raise InvalidDerivation(f"{self.name}: pass_as_file names {absent[0]!r}, which env does not have")
         if not self._has_plain_variables():
             self._check_each_variable()
@@ -215,16 +220,16 @@ class Derivation:
             UnknownOutput: there is no such output.
         """
         output = output or self.outputs[0]
-        known = self._tokens.get(output)
-        if known is None:
-            if output not in self.outputs:
-                raise UnknownOutput(self, output)
-            token = Token(digest_text(self.input_id), output)
-            known = self._tokens[output] = str(token), token
-        text, token = known
         scope = current_evaluation()
-        if text not in scope.tokens:
-            scope.intern(text, token, self)
+        text = self._tokens.get(output)
+        return text if text in scope.tokens else self._intern(output, scope)
+
+    def _intern(self, output: str, scope: Evaluation) -> str:
+        if output not in self.outputs:
+            raise UnknownOutput(self, output)
+        token = Token(digest_text(self.input_id), output)
+        text = self._tokens[output] = str(token)
+        scope.intern(text, token, self)
         return text
 
     def __str__(self) -> str:
@@ -301,14 +306,14 @@ def derivation(
     Raises:
         EvaluationError: a field has no meaning; the error names it and the caller's line.
     """
-    if not others.keys() <= FIELDS:
+    if others and not others.keys() <= FIELDS:
         raise InvalidDerivation(
             f"{name}: a derivation has no field {min(others.keys() - FIELDS)!r}",
             details=(("fields", ", ".join(sorted(FIELDS))),),
             origin=user_line(),
         )
-    outputs = fields.outputs(outputs)
     if isinstance(checks, OutputChecks):
+        outputs = fields.outputs(outputs)
         checks = dict.fromkeys(outputs, checks)
     return Derivation(
         name=name,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from hermetica.model.canonical import Json, encode_normalised, normalise
+from hermetica.model.canonical import Json, encode_normalised, normalise, quote, text_of_normalised
 from hermetica.model.outputs import checks_form, fixed_form
 from hermetica_store.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hermetica.model.derivation import Derivation
     from hermetica.model.inputs import Inputs
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "hermetica.derivation/1"
 RESOLVED_FORMAT: Final = "hermetica.resolved/1"
+_FORMAT_MEMBER: Final = f'"format":"{FORMAT}"'
+_BETWEEN: Final = '","'
 CONTRACT_FORMAT: Final = "hermetica.fixed-output/1"
 _DERIVATION_CONTEXT: Final = "hermetica 2026-11 derivation id v1"
 _RESOLVED_CONTEXT: Final = "hermetica 2026-11 resolved derivation id v1"
@@ -40,51 +42,59 @@ NOT_HASHED: Final = ("meta", "origin")
 _FORMS: Final[Mapping[str, Callable[[Any], Json]]] = {"checks": checks_form, "fixed": fixed_form}
 
 
-def form_of(derivation: Derivation) -> dict[str, Json]:
-    """The hashed fields of ``derivation``, without its inputs; those that say nothing are left out.
+def members_of(derivation: Derivation) -> list[str]:
+    """The hashed fields of ``derivation``, without its inputs: members of its form, ``"name":value`` as canonical text.
+
+    Those that say nothing are left out.
 
     Raises:
         UnhashableValue: a field holds what has no canonical form.
     """
-    form = _plain_form(derivation) or {field: normalise(getattr(derivation, field), field, 1) for field in ALWAYS}
+    members = _plain_members(derivation)
+    values = vars(derivation)
+    if not "".join(members).isascii():
+        members = [_member(field, values[field]) for field in ALWAYS]
     for field, empty in EMPTY.items():
-        value = getattr(derivation, field)
-        if value == empty:
+        value = values[field]
+        if value is None or (not value and empty is not None):
             continue
         if field in _FORMS:
             value = _FORMS[field](value)
         if value != empty:
-            form[field] = normalise(value, field, 1)
-    return form
+            members.append(_member(field, value))
+    return members
 
 
-def _plain_form(derivation: Derivation) -> dict[str, Json] | None:
-    """The fields that are always there, where all is ASCII: the common case; None where it is not.
+def _member(field: str, value: object) -> str:
+    return f'"{field}":{text_of_normalised(normalise(value, field, 1))}'
+
+
+def _plain_members(derivation: Derivation) -> list[str]:
+    """The fields that are always there, right where all is ASCII: the common case, at a fifth of the cost.
 
     That all are strings is known from the derivation's own checks.
     """
-    args, env = derivation.args, derivation.env
-    texts = (derivation.builder, derivation.name, derivation.system, *derivation.outputs, *args, *env, *env.values())
-    if not "".join(texts).isascii():
-        return None
-    return {
-        "args": list(args),
-        "builder": derivation.builder,
-        "env": {name: env[name] for name in sorted(env)},
-        "name": derivation.name,
-        "outputs": list(derivation.outputs),
-        "system": derivation.system,
-    }
+    env = derivation.env
+    variables = ",".join([f"{quote(name)}:{quote(env[name])}" for name in sorted(env)])
+    return [
+        f'"args":[{",".join(map(quote, derivation.args))}]',
+        f'"builder":{quote(derivation.builder)}',
+        f'"env":{{{variables}}}',
+        f'"name":{quote(derivation.name)}',
+        f'"outputs":[{",".join(map(quote, derivation.outputs))}]',
+        f'"system":{quote(derivation.system)}',
+    ]
 
 
-def canonical_bytes(form: Mapping[str, Json], inputs: Inputs) -> bytes:
+def canonical_bytes(members: Iterable[str], inputs: Inputs) -> bytes:
     """The bytes that a derivation's id is the digest of."""
-    whole: dict[str, Json] = {**form, "format": FORMAT}
-    if inputs.tokens:
-        whole["inputs"] = inputs.texts
+    whole = [*members, _FORMAT_MEMBER]
+    if inputs.texts:
+        whole.append(f'"inputs":["{_BETWEEN.join(inputs.texts)}"]')  # tokens and paths have nothing to escape
     if inputs.sources:
-        whole["sources"] = [str(source.path) for source in inputs.sources]
-    return encode_normalised({key: whole[key] for key in sorted(whole)})
+        whole.append(f'"sources":["{_BETWEEN.join([str(source.path) for source in inputs.sources])}"]')
+    whole.sort()  # as their keys: the quote that ends a key is less than any character of one
+    return f"{{{','.join(whole)}}}".encode()
 
 
 def derivation_id(canonical: bytes) -> Digest:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 if TYPE_CHECKING:
     from types import FrameType
+
+
+_OURS: Final = ("hermetica.", "attr.", "attrs.")
 
 
 @attrs.frozen
@@ -33,20 +36,20 @@ class Origin:
         return cls(file, int(line)) if file and line.isdecimal() else cls(text, 0)
 
 
-def _is_ours(frame: FrameType) -> bool:
-    name: str | None = frame.f_globals.get("__name__")
-    if name is None:
-        return frame.f_code.co_filename.startswith("<attrs")
-    return name.startswith(("hermetica.", "attr.", "attrs.")) or name == "hermetica"
-
-
 def caller() -> Origin | None:
     """The nearest line on the stack outside hermetica itself; None where there is none."""
     # 50 times cheaper than the inspect module, and documented
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and _is_ours(frame):
+    while frame is not None:
+        name: str | None = frame.f_globals.get("__name__")
+        if name is None:
+            is_ours = frame.f_code.co_filename.startswith("<attrs")
+        else:
+            is_ours = name.startswith(_OURS) or name == "hermetica"
+        if not is_ours:
+            return Origin(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
-    return Origin(frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
+    return None
 
 
 def user_line() -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from hermetica.errors import EvaluationError
-from hermetica.model.canonical import encode
+from hermetica.model.canonical import encode, quote
 from hermetica.model.derivation import Derivation
 from hermetica.model.evaluation import UnknownPlaceholder
 from hermetica.model.graph import closure
@@ -54,7 +54,7 @@ def _source_rows(derivation: Derivation) -> list[dict[str, Any]]:
 def record_bytes(derivation: Derivation) -> bytes:
     """``to_record`` as JSON without white space; the canonical form is taken as it is."""
     head = b'{"id":"' + derivation.id.hex.encode() + b'","derivation":' + derivation.canonical + b',"meta":'
-    origin = json.dumps(str(derivation.origin), ensure_ascii=False) if derivation.origin else "null"
+    origin = quote(str(derivation.origin)) if derivation.origin else "null"
     rows = _source_rows(derivation)
     sources = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else "[]"
     return head + f'{_meta_text(derivation.meta)},"origin":{origin},"sources":{sources}}}'.encode()

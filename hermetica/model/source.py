@@ -15,8 +15,6 @@ from hermetica_store.digest import ALPHABET
 from hermetica_store.path import STORE_PREFIX, StorePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hermetica.model.origin import Origin
 
 _DIGESTS: Final = re.compile(rf"{STORE_PREFIX}/(hx[{ALPHABET}]{{30}})-")
@@ -57,8 +55,6 @@ def store_path_source(path: str | StorePath) -> Source:
     return Source(path=path if isinstance(path, StorePath) else StorePath.parse(path))
 
 
-def mentioned_digests(text: str) -> Iterator[str]:
+def mentioned_digests(text: str) -> list[str]:
     """The digests of the store paths that ``text`` spells out."""
-    if STORE_PREFIX not in text:
-        return iter(())
-    return iter(_DIGESTS.findall(text))
+    return _DIGESTS.findall(text) if STORE_PREFIX in text else []

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 import attrs
 
-from hermetica.realize.options import Options, RunOptions
-from hermetica.realize.plan import Plan, make_plan
-from hermetica.realize.run import Run
 from hermetica.realize.trace import Trace, derivation_rows
-from hermetica.sandbox import Cancellation
 from hermetica_store import ObjectStore
 
 if TYPE_CHECKING:
@@ -24,7 +20,10 @@ if TYPE_CHECKING:
     from hermetica.fetch.waiting import Patience
     from hermetica.model import Derivation
     from hermetica.realize.events import Event
+    from hermetica.realize.options import RunOptions
     from hermetica.realize.outcome import Realization, Realizations
+    from hermetica.realize.plan import Plan
+    from hermetica.sandbox import Cancellation
     from hermetica_store import StorePath
 
 
@@ -124,6 +123,10 @@ class Store:
             cancellation: ends the run from another thread.
             options: fields of ``Options``.
         """
+        from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
+        from hermetica.realize.run import Run  # noqa: PLC0415 -- likewise
+        from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
+
         run = Run(
             store=self.objects,
             trace=self.trace,
@@ -136,6 +139,8 @@ class Store:
 
     def plan(self, derivations: Iterable[Derivation]) -> Plan:
         """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing."""
+        from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- likewise
+
         return make_plan(list(derivations), self.trace.unresolved_many)
 
     def path(self, derivation: Derivation, output: str | None = None) -> StorePath | None:

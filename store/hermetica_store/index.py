@@ -22,7 +22,7 @@ from hermetica_store.refusals import FULL, fault
 from hermetica_store.schema import META, SCHEMA_VERSION, SEVERAL_VALUES, TABLES, VERSION_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
     from hermetica_store.layout import Layout
@@ -146,6 +146,12 @@ class Transaction:
     def add(self, table: bytes, key: bytes, value: bytes) -> bool:
         """Set a value unless there is one; whether there was none."""
         return self.raw.put(key, value, overwrite=False, db=self._tables[table])
+
+    def add_many(self, table: bytes, rows: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Set values where there are none; whether there was none at any of the keys, all of them different."""
+        with self.cursor(table) as cursor:
+            consumed, added = cursor.putmulti(rows, overwrite=False)
+        return consumed == added
 
     def delete(self, table: bytes, key: bytes, value: bytes = b"") -> bool:
         """Remove a key, or one of its several values; whether it was there."""

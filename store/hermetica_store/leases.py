@@ -7,7 +7,6 @@ as a collection's decisions do, so that "I use X" and "X is dead" come one after
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -117,7 +116,7 @@ def live_leases(tx: Transaction, locks: Path) -> tuple[dict[bytes, bytes], list[
 
 def _fresh(locks: Path) -> tuple[bytes, int]:
     while True:
-        lease = secrets.token_bytes(ID_BYTES)
+        lease = os.urandom(ID_BYTES)
         fd = try_lock(locks, _offset(lease))
         if fd is not None:
             return lease, fd

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -94,7 +93,7 @@ def reap(layout: Layout) -> int:
 
 def _fresh(layout: Layout) -> tuple[str, int]:
     while True:
-        number = secrets.randbits(60)
+        number = int.from_bytes(os.urandom(8), "big") >> 4
         fd = try_lock(layout.locks, offset(SCRATCH, number))
         if fd is not None:
             return f"{number:015x}", fd

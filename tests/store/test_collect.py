@@ -159,6 +159,18 @@ def test_young_rows_logs_and_kept_builds_can_be_spared(object_store: ObjectStore
     assert is_empty(object_store)
 
 
+def test_many_rows_at_once_are_new_or_replace_what_was_there(object_store: ObjectStore) -> None:
+    with object_store.lease() as lease:
+        owner = object_store.add_bytes(b"owner", "owner", lease=lease)
+    owned = [Row(Table.TRACE, b"%03d" % number, b"owned", owner) for number in range(0, 40, 2)]
+    object_store.put(owned).wait()
+    rows = [Row(Table.TRACE, b"%03d" % number, b"first") for number in range(40)]
+    object_store.put([*rows, Row(Table.TRACE, b"007", b"last")]).wait()
+    values = dict(object_store.items(Table.TRACE))
+    assert values == {row.key: row.value for row in rows} | {b"007": b"last"}
+    assert not object_store.verify().problems
+
+
 def test_a_row_changes_its_owner_and_goes_with_the_last(object_store: ObjectStore) -> None:
     with object_store.lease() as lease:
         first, second = add(object_store, lease, "1"), add(object_store, lease, "2")
