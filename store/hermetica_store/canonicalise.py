@@ -32,7 +32,7 @@ _FIXED_BY_HOST: Final = (
     "security.ima",
     "security.evm",
 )  # labels every file there has
-_FICLONE: Final = 0x40049409
+FICLONE: Final = 0x40049409
 _COPY_BYTES: Final = 1 << 30
 
 
@@ -137,7 +137,7 @@ def copy_beside(name: str | bytes, fd: int, dir_fd: int | None) -> bytes:
 def copy_bytes(source: int, target: int) -> None:
     """Copy an open file into an empty one: as a clone of its blocks, else inside the kernel, else by hand."""
     try:
-        fcntl.ioctl(target, _FICLONE, source)
+        fcntl.ioctl(target, FICLONE, source)
     except OSError:
         offset = _copy_in_kernel(source, target)
         while chunk := os.pread(source, 1 << 20, offset):

@@ -113,6 +113,7 @@ def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
         shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
         chosen = _delete(shared, chosen)
         _sweep(shared)
+        shared.links.prune()
     rows = _drop_rows(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
     logs, log_bytes = _drop_logs(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
     left = _drop_scratch(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
@@ -154,6 +155,7 @@ def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
 
     shared.writer.run(decide)
     _remove_files(shared, order)
+    shared.links.prune()
     return Collected(
         paths=tuple(wanted[base] for base in order), size_bytes=sum(snapshot.objects[base].size_bytes for base in order)
     )

@@ -14,7 +14,7 @@ from hermetica_store.refusals import working_in
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OURS: Final = frozenset({"store", "index", "log", "tmp", "locks"})
+_OURS: Final = frozenset({"store", "index", "log", "tmp", "locks", "links", "quarantine"})
 _DATABASE: Final = "data.mdb"
 
 
@@ -56,6 +56,16 @@ class Layout:
     def scratch(self) -> Path:
         """Scratch directories, kept builds, and what is being deleted."""
         return self.root / "tmp"
+
+    @cached_property
+    def links(self) -> Path:
+        """The link table; made when a first file is shared."""
+        return self.root / "links"
+
+    @cached_property
+    def quarantine(self) -> Path:
+        """Damaged objects that were replaced; made when there is a first one."""
+        return self.root / "quarantine"
 
     @cached_property
     def locks(self) -> Path:

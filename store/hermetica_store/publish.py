@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from hermetica_store.codec import ObjectInfo
+from hermetica_store.dedup import SHARED_FROM_BYTES
 from hermetica_store.manifest import encode_manifest
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
@@ -97,6 +98,8 @@ class _Publication:
         with working_in(self.shared.layout.root):
             if os.path.lexists(target):
                 set_aside(self.shared, [target])
+            if prepared.size_bytes >= SHARED_FROM_BYTES:
+                self.shared.links.share(prepared.tree_on_disk, prepared.content)
             move(prepared.tree_on_disk, target)
         info = ObjectInfo(
             path=path,

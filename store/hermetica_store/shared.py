@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from hermetica_store.claims import Claims
@@ -21,6 +22,7 @@ from hermetica_store.writer import Writer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermetica_store.dedup import LinkTable
     from hermetica_store.layout import Layout
     from hermetica_store.leases import Lease
     from hermetica_store.path import StorePath
@@ -46,6 +48,13 @@ class Shared:
         self.leases: weakref.WeakSet[Lease] = weakref.WeakSet()
         self.users = 1
         self.pid = os.getpid()
+
+    @cached_property
+    def links(self) -> LinkTable:
+        """By what equal files share their bytes."""
+        from hermetica_store.dedup import LinkTable  # noqa: PLC0415 -- only what publishes large files needs it
+
+        return LinkTable(self.layout.links)
 
     def is_known(self, path: StorePath) -> bool:
         """Whether an object is registered or pending."""
