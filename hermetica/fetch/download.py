@@ -11,6 +11,7 @@ from hermetica.errors import HermeticaError
 from hermetica.fetch.connection import shown
 from hermetica.fetch.hashes import Expected
 from hermetica.fetch.kinds import HEAD_BYTES, guess_kind
+from hermetica.fetch.reach import Reach
 from hermetica.fetch.transfer import AddressFailed, Transfer
 from hermetica.fetch.waiting import Patience, Waiting
 from hermetica.fetch.writing import CannotWrite
@@ -128,6 +129,7 @@ def download(
     on_progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     patience: Patience = Patience(),  # noqa: B008 -- a frozen value
+    reach: Reach | None = None,
 ) -> Downloaded:
     """Fetches a file, whose bytes are checked while they come.
 
@@ -143,6 +145,7 @@ def download(
         on_progress: gets bytes done and bytes in all (None while unknown), about ten times a second.
         cancelled: asked often; True ends the download within a moment.
         patience: how long to wait, and how often to try again.
+        reach: what is known of the hosts, and learns from this download; hosts that gave no answer are asked last.
 
     Raises:
         HashRequired: nothing is expected.
@@ -158,8 +161,9 @@ def download(
         waiting=Waiting(patience, cancelled),
         progress=_Progress(on_progress),
     )
-    attempt = _Attempt(destination, wanted, transfer)
-    for url in dict.fromkeys(urls):
+    reach = reach or Reach()
+    attempt = _Attempt(destination, wanted, transfer, reach)
+    for url in reach.order(urls):
         found = attempt.try_address(url)
         if found is not None:
             return found
@@ -171,10 +175,11 @@ def download(
 class _Attempt:
     """What became of the addresses so far."""
 
-    def __init__(self, destination: Path, wanted: Expected, transfer: Transfer) -> None:
+    def __init__(self, destination: Path, wanted: Expected, transfer: Transfer, reach: Reach) -> None:
         self._destination = destination
         self._wanted = wanted
         self._transfer = transfer
+        self._reach = reach
         self._failures: list[tuple[str, str]] = []
         self._wrong: tuple[str, tuple[str, str, str], Transferred] | None = None
         self.is_settled = False  # two addresses agree on other bytes: more of them would tell nothing new
@@ -187,10 +192,12 @@ class _Attempt:
                 self._transfer.discard()  # perhaps the seam is at fault
                 got = self._transfer.fetch(url)
         except AddressFailed as error:
+            self._reach.note(url, answered=error.answered)
             self._failures.append((shown(url), str(error)))
             if not self._transfer.is_resumable:
                 self._transfer.discard()
             return None
+        self._reach.note(url, answered=True)
         difference = self._wanted.difference(got.digests)
         if difference is None:
             self._keep()

@@ -42,12 +42,16 @@ _MAX_PAUSE_S: Final = 5.0
 class AddressFailed(Exception):
     """One address did not work; the text says why."""
 
+    def __init__(self, reason: str, *, answered: bool = True) -> None:
+        super().__init__(reason)
+        self.answered = answered
+
 
 class _Passing(AddressFailed):
     """It may work a moment later."""
 
-    def __init__(self, reason: str, *, pause_s: float | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, *, pause_s: float | None = None, answered: bool = True) -> None:
+        super().__init__(reason, answered=answered)
         self.pause_s = pause_s
 
 
@@ -108,7 +112,7 @@ class Transfer:
             except _Passing as error:
                 if attempt == patience.retries:
                     tried = f" ({attempt + 1} attempts)" if attempt else ""
-                    raise AddressFailed(f"{error}{tried}") from error
+                    raise AddressFailed(f"{error}{tried}", answered=error.answered) from error
                 pause = patience.backoff_s * 2**attempt if error.pause_s is None else error.pause_s
                 self.waiting.sleep(min(pause, _MAX_PAUSE_S))
         raise AddressFailed("not tried")
@@ -285,9 +289,10 @@ def _failure(error: BaseException | str) -> AddressFailed:
         return AddressFailed(error)
     if isinstance(error, socket.gaierror):
         kind = _Passing if error.errno == socket.EAI_AGAIN else AddressFailed
-        return kind(f"the host's name does not resolve: {error.strerror}")
+        return kind(f"the host's name does not resolve: {error.strerror}", answered=False)
     if isinstance(error, TimeoutError):
-        return _Passing(str(error) or "timed out")
+        return _Passing(str(error) or "timed out", answered=False)
     if isinstance(error, ConnectionError) and error.errno not in _DEAD:
         return _Passing(str(error) or "the connection broke")
-    return AddressFailed(getattr(error, "strerror", None) or str(error))
+    answered = getattr(error, "errno", None) not in _DEAD
+    return AddressFailed(getattr(error, "strerror", None) or str(error), answered=answered)

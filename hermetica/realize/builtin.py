@@ -61,8 +61,8 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
     if fixed is None:
         raise UnknownBuiltin(derivation, "a fetch without a fixed output")
     size = int(env["size_bytes"]) if env.get("size_bytes", "").isdecimal() else None
-    mirrors, patience = context.network()
-    addresses = mirrors.resolve_all(env["urls"].split("\n"))
+    network = context.network()
+    addresses = network.mirrors.resolve_all(env["urls"].split("\n"))
     try:
         got = download(
             addresses,
@@ -71,7 +71,8 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             size_limit_bytes=size,
             on_progress=lambda done, total: context.progress(derivation, done, total),
             cancelled=lambda: context.cancellation.is_cancelled,
-            patience=patience,
+            patience=network.patience,
+            reach=network.reach,
         )
     except HashMismatch as error:
         raise FixedOutputMismatch(

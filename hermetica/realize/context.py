@@ -12,8 +12,7 @@ from hermetica.realize.events import Event, FetchProgress, LogText, Warned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hermetica.fetch.mirrors import Mirrors
-    from hermetica.fetch.waiting import Patience
+    from hermetica.fetch.reach import Network
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
     from hermetica.realize.trace import Trace
@@ -30,7 +29,7 @@ class RunContext:
         trace: of that store.
         lease: keeps what the run uses from collection.
         options: the caller's choices.
-        network: what resolves ``mirror://`` addresses, and how long to wait for one; made at the first fetch.
+        network: what fetching needs to know; made at the first fetch.
         cancellation: ends the run's sandboxes and fetches.
         spawner: starts the sandboxes of the thread that asks.
         emit: takes the events, from any thread.
@@ -40,7 +39,7 @@ class RunContext:
     trace: Trace
     lease: Lease
     options: Options
-    network: Callable[[], tuple[Mirrors, Patience]]
+    network: Callable[[], Network]
     cancellation: Cancellation
     spawner: Callable[[], Spawner]
     emit: Callable[[Event], None]

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
-    from hermetica.fetch.mirrors import Mirrors
-    from hermetica.fetch.waiting import Patience
+    from hermetica.fetch.reach import Network
     from hermetica.model import Derivation
     from hermetica.realize.context import RunContext
     from hermetica.realize.options import Options
@@ -55,7 +54,7 @@ class Run:
         store: where everything goes.
         trace: of that store.
         options: the caller's choices.
-        network: what resolves ``mirror://`` addresses, and how long to wait for one.
+        network: what fetching needs to know; made at the first fetch.
         cancellation: ends the run.
         on_event: takes the events, in the thread that called ``execute``.
     """
@@ -63,7 +62,7 @@ class Run:
     store: ObjectStore
     trace: Trace
     options: Options
-    network: Callable[[], tuple[Mirrors, Patience]]
+    network: Callable[[], Network]
     cancellation: Cancellation
     on_event: Callable[[Event], None] = _nothing
     _paths: dict[Token, StorePath] = attrs.field(init=False, factory=dict[Token, "StorePath"])

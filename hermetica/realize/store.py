@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hermetica.config import Config
-    from hermetica.fetch.mirrors import Mirrors
-    from hermetica.fetch.waiting import Patience
+    from hermetica.fetch.reach import Network
     from hermetica.model import Derivation
     from hermetica.realize.events import Event
     from hermetica.realize.options import RunOptions
@@ -73,14 +72,15 @@ class Store:
         """Which derivation realised to which content."""
         return Trace(self.objects)
 
-    def _network(self) -> tuple[Mirrors, Patience]:
+    def _network(self) -> Network:
         from hermetica.config import Config  # noqa: PLC0415 -- only a fetch needs it
         from hermetica.fetch.mirrors import Mirrors  # noqa: PLC0415 -- likewise
+        from hermetica.fetch.reach import Network  # noqa: PLC0415 -- likewise
         from hermetica.fetch.waiting import Patience  # noqa: PLC0415 -- likewise
 
         config = self._config or Config.load()
         patience = Patience(timeout_s=config.fetch_timeout_s, retries=config.fetch_retries)
-        return Mirrors.from_config(config), patience
+        return Network(mirrors=Mirrors.from_config(config), patience=patience)
 
     def realize(
         self,

@@ -16,6 +16,7 @@ from hermetica.fetch import (
     HashRequired,
     download,
 )
+from hermetica.fetch.reach import Reach
 from tests.fetch.servers import (
     DATA,
     DEAD,
@@ -23,6 +24,7 @@ from tests.fetch.servers import (
     HURRIED,
     Server,
     beside,
+    silent,
     whole,
 )
 
@@ -75,6 +77,33 @@ def test_addresses_are_tried_in_order_until_one_works(server: Server, tmp_path: 
     got = download([DEAD, server.url + "/absent", good, never], tmp_path / "f", expected=HASHES, patience=HURRIED)
     assert got.url == good
     assert server.paths() == ["/absent", "/good"]
+
+
+def test_a_host_that_gave_no_answer_is_asked_last_the_next_time(server: Server, tmp_path: Path) -> None:
+    reach = Reach()
+    good = server.add("/good", whole(DATA))
+    with Server() as mute:
+        dead = mute.add("/file", silent(5))
+        for name in ("first", "second", "third"):
+            got = download([dead, good], tmp_path / name, expected=HASHES, patience=HURRIED, reach=reach)
+            assert got.url == good
+        assert len(set(mute.paths())) == 1
+        asked_at_first = len(mute.paths())
+        with pytest.raises(DownloadFailed) as caught:
+            download([dead, server.url + "/absent"], tmp_path / "f", expected=HASHES, patience=HURRIED, reach=reach)
+        assert [url for url, _ in caught.value.failures] == [server.url + "/absent", dead]
+        assert len(mute.paths()) == 2 * asked_at_first
+
+
+def test_a_host_that_refuses_has_answered(server: Server, tmp_path: Path) -> None:
+    reach = Reach()
+    absent, good = server.url + "/absent", server.add("/good", whole(DATA))
+    with Server() as other:
+        elsewhere = other.add("/good", whole(DATA))
+        for name in ("first", "second"):
+            got = download([absent, elsewhere, good], tmp_path / name, expected=HASHES, patience=HURRIED, reach=reach)
+            assert got.url == elsewhere
+    assert server.paths() == ["/absent", "/absent"]
 
 
 def test_every_address_and_its_cause_are_listed_when_none_works(server: Server, tmp_path: Path) -> None:
