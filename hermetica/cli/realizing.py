@@ -103,8 +103,13 @@ def cancelling(cancellation: Cancellation) -> Generator[list[int]]:
             signal.signal(number, handler)
 
 
-def realize(session: Session, derivations: Sequence[Derivation]) -> tuple[Realizations, int]:
+def realize(session: Session, derivations: Sequence[Derivation], **more: Any) -> tuple[Realizations, int]:
     """Realizes derivations, shows it, and tells each failure once; the results and the exit status.
+
+    Args:
+        session: the command's.
+        derivations: what to realize.
+        more: fields of ``Options`` that only this command sets.
 
     Raises:
         HermeticaError: nothing could be begun.
@@ -117,7 +122,7 @@ def realize(session: Session, derivations: Sequence[Derivation]) -> tuple[Realiz
     with cancelling(cancellation) as received:
         try:
             results = session.store.realize_all(
-                derivations, on_event=view, cancellation=cancellation, **run_options(session)
+                derivations, on_event=view, cancellation=cancellation, **run_options(session), **more
             )
         finally:
             view.close()

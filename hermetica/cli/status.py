@@ -6,23 +6,45 @@ of the nearest base that is. A test walks every error class of the installed pac
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OK: Final = 0
-INTERNAL: Final = 1
-USAGE: Final = 2
-EVALUATION: Final = 3
-ENVIRONMENT: Final = 4
-DAMAGED: Final = 5
-REFUSED: Final = 6
-FAILED: Final = 100
-TIMED_OUT: Final = 101
-MISMATCH: Final = 102
-NOT_REPRODUCIBLE: Final = 104
-INTERRUPTED: Final = 130
+
+class ExitStatus(IntEnum):
+    """What ``hermetica`` ends with. Source: docs/cli.md, "Exit statuses"."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    EVALUATION = 3
+    ENVIRONMENT = 4
+    DAMAGED = 5
+    REFUSED = 6
+    FAILED = 100
+    TIMED_OUT = 101
+    MISMATCH = 102
+    NOT_REPRODUCIBLE = 104
+    HANGUP = 129
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+    TERMINATED = 143
+
+
+OK: Final = ExitStatus.OK
+INTERNAL: Final = ExitStatus.INTERNAL
+USAGE: Final = ExitStatus.USAGE
+EVALUATION: Final = ExitStatus.EVALUATION
+ENVIRONMENT: Final = ExitStatus.ENVIRONMENT
+DAMAGED: Final = ExitStatus.DAMAGED
+REFUSED: Final = ExitStatus.REFUSED
+FAILED: Final = ExitStatus.FAILED
+TIMED_OUT: Final = ExitStatus.TIMED_OUT
+MISMATCH: Final = ExitStatus.MISMATCH
+NOT_REPRODUCIBLE: Final = ExitStatus.NOT_REPRODUCIBLE
+INTERRUPTED: Final = ExitStatus.INTERRUPTED
 
 PRIORITY: Final = (
     INTERRUPTED,
@@ -68,6 +90,8 @@ TABLE: Final = {
     "hermetica.realize.errors.BuildTimedOut": TIMED_OUT,
     "hermetica.realize.errors.BuildCancelled": INTERRUPTED,
     "hermetica.realize.errors.FixedOutputMismatch": MISMATCH,
+    "hermetica.realize.errors.NotReproducible": NOT_REPRODUCIBLE,
+    "hermetica.realize.errors.NothingToCheck": USAGE,
     "hermetica.realize.errors.UnsupportedSystem": ENVIRONMENT,
     "hermetica.realize.errors.UnknownBuiltin": EVALUATION,
     "hermetica.realize.kept.NotKept": USAGE,
@@ -107,6 +131,14 @@ def entry_of(kind: type[BaseException]) -> tuple[str, int]:
 def status_of(error: BaseException) -> int:
     """The exit status of an error."""
     return entry_of(type(error))[1]
+
+
+def status_name(status: int) -> str:
+    """The name of an exit status, such as ``not-reproducible``; its number where it has none."""
+    try:
+        return ExitStatus(status).name.lower().replace("_", "-")
+    except ValueError:
+        return str(status)
 
 
 def combine(statuses: Iterable[int]) -> int:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.errors import HermeticaError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hermetica.model import Derivation
+    from hermetica_store.comparison import Comparison
+
+
+_LOOK_FOR: Final = (
+    "compare the two with diff -r; mostly it is times, random names, unsorted listings or parallel writing"
+)
 
 
 class RealizeError(HermeticaError):
@@ -143,3 +151,50 @@ class InvalidInput(RealizeError):
     """An input that cannot be used: a source that changed, an archive that is damaged."""
 
     code = "HM116"
+
+
+class NotReproducible(RealizeError):
+    """What was built again is not what is in the store.
+
+    Attributes:
+        comparisons: output -> what differs, of each that does.
+        differences: the same as ``hermetica.differences/1``, with the places of both trees; they stay there until a
+            collection.
+    """
+
+    code = "HM104"
+
+    def __init__(
+        self,
+        derivation: Derivation,
+        message: str,
+        *,
+        comparisons: Mapping[str, Comparison],
+        differences: Mapping[str, Any],
+        details: tuple[tuple[str, str], ...],
+    ) -> None:
+        super().__init__(derivation, message, details=details, hint=_LOOK_FOR)
+        self.comparisons = comparisons
+        self.differences = differences
+
+
+class RoundsDiffer(NotReproducible):
+    """A round of a build made other outputs than the first, so none was registered."""
+
+    code = "HM119"
+
+    @property
+    def round(self) -> int:
+        """Which round it is."""
+        return int(self.differences["number"])
+
+    @property
+    def rounds(self) -> int:
+        """How many there were to be."""
+        return int(self.differences["total"])
+
+
+class NothingToCheck(RealizeError):
+    """A derivation is to be checked, and the store has no build of it."""
+
+    code = "HM118"

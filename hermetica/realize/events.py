@@ -22,7 +22,7 @@ FORMAT: Final = "hermetica.event/1"
 
 def error_json(error: HermeticaError) -> dict[str, Any]:
     """An error as JSON: its code and the parts that a front end lays out."""
-    return {
+    document = {
         "code": error.code,
         "class": type(error).__name__,
         "message": error.message,
@@ -30,6 +30,8 @@ def error_json(error: HermeticaError) -> dict[str, Any]:
         "hint": error.hint,
         "origin": error.origin,
     }
+    differences = getattr(error, "differences", None)  # of what is not reproducible
+    return document if differences is None else {**document, "differences": differences}
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +110,26 @@ class DerivationWaiting(Event):
     kind: ClassVar[str] = "derivation-waiting"
     drv: str
     name: str
+
+
+@attrs.frozen(kw_only=True)
+class RebuildStarted(Event):
+    """A derivation is being built once more, to be compared.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        number: which of these builds it is, counted from 1.
+        total: how many there are to be.
+        against: ``store``, what is there; or ``round 1``, the first build of this run.
+    """
+
+    kind: ClassVar[str] = "rebuild-started"
+    drv: str
+    name: str
+    number: int
+    total: int
+    against: str
 
 
 @attrs.frozen(kw_only=True)

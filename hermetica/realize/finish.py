@@ -58,14 +58,16 @@ def register(
     """
     store = context.store
     fixed = resolved.derivation.fixed
-    if fixed is not None and fixed.method == "flat" and candidates[0].tree.is_file():
-        candidates[0].tree.chmod(0o644)  # a contract on bytes says nothing of modes: never executable
     prepared = store.prepare(candidates, store.closure(resolved.inputs))
     outputs = {each.output: each.path for each in prepared}
     if fixed is not None:
         _check_fixed(resolved, prepared[0], context)
     if resolved.checks:
         _check_declared(resolved, prepared, context)
+    if context.options.rounds > 1:
+        from hermetica.realize.checking import confirm_rounds  # noqa: PLC0415 -- builds are seldom repeated
+
+        confirm_rounds(resolved, context, prepared)
     key, facts = record
     default = outputs[resolved.derivation.outputs[0]]
     described = {

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hermetica_store import LogWriter
-
 TAIL_BYTES: Final = 8 << 10
 TAIL_LINES: Final = 25
+
+
+class Writer(Protocol):
+    """What keeps the bytes of a log."""
+
+    def write(self, data: bytes, /) -> object:
+        """Takes the next bytes."""
+        ...
 
 
 class BuildLog:
@@ -22,7 +28,7 @@ class BuildLog:
         on_text: takes the same as text, undecodable bytes replaced.
     """
 
-    def __init__(self, writer: LogWriter, on_text: Callable[[str], None]) -> None:
+    def __init__(self, writer: Writer, on_text: Callable[[str], None]) -> None:
         self._writer = writer
         self._on_text = on_text
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode

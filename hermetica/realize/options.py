@@ -32,6 +32,8 @@ class Options:
         log_limit_bytes: how much log it may write; None without end.
         keep_going: whether a failure lets independent work go on.
         keep_failed: whether the directory of a failed build stays, to be looked at and entered.
+        check: whether what is asked for is built again, and compared with what the store has.
+        rounds: how many times each derivation is built, all alike; with ``check``, how many times again.
         requested_by: who asked, for the build record.
     """
 
@@ -42,7 +44,14 @@ class Options:
     log_limit_bytes: int | None = DEFAULT_LOG_LIMIT_BYTES
     keep_going: bool = False
     keep_failed: bool = False
+    check: bool = False
+    rounds: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     requested_by: str = ""
+
+    @property
+    def builds_again(self) -> bool:
+        """Whether targets are built although they are there."""
+        return self.check or self.rounds > 1
 
 
 class RunOptions(TypedDict, total=False):
@@ -55,4 +64,6 @@ class RunOptions(TypedDict, total=False):
     log_limit_bytes: int | None
     keep_going: bool
     keep_failed: bool
+    check: bool
+    rounds: int
     requested_by: str

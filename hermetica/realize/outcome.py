@@ -22,15 +22,17 @@ class Outcome(StrEnum):
     BUILT = "built"
     CACHED = "cached"
     SUBSTITUTED = "substituted"
+    REPRODUCED = "reproduced"
     FAILED = "failed"
     DEPENDENCY_FAILED = "dependency-failed"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed-out"
+    NOT_REPRODUCIBLE = "not-reproducible"
 
     @property
     def is_success(self) -> bool:
         """Whether the outputs are in the store."""
-        return self in {Outcome.BUILT, Outcome.CACHED, Outcome.SUBSTITUTED}
+        return self in {Outcome.BUILT, Outcome.CACHED, Outcome.SUBSTITUTED, Outcome.REPRODUCED}
 
 
 @attrs.frozen(kw_only=True)

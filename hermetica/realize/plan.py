@@ -61,10 +61,14 @@ class Plan:
     Attributes:
         steps: in an order in which they could be done, inputs first.
         reused: (derivation, output) -> the path that is there and will be used.
+        again: the same of what is there and is to be made once more all the same.
     """
 
     steps: tuple[Step, ...]
     reused: Mapping[tuple[Digest, str], StorePath] = attrs.field(repr=False)
+    again: Mapping[tuple[Digest, str], StorePath] = attrs.field(
+        factory=dict[tuple["Digest", str], "StorePath"], repr=False
+    )
 
     def of(self, work: Work) -> tuple[Step, ...]:
         """The steps that are ``work``."""

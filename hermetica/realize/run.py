@@ -12,7 +12,7 @@ import attrs
 from hermetica.errors import HermeticaError
 from hermetica.model import Token
 from hermetica.model.placeholder import digest_text
-from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed, RealizeError
+from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed, NotReproducible, RealizeError
 from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
@@ -70,6 +70,7 @@ class Run:
     _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
     _failures: list[Realization] = attrs.field(init=False, factory=list[Realization])
     _expected_s: dict[Digest, float] = attrs.field(init=False, factory=dict["Digest", float])
+    _again: frozenset[Digest] = attrs.field(init=False, default=frozenset["Digest"]())
     _skipped: int = attrs.field(init=False, default=0)
     _queue: queue.SimpleQueue[Event | _Ended] = attrs.field(init=False, factory=queue.SimpleQueue["Event | _Ended"])
 
@@ -101,13 +102,20 @@ class Run:
 
     def _plan(self, roots: Sequence[Derivation], lease: Lease) -> Plan:
         while True:
-            plan = make_plan(roots, self.trace.unresolved_many)
-            paths = frozenset(plan.reused.values())
+            plan = self._made_plan(roots)
+            there = {**plan.reused, **plan.again} if plan.again else plan.reused
+            paths = frozenset(there.values())
             if not plan.steps or lease.hold(paths) == paths:
-                self._paths = {
-                    Token(digest_text(digest), output): path for (digest, output), path in plan.reused.items()
-                }
+                self._paths = {Token(digest_text(digest), output): path for (digest, output), path in there.items()}
                 return plan
+
+    def _made_plan(self, roots: Sequence[Derivation]) -> Plan:
+        if not self.options.builds_again:
+            return make_plan(roots, self.trace.unresolved_many)
+        from hermetica.realize.checking import plan_targets  # noqa: PLC0415 -- seldom asked for
+
+        self._again = frozenset(root.input_id for root in roots)
+        return plan_targets(roots, self.trace.unresolved_many, check=self.options.check)
 
     def _announce(self, plan: Plan) -> None:
         self.on_event(
@@ -143,7 +151,11 @@ class Run:
         changed_addresses(plan, context)
         by_id = {step.derivation.input_id: step.derivation for step in plan.steps}
         inputs = {
-            drv: frozenset(source.input_id for _, source in derivation.inputs.derivations if source.input_id in by_id)
+            drv: frozenset(
+                source.input_id
+                for token, source in derivation.inputs.derivations
+                if source.input_id in by_id and (source.input_id, token.output) not in plan.again
+            )
             for drv, derivation in by_id.items()
         }
         took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
@@ -178,8 +190,6 @@ class Run:
             self._finish(Realization(derivation=by_id[drv], outcome=Outcome.CANCELLED))
 
     def _work(self, derivation: Derivation, context: RunContext) -> None:
-        from hermetica.realize.step import realize_step  # noqa: PLC0415 -- as in _carry_out
-
         started = time.monotonic()
         commit: Commit | None = None
         self._queue.put(
@@ -193,7 +203,7 @@ class Run:
             )
         )
         try:
-            realization, commit = realize_step(derivation, self._paths.__getitem__, context)
+            realization, commit = self._step_of(derivation)(derivation, self._paths.__getitem__, context)
         except HermeticaError as error:
             realization = _failed(derivation, error, time.monotonic() - started)
         except BaseException as error:  # noqa: BLE001 -- carried to the caller's thread, which raises it
@@ -201,6 +211,15 @@ class Run:
             crash.__cause__ = error
             realization = _failed(derivation, crash, time.monotonic() - started)
         self._queue.put(_Ended(derivation, realization, commit))
+
+    def _step_of(self, derivation: Derivation) -> Callable[..., tuple[Realization, Commit | None]]:
+        from hermetica.realize.step import realize_step  # noqa: PLC0415 -- as in _carry_out
+
+        if derivation.input_id not in self._again:
+            return realize_step
+        from hermetica.realize.checking import realize_target  # noqa: PLC0415 -- seldom asked for
+
+        return realize_target
 
     def _settle(self, ended: _Ended, schedule: Schedule[Digest], by_id: dict[Digest, Derivation]) -> None:
         derivation, realization = ended.derivation, ended.realization
@@ -258,6 +277,8 @@ def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) ->
     outcome = Outcome.FAILED
     if isinstance(error, BuildTimedOut):
         outcome = Outcome.TIMED_OUT
+    elif isinstance(error, NotReproducible):
+        outcome = Outcome.NOT_REPRODUCIBLE
     elif isinstance(error, BuildCancelled | ClaimCancelled):
         outcome = Outcome.CANCELLED
     key = error.log_key if isinstance(error, RealizeError) else None

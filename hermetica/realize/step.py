@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.model import resolve
-from hermetica.realize.build import build
 from hermetica.realize.context import Usage
 from hermetica.realize.errors import BuildCancelled, FixedOutputMismatch, RealizeError, UnsupportedSystem
 from hermetica.realize.events import DerivationWaiting
 from hermetica.realize.finish import keep_under_true_address, register
 from hermetica.realize.logs import BuildLog
+from hermetica.realize.make import make
 from hermetica.realize.outcome import Outcome, Realization
 from hermetica.realize.plan import Work, work_of
 from hermetica.realize.sources import add_sources
@@ -106,13 +106,10 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
         log = BuildLog(writer, lambda text: context.log(resolved.derivation, text))
         usage = Usage()
         try:
-            if work_of(resolved.derivation) is Work.BUILD:
-                built = build(resolved, context, scratch, log)
-                candidates, usage = built.candidates, built.usage
-            else:
-                candidates = _run_builtin(resolved, context, scratch.path)
+            built = make(resolved, context, scratch, log)
+            usage = built.usage
             facts |= _measured(clock, usage, log)
-            outputs, commit = register(resolved, candidates, context, (key, facts))
+            outputs, commit = register(resolved, built.candidates, context, (key, facts))
         except FixedOutputMismatch as error:
             _keep_what_came(resolved, context, scratch.path, error)
             raise
@@ -122,15 +119,6 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
             _record_failure(context, key, facts, error)
             raise
     return outputs, commit, key
-
-
-def _run_builtin(resolved: Resolved, context: RunContext, scratch: Any) -> tuple[Candidate, ...]:
-    from hermetica.realize.builtin import run_builtin  # noqa: PLC0415 -- fetching brings much that builds do not need
-
-    name = resolved.derivation.store_name("out")
-    output = scratch / name
-    run_builtin(resolved, context, output)
-    return (Candidate(tree=output, name=name, scratch_digest=None, output="out"),)
 
 
 def _keep_what_came(resolved: Resolved, context: RunContext, scratch: Any, error: FixedOutputMismatch) -> None:
@@ -158,6 +146,7 @@ def _facts(resolved: Resolved, context: RunContext, started_s: float) -> dict[st
         "clock_tier": "T0",
         "host": {"system": host_system(), "kernel": platform.release(), "cores": context.options.cores},
         "requested_by": context.options.requested_by,
+        "rounds": 1 if derivation.fixed is not None else context.options.rounds,
     }
 
 

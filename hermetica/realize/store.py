@@ -137,11 +137,23 @@ class Store:
         )
         return run.execute(derivations)
 
-    def plan(self, derivations: Iterable[Derivation]) -> Plan:
-        """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing."""
-        from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- likewise
+    def plan(self, derivations: Iterable[Derivation], **options: Unpack[RunOptions]) -> Plan:
+        """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing.
 
-        return make_plan(list(derivations), self.trace.unresolved_many)
+        Args:
+            derivations: what is wanted; all outputs of each.
+            options: fields of ``Options``; ``check`` and ``rounds`` make a difference.
+        """
+        from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
+
+        chosen = Options(**options)
+        if not chosen.builds_again:
+            from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- likewise
+
+            return make_plan(list(derivations), self.trace.unresolved_many)
+        from hermetica.realize.checking import plan_targets  # noqa: PLC0415 -- seldom asked for
+
+        return plan_targets(derivations, self.trace.unresolved_many, check=chosen.check)
 
     def path(self, derivation: Derivation, output: str | None = None) -> StorePath | None:
         """Where an output is, if it is realized and in the store."""

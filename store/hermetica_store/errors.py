@@ -39,7 +39,8 @@ class HermeticaError(Exception):
 
     def __str__(self) -> str:
         """The message with its details and hint, on lines of their own."""
-        lines = [self.message, *(f"  {label}  {text}" for label, text in self.details)]
+        below = "\n    "
+        lines = [self.message, *(f"  {label}  {text.replace(chr(10), below)}" for label, text in self.details)]
         if self.hint:
             lines.append(f"  fix  {self.hint}")
         return "\n".join(lines)

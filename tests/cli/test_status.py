@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import hermetica
 import hermetica_store
 from hermetica.cli.report import InternalError
-from hermetica.cli.status import PRIORITY, TABLE, combine, entry_of
+from hermetica.cli.status import PRIORITY, TABLE, ExitStatus, combine, entry_of, status_name
 from hermetica.errors import HermeticaError
 
 ROOT = "hermetica_store.errors.HermeticaError"
@@ -50,6 +50,14 @@ def test_statuses_combine_in_any_order_to_the_first_by_priority(statuses: list[i
     combined = combine(statuses)
     assert combined == combine(reversed(statuses))
     assert combined == (min(set(statuses) - {0}, key=PRIORITY.index) if any(statuses) else 0)
+
+
+def test_every_status_has_a_name() -> None:
+    assert {status_name(status) for status in PRIORITY} == {
+        str(ExitStatus(status).name).lower().replace("_", "-") for status in PRIORITY
+    }
+    assert status_name(104) == "not-reproducible"
+    assert status_name(9) == "9"
 
 
 def test_a_wrong_hash_outranks_a_failure_and_a_failure_a_timeout() -> None:

@@ -9,12 +9,13 @@ from hermetica.cli.console import Paint
 from hermetica.cli.views.frame import columns, fit, frame
 from hermetica.cli.views.lines import Lines
 from hermetica.cli.views.state import Progress
-from hermetica.cli.views.words import clock, seconds, size, summary, to_do
+from hermetica.cli.views.words import again, clock, seconds, size, summary, to_do
 from hermetica.realize.events import (
     DerivationFinished,
     DerivationStarted,
     FetchProgress,
     LogText,
+    RebuildStarted,
     RunFinished,
     RunStarted,
 )
@@ -45,6 +46,14 @@ def test_the_frame_shows_what_runs_what_waits_and_what_failed() -> None:
         " ├ zlib-1.3.1                      0:07  cc -c a.c",
         " └ fetch lua.tar.gz                0:06   42%  1.3 MB of 3.0 MB",
     ]
+
+
+def test_a_build_that_is_repeated_says_which_one_runs() -> None:
+    progress = a_run()
+    event = RebuildStarted(time_s=105.0, drv="a", name="zlib-1.3.1", number=2, total=3, against="round 1")
+    progress.take(event)
+    assert frame(progress, 107.0, 80, 24, PLAIN)[1] == " ├ 2/3 zlib-1.3.1                  0:07  cc -c a.c"
+    assert again(event, PLAIN) == "again     zlib-1.3.1  2 of 3, to be compared with round 1"
 
 
 @given(st.integers(1, 200), st.integers(1, 60), st.lists(st.text(max_size=300), max_size=40))

@@ -51,6 +51,7 @@ PURE = (
     "hermetica.sandbox.spec",
     "hermetica.sandbox.status",
     "hermetica.sandbox.world",
+    "hermetica_store.comparison",
     "hermetica_store.content",
     "hermetica_store.digest",
     "hermetica_store.errors",

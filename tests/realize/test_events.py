@@ -20,6 +20,7 @@ SAMPLES: tuple[Event, ...] = (
     all_events.RunStarted(**AT, total=3, to_build=2, to_fetch=1, fetch_bytes=10, reused=0),
     all_events.DerivationStarted(**AT, drv="00", name="app", origin=None, work="build", expected_s=2.5),
     all_events.DerivationWaiting(**AT, drv="00", name="app"),
+    all_events.RebuildStarted(**AT, drv="00", name="app", number=2, total=3, against="round 1"),
     all_events.LogText(**AT, drv="00", name="app", text="é\n\ufffd"),
     all_events.FetchProgress(**AT, drv="00", name="app", done_bytes=1, total_bytes=None),
     all_events.Warned(**AT, drv="00", name="app", message="hm", origin="pkgs.py:3"),
@@ -55,7 +56,7 @@ def test_an_event_is_json_with_its_format_and_kind(event: Event) -> None:
 
 
 def test_an_error_keeps_its_parts() -> None:
-    form = SAMPLES[6].to_json()
+    form = SAMPLES[7].to_json()
     assert form["outcome"] == "timed-out"
     assert form["error"] == {
         "code": "HM000",
@@ -72,6 +73,7 @@ def test_successes_are_those_whose_outputs_are_in_the_store() -> None:
         Outcome.BUILT,
         Outcome.CACHED,
         Outcome.SUBSTITUTED,
+        Outcome.REPRODUCED,
     }
 
 

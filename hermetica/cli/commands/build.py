@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hermetica.cli.realizing import add_build_options, realize
+from hermetica.cli.realizing import add_build_options, positive, realize
+from hermetica.cli.status import status_name, status_of
 from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
@@ -21,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("targets", nargs="+", metavar="TARGET")
     add_build_options(parser)
+    group = parser.add_argument_group("reproducibility")
+    group.add_argument("--check", action="store_true", help="build what is realized again, compare, change nothing")
+    group.add_argument("--rounds", type=positive, default=1, metavar="N", help="build N times; all must be alike")
     group = parser.add_argument_group("results")
     group.add_argument("-n", "--dry-run", action="store_true", help="print what would be done and why; do nothing")
     group.add_argument("-o", "--out-link", metavar="PATH", default="result", help="the link to make (result)")
@@ -34,7 +38,7 @@ def run(session: Session) -> int:
         chosen = Targets().derivations(session.options.targets)
         if session.options.dry_run:
             return _dry_run(session, chosen)
-        results, status = realize(session, list(dict.fromkeys(each.derivation for each in chosen)))
+        results, status = realize(session, list(dict.fromkeys(each.derivation for each in chosen)), **_again(session))
         by_id = {each.derivation.id: each for each in results}
         pairs = [(each, by_id[each.derivation.id]) for each in chosen]
         links = _link(session, pairs)
@@ -42,9 +46,13 @@ def run(session: Session) -> int:
         return status
 
 
+def _again(session: Session) -> dict[str, Any]:
+    return {"check": session.options.check, "rounds": session.options.rounds}
+
+
 def _link(session: Session, pairs: Sequence[tuple[Selected, Realization]]) -> list[dict[str, str]]:
     done = [(selected, result) for selected, result in pairs if result.outcome.is_success]
-    if session.options.no_link or not done:
+    if session.options.no_link or session.options.check or not done:
         return []
     from hermetica.cli.links import make_links  # noqa: PLC0415 -- only where links are made
 
@@ -78,7 +86,8 @@ def _print(
         rows.append({"target": selected.name, **_facts(result), "outputs": outputs})
     if console.json:
         indent = None if session.options.ui == "json" else 1
-        console.print_json({"format": "hermetica.build/1", "status": status, "results": rows}, indent=indent)
+        document = {"format": "hermetica.build/1", "status": int(status), "status_name": status_name(status)}
+        console.print_json({**document, "results": rows}, indent=indent)
     elif session.options.ui != "json":
         place = "path" if session.options.print_paths else "on_disk"
         for row in rows:
@@ -95,12 +104,12 @@ def _facts(result: Realization) -> dict[str, Any]:
         "outcome": str(result.outcome),
         "duration_s": result.duration_s,
         "log_key": result.log_key,
-        "error": None if result.error is None else error_json(result.error),
+        "error": None if result.error is None else {**error_json(result.error), "status": status_of(result.error)},
     }
 
 
 def _dry_run(session: Session, chosen: Sequence[Selected]) -> int:
-    plan = session.store.plan([each.derivation for each in chosen])
+    plan = session.store.plan([each.derivation for each in chosen], **_again(session))
     session.console.result(plan.to_json(), _plan_lines(plan))
     return 0
 

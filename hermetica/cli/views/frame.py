@@ -52,6 +52,7 @@ def _detail(running: Running) -> str:
 
 def _row(branch: str, running: Running, now_s: float, width: int, paint: Paint) -> str:
     verb = "fetch " if running.work == "fetch" else ""
+    verb = f"{running.again} {verb}" if running.again else verb
     name = fit(f"{verb}{running.name}", _NAME_COLUMNS)
     padding = " " * (_NAME_COLUMNS - columns(name))
     head = f" {branch} {name}{padding} {clock(max(0.0, now_s - running.since_s)):>7}  "

@@ -8,7 +8,15 @@ from hermetica.cli.console import clean
 from hermetica.cli.views import words
 from hermetica.cli.views.lines import Lines
 from hermetica.cli.views.state import Progress
-from hermetica.realize.events import DerivationFinished, DerivationWaiting, LogText, RunFinished, RunStarted, Warned
+from hermetica.realize.events import (
+    DerivationFinished,
+    DerivationWaiting,
+    LogText,
+    RebuildStarted,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
 
 if TYPE_CHECKING:
     from hermetica.cli.console import Console
@@ -51,6 +59,8 @@ class PlainView:
             return [f"{paint.warn('warning')}: {event.message}{where}"]
         if isinstance(event, DerivationWaiting):
             return [f"waiting   {event.name}  {paint.dim('another process is making it')}"]
+        if isinstance(event, RebuildStarted):
+            return [words.again(event, paint)]
         if isinstance(event, RunStarted) and event.total:
             return [words.to_do(event)]
         if isinstance(event, RunFinished) and self.progress.total:

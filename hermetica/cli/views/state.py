@@ -11,6 +11,7 @@ from hermetica.realize.events import (
     Event,
     FetchProgress,
     LogText,
+    RebuildStarted,
     RunFinished,
     RunStarted,
 )
@@ -28,6 +29,7 @@ class Running:
         done_bytes: fetched so far.
         total_bytes: to be fetched, where known.
         is_waiting: whether another process is making the same thing.
+        again: which of several builds to be compared runs, such as ``2/3``; empty where there is one.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Running:
     done_bytes: int = 0
     total_bytes: int | None = None
     is_waiting: bool = False
+    again: str = ""
 
 
 @attrs.define(kw_only=True)
@@ -88,7 +91,7 @@ class Progress:
             self._detail(event)
 
     def _detail(self, event: Event) -> None:
-        if not isinstance(event, LogText | FetchProgress | DerivationWaiting):
+        if not isinstance(event, LogText | FetchProgress | DerivationWaiting | RebuildStarted):
             return
         running = self.running.get(event.drv)
         if running is None:
@@ -98,5 +101,7 @@ class Progress:
             running.line = lines[-1] if lines else running.line
         elif isinstance(event, FetchProgress):
             running.done_bytes, running.total_bytes = event.done_bytes, event.total_bytes
+        elif isinstance(event, RebuildStarted):
+            running.again = f"{event.number}/{event.total}"
         else:
             running.is_waiting = True

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hermetica.cli.console import Paint
-    from hermetica.realize.events import DerivationFinished, RunFinished, RunStarted
+    from hermetica.realize.events import DerivationFinished, RebuildStarted, RunFinished, RunStarted
 
-_KINDS = ("failed", "timed-out", "cancelled")
+_KINDS = ("reproduced", "not-reproducible", "failed", "timed-out", "cancelled")
 
 
 def size(count_bytes: float) -> str:
@@ -50,6 +50,12 @@ def to_do(event: RunStarted) -> str:
         parts.append(many(event.to_fetch, "fetch", "fetches") + weight)
     reused = f"; {event.reused:,} reused" if event.reused else ""
     return f"to do: {', '.join(parts)}{reused}"
+
+
+def again(event: RebuildStarted, paint: Paint) -> str:
+    """One more build of the same, to be compared."""
+    against = "the one in the store" if event.against == "store" else event.against
+    return f"again     {event.name}  {paint.dim(f'{event.number} of {event.total}, to be compared with {against}')}"
 
 
 def ended(event: DerivationFinished, work: str, paint: Paint) -> str:
