@@ -11,6 +11,7 @@ import attrs
 
 from hermetica.fetch.lock_pin import Group, LockError, Pin
 from hermetica.fetch.lock_text import parse_groups, write_groups
+from hermetica.fetch.lock_writing import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,17 +83,29 @@ class Lock:
             ) from error
 
     def write(self, path: Path) -> None:
-        """Writes the lock to a file, whole or not at all.
+        """Writes the lock to a file, whole or not at all; durable on return.
 
         Raises:
             LockError: the file cannot be written.
         """
-        scratch = path.with_name(f".{path.name}.new")
-        try:
-            scratch.write_text(self.text(), encoding="utf-8")
-            scratch.replace(path)
-        except OSError as error:
-            raise LockError(f"cannot write the lock {path}", details=(("cause", str(error)),)) from error
+        with replacing(path) as replace:
+            replace(self.text().encode())
+
+    @classmethod
+    def update(cls, path: Path, group: Group) -> tuple[Lock, Lock]:
+        """Puts ``group`` into the lock in a file, which need not be there; nobody else's change is lost.
+
+        Returns:
+            The lock before and after.
+
+        Raises:
+            LockError: the file holds no lock, or cannot be written.
+        """
+        with replacing(path) as replace:
+            before = cls.read(path) if path.exists() else cls()
+            after = before.with_group(group)
+            replace(after.text().encode())
+        return before, after
 
     def text(self) -> str:
         """The one text of this lock; equal locks have equal texts."""

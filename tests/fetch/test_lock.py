@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,6 +148,38 @@ def test_a_file_that_is_not_there_or_cannot_be_written_is_an_error(tmp_path: Pat
         Lock.read(tmp_path / "binary.lock")
     with pytest.raises(LockError, match="cannot write the lock"):
         Lock().write(tmp_path / "none" / "x.lock")
+
+
+def test_changes_of_several_processes_at_once_are_all_there(tmp_path: Path) -> None:
+    file = tmp_path / "hermetica.lock"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom hermetica.fetch.lock import Group, Lock\n"
+        "for number in range(20):\n"
+        "    Lock.update(Path(sys.argv[1]), Group(name=f'{sys.argv[2]}-{number}', pins=()))\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code, file, who]) for who in ("a", "b", "c")]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert len(Lock.read(file).groups) == 60
+    assert [path.name for path in tmp_path.iterdir()] == ["hermetica.lock"]
+
+
+def test_what_a_crash_left_of_a_lock_is_used_again(tmp_path: Path) -> None:
+    file = tmp_path / "hermetica.lock"
+    left = tmp_path / ".hermetica.lock.new"
+    left.write_text("half a lo" * 1000)
+    before, after = Lock.update(file, Group(name="a", pins=(ZLIB,)))
+    assert before == Lock()
+    assert Lock.read(file) == after
+    assert not left.exists()
+
+
+def test_a_lock_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "hermetica.lock"
+    file.write_text("no lock")
+    with pytest.raises(LockError):
+        Lock.update(file, Group(name="a", pins=()))
+    assert file.read_text() == "no lock"
+    assert [path.name for path in tmp_path.iterdir()] == ["hermetica.lock"]
 
 
 @pytest.mark.parametrize("text", ["", "A b", "-x", "x\n"])

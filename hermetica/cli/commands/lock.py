@@ -35,11 +35,11 @@ def run(session: Session) -> int:
     from hermetica.fetch.lock_debian import lock_debian_group  # noqa: PLC0415 -- likewise
 
     file = Path(options.output)
-    before = Lock.read(file) if file.exists() else Lock()
+    if file.exists():
+        Lock.read(file)  # what is no lock is told before anything is fetched
     mirrors = Mirrors.from_config(session.config)
     group = lock_debian_group(options.group, options.suite, options.packages, sources=options.source, mirrors=mirrors)
-    after = before.with_group(group)
-    after.write(file)
+    before, after = Lock.update(file, group)
     session.console.say(f"{file}: group {options.group} pins {len(group.pins)} packages")
     changes = changed(before, after, options.group)
     session.console.result(

@@ -1,0 +1,41 @@
+"""The campaign itself: short here, and able to find what it looks for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def campaign(*arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Exit status, figures, and what was lost."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.campaign", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return ended.returncode, json.loads(ended.stdout.splitlines()[-1]), ended.stderr
+
+
+def test_nothing_is_lost_by_kills() -> None:
+    status, figures, lost = campaign("--kills", "25", "--seed", "7")
+    assert (status, lost) == (0, "")
+    assert figures["kills"] == 25
+    assert figures["objects_checked"] > 100
+
+
+@pytest.mark.parametrize("plant", ["lease-not-rechecked", "commit-before-rename"])
+def test_a_planted_bug_is_found_by_kills(plant: str) -> None:
+    status, figures, lost = campaign("--kills", "400", "--seed", "7", "--plant", plant)
+    assert status == 1
+    assert figures["lost"] >= 1
+    assert "is gone" in lost or "cannot be read" in lost
