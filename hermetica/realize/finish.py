@@ -11,6 +11,7 @@ from hermetica.model import UNKNOWN, FixedOutput
 from hermetica.model.identity import contract_id
 from hermetica.realize.checks import CheckedOutput, offences
 from hermetica.realize.errors import FixedOutputMismatch, FixedOutputRefers, OutputRefused
+from hermetica.realize.history import history_rows
 from hermetica.realize.plan import Work, work_of
 from hermetica.realize.trace import contract_rows, derivation_rows, duration_row, realisation_rows, record_row
 from hermetica.realize.warnings import addresses_row
@@ -73,12 +74,14 @@ def register(
     described = {
         each.output: {"path": str(each.path), "tree": each.tree.hex, "size_bytes": each.size_bytes} for each in prepared
     }
+    made = {**facts, "outcome": "built", "outputs": described}
     rows = [
         *([addresses_row(resolved.derivation)] if work_of(resolved.derivation) is Work.FETCH else []),
         *realisation_rows(resolved.derivation, resolved.id, outputs, key),
         duration_row(resolved.derivation.name, facts["duration_s"]),
         *derivation_rows([resolved.derivation], default),
-        record_row(key, {**facts, "outcome": "built", "outputs": described}, default),
+        record_row(key, made, default),
+        *history_rows(key, made, default),
     ]
     return outputs, store.publish(prepared, lease=context.lease, rows=rows)
 

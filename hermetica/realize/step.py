@@ -12,6 +12,7 @@ from hermetica.realize.context import Usage
 from hermetica.realize.errors import BuildCancelled, FixedOutputMismatch, RealizeError, UnsupportedSystem
 from hermetica.realize.events import DerivationWaiting
 from hermetica.realize.finish import keep_under_true_address, register
+from hermetica.realize.history import history_rows
 from hermetica.realize.logs import BuildLog
 from hermetica.realize.make import make
 from hermetica.realize.outcome import Outcome, Realization
@@ -163,4 +164,4 @@ def _measured(clock: float, usage: Usage, log: BuildLog) -> dict[str, Any]:
 def _record_failure(context: RunContext, key: bytes, facts: dict[str, Any], error: HermeticaError) -> None:
     outcome = Outcome.CANCELLED if isinstance(error, BuildCancelled) else Outcome.FAILED
     row = {**facts, "outcome": str(outcome), "outputs": {}, "error": {"code": error.code, "message": error.message}}
-    context.store.put([record_row(key, row, None)])
+    context.store.put([record_row(key, row, None), *history_rows(key, row, None)])

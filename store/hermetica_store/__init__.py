@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from hermetica_store.leases import Lease
     from hermetica_store.logs import LogWriter
+    from hermetica_store.migrate import StoreBusy
     from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
     from hermetica_store.path import STORE_PREFIX, StorePath, store_path
     from hermetica_store.prepare import Candidate, OutputCycle, Prepared
@@ -55,6 +56,7 @@ _HOMES = {
     ),
     "leases": ("Lease",),
     "logs": ("LogWriter",),
+    "migrate": ("StoreBusy",),
     "nar": ("NarDigest", "nar_chunks", "nar_digest"),
     "path": ("STORE_PREFIX", "StorePath", "store_path"),
     "prepare": ("Candidate", "OutputCycle", "Prepared"),
@@ -104,6 +106,7 @@ __all__ = [
     "SpecialFile",
     "StatCache",
     "Statistics",
+    "StoreBusy",
     "StoreError",
     "StoreFull",
     "StoreNotWritable",

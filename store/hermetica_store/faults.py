@@ -39,7 +39,7 @@ class StoreVersionMismatch(StoreError):
         super().__init__(
             f"{root} is a store of another version",
             details=(("expected", expected), ("found", found)),
-            hint="use the hermetica that wrote it, or name another place with HERMETICA_STORE",
+            hint="use the hermetica that wrote it, or one that came later; or name another place with HERMETICA_STORE",
         )
 
 

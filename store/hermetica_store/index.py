@@ -7,19 +7,25 @@ Source: lmdb.h, "Restrictions/caveats" and mdb_env_set_mapsize.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import resource
 import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import lmdb
 
+from hermetica_store.environment import index_fault, open_environment
 from hermetica_store.errors import StoreError
-from hermetica_store.faults import IndexDamaged, StoreNotWritable, StoreUnavailable, StoreVersionMismatch
-from hermetica_store.refusals import FULL, fault
-from hermetica_store.schema import META, SCHEMA_VERSION, SEVERAL_VALUES, TABLES, VERSION_KEY
+from hermetica_store.faults import IndexDamaged, StoreVersionMismatch
+from hermetica_store.schema import (
+    FIRST_TABLES,
+    META,
+    READABLE,
+    SCHEMA_VERSION,
+    SEVERAL_VALUES,
+    TABLES,
+    VERSION_KEY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -32,60 +38,7 @@ T = TypeVar("T")
 Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 _MAP_BYTES: Final = 1 << 30  # of address space; the file grows with its content only
 _PAUSE_S: Final = 0.0001
-_WRITE_BYTES: Final = 1 << 20  # more than LMDB writes at once
-_READERS_MAX: Final = 1022
 _SHORTFALL_PAGES_MAX: Final = 256  # pages at the end that were allocated and never written
-_DAMAGED: Final = (
-    lmdb.InvalidError,
-    lmdb.CorruptedError,
-    lmdb.PageNotFoundError,
-    lmdb.PanicError,
-    lmdb.VersionMismatchError,
-    lmdb.IncompatibleError,
-)
-
-
-def index_fault(error: lmdb.Error, root: Path) -> StoreError:
-    """What an error of the index means for the store at ``root``."""
-    cause = (("cause", str(error)),)
-    if isinstance(error, _DAMAGED):
-        return IndexDamaged(
-            f"the index of the store {root} is damaged",
-            details=cause,
-            hint=f"put back a copy of {root}/index, or move {root} away and start anew",
-        )
-    if isinstance(error, lmdb.ReadersFullError):
-        return StoreUnavailable(
-            f"more than {_READERS_MAX} readers at once in the store {root}", details=cause, hint="start fewer at once"
-        )
-    if isinstance(error, lmdb.ReadonlyError):
-        return StoreNotWritable(f"the store {root} is open for reading only", details=cause)
-    code = _system_error(error)
-    if code == errno.EIO and _is_full(root):
-        code = errno.ENOSPC
-    return fault(OSError(code, os.strerror(code)), root) if code else StoreUnavailable(str(error), details=cause)
-
-
-def _system_error(error: lmdb.Error) -> int:
-    """The errno behind an error of LMDB; 0 where there is none."""
-    if isinstance(error, lmdb.DiskError):
-        return errno.ENOSPC
-    return max(int(getattr(error, "code", 0) or 0), 0) or next(
-        (
-            code
-            for code in (*FULL, errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO)
-            if os.strerror(code) in str(error)
-        ),
-        0,
-    )
-
-
-def _is_full(root: Path) -> bool:
-    """Whether there is no room for the pages of a commit: LMDB calls a write that was cut short an I/O error."""
-    space = os.statvfs(root)
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    left = (root / "index" / "data.mdb").stat().st_size + _WRITE_BYTES
-    return space.f_bavail * space.f_frsize < _WRITE_BYTES or (limit != resource.RLIM_INFINITY and left > limit)
 
 
 class _Gate:
@@ -200,29 +153,59 @@ class Transaction:
         return found
 
 
+class _Partial(Transaction):
+    """A transaction over an index that lacks tables of this version: they are empty."""
+
+    __slots__ = ()
+
+    def get(self, table: bytes, key: bytes) -> bytes | None:
+        return super().get(table, key) if table in self._tables else None
+
+    def count(self, table: bytes) -> int:
+        return super().count(table) if table in self._tables else 0
+
+    def values(self, table: bytes, key: bytes) -> list[bytes]:
+        return super().values(table, key) if table in self._tables else []
+
+    def prefixed(self, table: bytes, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        return super().prefixed(table, prefix) if table in self._tables else []
+
+    def items(self, table: bytes, start: bytes = b"", limit: int = 1 << 60) -> list[tuple[bytes, bytes]]:
+        return super().items(table, start, limit) if table in self._tables else []
+
+
 class Index:
     """An open environment.
 
     Attributes:
         read_only: whether it can only be read, because the system does not let us write it.
+        version: the schema on disk; another than ours only until a store is opened for writing.
     """
 
     def __init__(self, layout: Layout, *, map_bytes: int = _MAP_BYTES) -> None:
         self._root = layout.root
         self._gate = _Gate()
-        self._environment, self.read_only = _open(layout, map_bytes)
-        self._unlocked = self.read_only and not self._environment.flags()["lock"]
+        opened = open_environment(layout, map_bytes)
+        self._environment, self.read_only, self._unlocked = opened.raw, opened.is_read_only, opened.is_unlocked
+        self._tables: dict[bytes, Database] = {}
         try:
             self._check_length(layout)
-            self._tables = self._open_tables(layout)
+            self.version = self._open(layout)
             self._environment.reader_check()
         except BaseException as error:
             self._environment.close()
-            if isinstance(error, lmdb.NotFoundError):
-                raise IndexDamaged(f"the index of the store {self._root} lacks a table") from error
             if isinstance(error, lmdb.Error):
                 raise index_fault(error, self._root) from error
             raise
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it has our schema and all its tables."""
+        return self.version == SCHEMA_VERSION and len(self._tables) == len(TABLES)
+
+    def lacks(self, table: bytes) -> bool:
+        """Whether a table of ours is not there, and reads as empty, or is not filled yet."""
+        return table not in self._tables or (self.version != SCHEMA_VERSION and table not in FIRST_TABLES)
 
     def close(self) -> None:
         """Closes the environment."""
@@ -253,7 +236,7 @@ class Index:
         """What ``work`` gives, or its error: raised inside, it would make lmdb wait until nobody else reads."""
         with self._gate, self._environment.begin() as raw:
             try:
-                found, failure = [work(Transaction(raw, self._tables))], None
+                found, failure = [work(self._kind(raw, self._tables))], None
             except StoreError as error:
                 found, failure = list[T](), error
             if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
@@ -262,6 +245,8 @@ class Index:
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """One value."""
+        if table not in self._tables:
+            return None
         try:
             with self._gate, self._environment.begin(self._tables[table]) as raw:
                 if not self._unlocked:
@@ -288,7 +273,7 @@ class Index:
         with self._gate:
             raw = self._environment.begin(write=True)
             try:
-                result = work(Transaction(raw, self._tables))
+                result = work(self._kind(raw, self._tables))
                 failure = None
             except BaseException as error:  # noqa: BLE001 -- raised below
                 failure = error
@@ -312,7 +297,12 @@ class Index:
         with self._gate.alone():
             self._environment.set_mapsize(0)
 
-    def _open_tables(self, layout: Layout) -> dict[bytes, Database]:
+    @property
+    def _kind(self) -> type[Transaction]:
+        return Transaction if len(self._tables) == len(TABLES) else _Partial
+
+    def _open(self, layout: Layout) -> str:
+        """Opens the tables that are there, all of them in a new index; the schema."""
         has_objects = any(layout.objects.iterdir())  # asked first: whoever published had made the tables before
         found = self._version()
         if found is None and (self.read_only or has_objects):
@@ -320,20 +310,49 @@ class Index:
                 f"the index of the store {self._root} is empty" + (", and objects are there" if has_objects else ""),
                 hint=f"put back a copy of {self._root}/index, or move {self._root} away and start anew",
             )
-        if found not in {None, SCHEMA_VERSION}:
+        source, _, target = (found or SCHEMA_VERSION).partition(">")
+        if source not in READABLE or target not in {"", SCHEMA_VERSION}:
             raise StoreVersionMismatch(self._root, found or "", SCHEMA_VERSION)
-        tables = {name: self._open_table(name, create=found is None) for name in TABLES}
+        self.open_tables(create=found is None)
         if found is None:
             with self._environment.begin(write=True) as raw:
-                raw.put(VERSION_KEY, SCHEMA_VERSION.encode(), db=tables[META])
-        return tables
+                raw.put(VERSION_KEY, SCHEMA_VERSION.encode(), db=self._tables[META])
+        elif missing := sorted(FIRST_TABLES - self._tables.keys()):
+            raise IndexDamaged(f"the index of the store {self._root} lacks the table {missing[0].decode()}")
+        return found or SCHEMA_VERSION
+
+    def open_tables(self, *, create: bool) -> None:
+        """Opens what is there of the tables, or makes those that are not."""
+        with self._gate.alone():
+            for name in TABLES:
+                with contextlib.suppress(lmdb.NotFoundError):
+                    self._tables[name] = self._open_table(name, create=create)
 
     def _open_table(self, name: bytes, *, create: bool) -> Database:
         while True:
             try:
                 return self._environment.open_db(name, dupsort=name in SEVERAL_VALUES, create=create)
             except lmdb.MapResizedError:
-                self._adopt_size()
+                self._environment.set_mapsize(0)
+
+    def refresh_version(self) -> str:
+        """Reads again which schema is on disk."""
+        self.version = self._version() or SCHEMA_VERSION
+        return self.version
+
+    def others(self) -> frozenset[int]:
+        """The processes beside this one that have the index open for reading, those that died left out."""
+        self._environment.reader_check()
+        rows = self._environment.readers().splitlines()[1:]
+        return frozenset(int(row.split()[0]) for row in rows if row.split()) - {os.getpid()}
+
+    def copy_to(self, directory: Path) -> None:
+        """Writes a compact copy of the index as it is now into an empty directory."""
+        try:
+            with self._gate:
+                self._environment.copy(os.fspath(directory), compact=True)
+        except lmdb.Error as error:
+            raise index_fault(error, self._root) from error
 
     def _version(self) -> str | None:
         """The schema version on disk; None where nothing was ever written."""
@@ -352,35 +371,3 @@ class Index:
             raise IndexDamaged(
                 f"the index of the store {self._root} is cut short", hint=f"put back a copy of {self._root}/index"
             )
-
-
-def _open(layout: Layout, map_bytes: int) -> tuple[lmdb.Environment, bool]:
-    """The environment, and whether it can only be read."""
-    try:
-        return _environment(layout, map_bytes, readonly=False, lock=True), False
-    except lmdb.Error as error:
-        if not isinstance(index_fault(error, layout.root), StoreNotWritable):
-            raise index_fault(error, layout.root) from error
-    try:
-        return _environment(layout, map_bytes, readonly=True, lock=True), True
-    except lmdb.Error as error:
-        if not isinstance(index_fault(error, layout.root), StoreNotWritable):
-            raise index_fault(error, layout.root) from error
-    try:
-        return _environment(layout, map_bytes, readonly=True, lock=False), True
-    except lmdb.Error as error:
-        raise index_fault(error, layout.root) from error
-
-
-def _environment(layout: Layout, map_bytes: int, *, readonly: bool, lock: bool) -> lmdb.Environment:
-    return lmdb.open(
-        os.fspath(layout.index),
-        map_size=map_bytes,
-        max_dbs=len(TABLES),
-        max_readers=_READERS_MAX,
-        max_spare_txns=4,
-        mode=0o644,
-        readonly=readonly,
-        lock=lock,
-        create=False if readonly else True,  # noqa: SIM211 -- said as it is meant
-    )

@@ -21,6 +21,7 @@ _SPAN: Final = 1 << 60
 CLAIMS: Final = 0
 LEASES: Final = _SPAN
 SCRATCH: Final = 2 * _SPAN
+PRESENCE: Final = 3 * _SPAN
 _BUSY: Final = frozenset({errno.EAGAIN, errno.EACCES})
 
 

@@ -155,6 +155,11 @@ class ReadableStore:
         data = read_log(self._shared.layout, key)
         return b"" if data is None and self._queries.has_record(key) else data
 
+    def lacks(self, table: Table) -> bool:
+        """Whether the store is of an earlier schema that has no such table, and is only read."""
+        self._read()
+        return self._shared.index.lacks(table.value)
+
     def log_path(self, key: str) -> Path:
         """Where a log lies, zstd-compressed; an empty one has no file."""
         return log_path(self._shared.layout, key)

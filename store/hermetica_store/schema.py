@@ -12,7 +12,8 @@ from hermetica_store.faults import InvalidKey
 if TYPE_CHECKING:
     from hermetica_store.path import StorePath
 
-SCHEMA_VERSION: Final = "1"
+SCHEMA_VERSION: Final = "2"
+READABLE: Final = frozenset({SCHEMA_VERSION, "1"})  # what it lacks of ours is empty to readers
 VERSION_KEY: Final = b"schema"
 KEY_BYTES_MAX: Final = 480
 
@@ -37,18 +38,21 @@ class Table(enum.Enum):
     FETCHES = b"fetches"
     RECORDS = b"records"
     ATTRIBUTES = b"attributes"
+    HISTORY = b"history"
 
 
 TABLES: Final = (
     *(META, OBJECTS, USED, NARS, MANIFESTS, REFERRERS, OWNED, ROOTS, LEASES, STATS),
     *(table.value for table in Table),
 )
+FIRST_TABLES: Final = frozenset(TABLES) - {Table.HISTORY.value}  # those that every store has
 TAGS: Final = {
     Table.TRACE: b"t",
     Table.DERIVATIONS: b"d",
     Table.FETCHES: b"f",
     Table.RECORDS: b"r",
     Table.ATTRIBUTES: b"a",
+    Table.HISTORY: b"h",
 }
 TABLE_OF_TAG: Final = {tag: table for table, tag in TAGS.items()}
 

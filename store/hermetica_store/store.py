@@ -48,7 +48,8 @@ class ObjectStore(ReadableStore):
         Raises:
             NotAStore: something else lies there, or nothing does and the store is to be read only.
             StoreNotWritable: this user may not write there.
-            StoreVersionMismatch: another version of hermetica wrote it.
+            StoreVersionMismatch: a later version of hermetica wrote it.
+            StoreBusy: it has an earlier schema, and processes of that version use it.
             IndexDamaged: its index cannot be trusted.
         """
         layout = Layout(Path(os.path.realpath(default_root(os.environ) if root is None else root)))
@@ -60,6 +61,10 @@ class ObjectStore(ReadableStore):
         try:
             if not read_only:
                 shared.check(write=True)
+                if not shared.index.is_current:
+                    from hermetica_store.migrate import upgrade  # noqa: PLC0415 -- once in the life of a store
+
+                    upgrade(shared)
                 reap(layout)
         except BaseException:
             release(shared)

@@ -10,7 +10,6 @@ from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from hermetica.cli.session import Session
 
@@ -26,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Writes the bytes of the newest log to stdout, as they came."""
     text = session.options.target
-    matches = _matcher(session, text)
-    records = [row for row in session.store.trace.all_records() if matches(row)]
+    records = _records(session, text)
     if session.options.failed:
         records = [row for row in records if row["outcome"] != "built"]
     if not records:
@@ -56,17 +54,19 @@ def log_key(record: dict[str, Any]) -> str:
     return record_key(Digest.parse(record["resolved_id"]), record["started_s"]).hex()
 
 
-def _matcher(session: Session, text: str) -> Callable[[dict[str, Any]], bool]:
+def _records(session: Session, text: str) -> list[dict[str, Any]]:
+    """The records of what ``text`` names, oldest first."""
     from hermetica.cli.target import Kind, parse  # noqa: PLC0415 -- loaded by now
+    from hermetica.realize.history import records_of_id, records_of_objects  # noqa: PLC0415 -- only logs need it
 
     if parse(text).kind is Kind.DERIVATION:
-        return lambda row: text in {row["drv"][: len(text)], row["resolved_id"][: len(text)]}
+        return records_of_id(session.objects, text)
     path = find_object(text, session.objects)
     if path is not None:
-        return lambda row: str(path) in {output["path"] for output in row["outputs"].values()}
+        return records_of_objects(session.objects, [path])
     with evaluation():
         derivation = Targets().one(text).derivation
     known = session.store.trace.unresolved_many([(derivation.input_id, output) for output in derivation.outputs])
-    paths = {str(each) for each in known if each is not None}
-    drv = derivation.id.hex
-    return lambda row: row["drv"] == drv or bool(paths & {output["path"] for output in row["outputs"].values()})
+    found = records_of_id(session.objects, derivation.id.hex)
+    found += records_of_objects(session.objects, {each for each in known if each is not None})
+    return sorted(found, key=lambda record: record["started_s"])

@@ -156,10 +156,13 @@ def _path_info(session: Session) -> int:
 
 
 def _derivers(session: Session) -> int:
-    wanted = {str(path) for path in objects_of(session, session.options.target)}
+    from hermetica.realize.history import records_of_objects  # noqa: PLC0415 -- only this query needs it
+
+    paths = objects_of(session, session.options.target)
+    wanted = {str(path) for path in paths}
     rows: list[dict[str, Any]] = [
         {"drv": record["drv"], "name": record["name"], "output": output, "path": made["path"], "record": record}
-        for record in session.store.trace.all_records()
+        for record in records_of_objects(session.objects, paths)
         for output, made in record["outputs"].items()
         if made["path"] in wanted
     ]
