@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SEVERAL: Final = frozenset({"referrers", "owned"})
-_OF_OTHER_ROOMS: Final = {"t": "trace", "d": "derivations", "f": "fetches", "r": "records", "a": "attributes"}
+_OF_OTHER_ROOMS: Final = {
+    "t": "trace",
+    "d": "derivations",
+    "f": "fetches",
+    "r": "records",
+    "a": "attributes",
+    "h": "history",
+}
 _BASE: Final = re.compile(rb"hx[0-9abcdfghijklmnpqrsvwxyz]{30}-[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]{0,210}")
 _KINDS: Final = {0: "directory", 1: "link", 2: "file", 3: "executable"}
 _MAP_BYTES: Final = 1 << 30
