@@ -7,6 +7,7 @@ Functional Software Deployment Model", figure 5.2.
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 from typing import TYPE_CHECKING, Final, Protocol
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hermetica_store.canonicalise import write_all
 from hermetica_store.descent import Descent
 from hermetica_store.errors import StoreError
+from hermetica_store.nar import nar_string
 from hermetica_store.reading import working_on
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _NAME_MAX: Final = 255
 _TARGET_MAX: Final = 4095
 _CHUNK_BYTES: Final = 1 << 20
 _ALIGNMENT: Final = 8
+_LENGTH: Final = struct.Struct("<Q")
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -137,19 +140,27 @@ def _restore_file(reader: _Reader, name: bytes, dir_fd: int | None) -> None:
     reader.expect(b")")
 
 
+@functools.cache
+def _written(word: bytes) -> bytes:
+    """A word of the grammar, of which there are a dozen, as it stands in a NAR."""
+    return nar_string(word)
+
+
 class _Reader:
-    """Words of a NAR, one after the other."""
+    """Words of a NAR, one after the other, out of large reads."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._offset = 0
+        self._buffer = b""
+        self._at = 0  # in the buffer
+        self._before = 0  # how much of the stream precedes it
 
     def error(self, what: str) -> InvalidNar:
-        return InvalidNar(what, self._offset)
+        return InvalidNar(what, self._before + self._at)
 
     def word(self, limit_bytes: int) -> bytes:
         """The next word."""
-        size_bytes = self._length()
+        (size_bytes,) = _LENGTH.unpack(self._exactly(8))
         if size_bytes > limit_bytes:
             raise self.error(f"a word of {size_bytes} bytes where at most {limit_bytes} may be")
         word = self._exactly(size_bytes)
@@ -158,40 +169,54 @@ class _Reader:
 
     def long_word(self) -> Iterator[bytes]:
         """The next word in chunks, however long it is."""
-        size_bytes = left = self._length()
+        (size_bytes,) = _LENGTH.unpack(self._exactly(8))
+        left = size_bytes
         while left:
-            chunk = self._stream.read(min(left, _CHUNK_BYTES))
-            if not chunk:
-                raise self.error(f"it ends {left} bytes too early")
-            self._offset += len(chunk)
+            chunk = self._some(left)
             left -= len(chunk)
             yield chunk
         self._padding(size_bytes)
 
     def expect(self, *words: bytes) -> None:
         for expected in words:
+            written = _written(expected)
+            if self._buffer.startswith(written, self._at):
+                self._at += len(written)
+                continue
             word = self.word(_WORD_MAX)
             if word != expected:
                 raise self.error(f"expected {expected!r}, got {word!r}")
 
     def expect_end(self) -> None:
-        if self._stream.read(1):
+        if self._at < len(self._buffer) or self._stream.read(1):
             raise self.error("something follows its end")
 
-    def _length(self) -> int:
-        size_bytes: int = struct.unpack("<Q", self._exactly(8))[0]
-        return size_bytes
-
     def _padding(self, size_bytes: int) -> None:
-        if any(self._exactly(-size_bytes % _ALIGNMENT)):
+        if size_bytes % _ALIGNMENT and any(self._exactly(-size_bytes % _ALIGNMENT)):
             raise self.error("padding that is not zero")
 
-    def _exactly(self, size_bytes: int) -> bytes:
-        data = b""
-        while len(data) < size_bytes:
-            more = self._stream.read(size_bytes - len(data))
-            if not more:
-                raise self.error(f"it ends {size_bytes - len(data)} bytes too early")
-            data += more
-        self._offset += size_bytes
+    def _some(self, size_bytes: int) -> bytes:
+        """The next bytes, at least one and at most as many as asked."""
+        if self._at == len(self._buffer):
+            self._refill(size_bytes)
+        data = self._buffer[self._at : self._at + size_bytes]
+        self._at += len(data)
         return data
+
+    def _exactly(self, size_bytes: int) -> bytes:
+        end = self._at + size_bytes
+        if end <= len(self._buffer):
+            data = self._buffer[self._at : end]
+            self._at = end
+            return data
+        parts: list[bytes] = []
+        while size_bytes:
+            parts.append(self._some(size_bytes))
+            size_bytes -= len(parts[-1])
+        return b"".join(parts)
+
+    def _refill(self, wanted: int) -> None:
+        self._before += len(self._buffer)
+        self._buffer, self._at = self._stream.read(_CHUNK_BYTES), 0
+        if not self._buffer:
+            raise self.error(f"it ends {wanted} bytes too early")

@@ -10,6 +10,7 @@ import pytest
 from tests.house.code import PACKAGES, Module, imports, modules
 
 DEPENDENCIES = frozenset(["attr", "attrs", "blake3", "lmdb", "zstandard"])
+EXTRAS = {"hermetica_store.exchange.signing": frozenset(["cryptography"])}  # what an extra of the distribution brings
 LIBRARIES = ("lmdb", "zstandard", "blake3", "subprocess", "asyncio")
 HEAVY = frozenset([*LIBRARIES, "hermetica_store", "hermetica.model", "hermetica.realize"])
 
@@ -18,7 +19,7 @@ every_module = pytest.mark.parametrize("module", modules(), ids=[module.name for
 
 @every_module
 def test_the_core_needs_four_packages_and_the_standard_library(module: Module) -> None:
-    allowed = DEPENDENCIES | PACKAGES.keys() | sys.stdlib_module_names
+    allowed = DEPENDENCIES | PACKAGES.keys() | sys.stdlib_module_names | EXTRAS.get(module.name, frozenset())
     foreign = [f"{module.where}:{found.line} {found.module}" for found in imports(module) if found.top not in allowed]
     assert not foreign
 

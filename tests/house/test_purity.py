@@ -55,6 +55,7 @@ PURE = (
     "hermetica_store.content",
     "hermetica_store.digest",
     "hermetica_store.errors",
+    "hermetica_store.exchange.narinfo",
     "hermetica_store.links",
     "hermetica_store.marking",
     "hermetica_store.path",

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermetica.cli import exchanging
 from hermetica.cli.collecting import plain, tell
 from hermetica.cli.objects import object_of, objects_of
 from hermetica.cli.parser import actions
@@ -30,6 +31,7 @@ _ACTIONS = {
     "delete": "delete objects that nothing needs",
     "add": "add a file or a directory",
     "path": "print where an object lies on disk",
+    **exchanging.ACTIONS,
 }
 
 
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["add"].add_argument("path", metavar="PATH")
     made["add"].add_argument("--name", metavar="NAME", help="of the object; the last part of PATH where none is given")
     made["path"].add_argument("target", metavar="OBJECT")
+    exchanging.add_arguments(made)
 
 
 def run(session: Session) -> int:
@@ -54,6 +57,9 @@ def run(session: Session) -> int:
         "delete": _delete,
         "add": _add,
         "path": _path,
+        "export": exchanging.run_export,
+        "import": exchanging.run_import,
+        "generate-key": exchanging.run_generate_key,
     }[session.options.action]
     return act(session)
 
