@@ -86,6 +86,7 @@ def builds(runs: int, *, smoke: bool) -> None:
         skipped["make+bwrap"] = reason
     else:
         contestants["make+bwrap"] = _cold(_make_bwrap(count))
+        contestants["sandbox contract alone"] = _cold(_contract_alone(count))
     samples = interleave(contestants, runs)
     _compare("builds", samples, skipped, count=count, runs=runs, jobs=_JOBS)
 
@@ -123,6 +124,14 @@ def _make_bwrap(count: int) -> Callable[[Fresh], tuple[list[str], dict[str, str]
         out.mkdir()
         makefile = _write(fresh, "Makefile", graphs.independent_make(count, out))
         return ["make", "-s", f"-j{_JOBS}", "-f", str(makefile), "all"], {}
+
+    return prepare
+
+
+def _contract_alone(count: int) -> Callable[[Fresh], tuple[list[str], dict[str, str]]]:
+    def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+        _write(fresh, "unused", "")  # brings the tools
+        return [sys.executable, "-m", "benchmarks.limit", str(count), str(_JOBS), str(fresh.path)], {}
 
     return prepare
 
