@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -132,6 +133,11 @@ class Targets:
 
 def _load(place: str) -> ModuleType:
     file = Path(place)
+    try:
+        file.lstat()
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR}:
+            raise UnknownTarget(f"{place} cannot be looked at", details=(("cause", str(error)),)) from error
     if file.is_dir() and (file / "__init__.py").exists():
         file = file / "__init__.py"
     if file.is_file():

@@ -222,7 +222,7 @@ def parse_file(text: str, file: str) -> dict[str, Found]:
 
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         line = re.search(r"at line (\d+)", str(error))
         number = int(line[1]) if line else max(1, len(text.splitlines()))
         raise ConfigError(f"no TOML: {error}", where=f"{file}:{number}") from error

@@ -76,7 +76,7 @@ class Release:
         until = fields.get("valid-until")
         try:
             valid_until = parsedate_to_datetime(until) if until else None
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise MalformedControl(f"not a date: Valid-Until {until!r}") from error
         if valid_until is not None and valid_until.tzinfo is None:
             valid_until = valid_until.replace(tzinfo=UTC)

@@ -18,6 +18,7 @@ import attrs
 from hermetica.errors import HermeticaError
 
 _VERSION: Final = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9][A-Za-z0-9.+~:-]*?)(?:-([A-Za-z0-9.+~]+))?")
+_TOO_LONG: Final = re.compile(r"[0-9]{4000}")  # Python reads no number that is much longer
 _PIECES: Final = re.compile(r"([^0-9]*)([0-9]*)")
 _END: Final = ((0,), 0)
 
@@ -83,7 +84,7 @@ class DebianVersion:
             InvalidDebianVersion: it writes none.
         """
         match = _VERSION.fullmatch(text)
-        if match is None:
+        if match is None or _TOO_LONG.search(text):
             raise InvalidDebianVersion(text)
         epoch, upstream, revision = match.groups(default="")
         return cls(int(epoch or 0), _part(upstream), _part(revision), text)

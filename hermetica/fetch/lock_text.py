@@ -66,7 +66,7 @@ def parse_groups(text: str, where: str) -> tuple[Group, ...]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         place = _TOML_PLACE.fullmatch(str(error))
         reason, line = (place[1], int(place[2])) if place else (str(error), text.count("\n") + 1)
         raise LockError(f"the lock is not TOML: {reason}", origin=f"{where}:{line}") from error

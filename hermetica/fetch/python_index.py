@@ -99,8 +99,11 @@ def file_address(page: bytes, url: str, file: str, *, is_json: bool) -> str | No
 def _html_links(text: str, url: str) -> tuple[str, list[str]]:
     """What the links of a page are relative to, and the links."""
     parser = _Anchors()
-    parser.feed(text)
-    parser.close()
+    try:
+        parser.feed(text)
+        parser.close()
+    except AssertionError:  # how html.parser says that a declaration is none; the links before it count
+        pass
     try:
         return urljoin(url, parser.base), parser.links
     except ValueError:
@@ -111,5 +114,5 @@ def _json_links(text: str) -> list[str]:
     try:
         page: Any = json.loads(text)
         return [str(file["url"]) for file in page["files"]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []

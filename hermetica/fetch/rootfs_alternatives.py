@@ -14,11 +14,12 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+VALUE_MAX: Final = 255  # characters; a longer one is no path that counts
 _CONTINUED: Final = re.compile(r"\\\n\s*")
-_ASSIGNMENT: Final = re.compile(r"""^\s*([A-Za-z_]\w*)=["']?([\w./+${}-]*)["']?\s*$""", re.MULTILINE)
+_ASSIGNMENT: Final = re.compile(r"""^[ \t]*([A-Za-z_]\w*)=["']?([\w./+${}-]*)["']?[ \t]*$""", re.MULTILINE)
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _INSTALL: Final = re.compile(
-    r"update-alternatives\s+(?:--\w+\s+)*?--install\s+(\S+)\s+(\S+)\s+(\S+)\s+(\d+)((?:\s+--slave\s+\S+\s+\S+\s+\S+)*)"
+    r"update-alternatives\s+(?:--\w+\s+)*?--install\s+(\S+)\s+(\S+)\s+(\S+)\s+(\d{1,9})((?:\s+--slave\s+\S+\s+\S+\s+\S+)*)"
 )
 _SLAVE: Final = re.compile(r"--slave\s+(\S+)\s+(\S+)\s+(\S+)")
 _ABSOLUTE: Final = re.compile(r"/[\w.+/-]+")
@@ -58,7 +59,7 @@ def _variables(script: str) -> Mapping[str, str]:
     variables: dict[str, str] = {}
     doubtful: set[str] = set()
     for name, text in _ASSIGNMENT.findall(script):
-        value = _expand(text, variables)
+        value = _expand(text, variables)[:VALUE_MAX]  # variables of variables grow without end
         if variables.setdefault(name, value) != value:
             doubtful.add(name)
     return {name: value for name, value in variables.items() if name not in doubtful}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final[Mapping[str, str]] = {".xz": "xz", ".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".lzma": "lzma"}
 _CONTROL_LIMIT_BYTES: Final = 64 << 20
+_SCRIPT_LIMIT_BYTES: Final = 1 << 20
 DATA_LIMIT_BYTES: Final = 4 << 30
 _SCRIPTS: Final = frozenset({"preinst", "postinst", "prerm", "postrm"})
 
@@ -54,10 +55,14 @@ class Package:
         """
         try:
             with tarfile.open(fileobj=io.BytesIO(self.data), mode="r:") as archive:
+                end = 0
                 for member in archive:
+                    if member.offset < end or member.size > len(self.data):  # a header that leads back, or mere holes
+                        raise MalformedPackage(f"the files of {self.label} contradict themselves: {member.name!r}")
+                    end = member.offset + tarfile.BLOCKSIZE
                     opened = archive.extractfile(member) if member.isreg() or member.islnk() else None
                     yield member, None if opened is None else opened.read()
-        except (tarfile.TarError, KeyError, EOFError) as error:
+        except (tarfile.TarError, KeyError, EOFError, ValueError, OverflowError, RecursionError) as error:
             raise MalformedPackage(f"the files of {self.label} cannot be read: {error}") from error
 
 
@@ -110,5 +115,7 @@ def _scripts(control: bytes, label: str) -> dict[str, str]:
     for member, content in Package(label=label, scripts={}, data=control).members():
         name = member.name.removeprefix("./")
         if name in _SCRIPTS and content is not None:
+            if len(content) > _SCRIPT_LIMIT_BYTES:
+                raise MalformedPackage(f"{name} of {label} is larger than {_SCRIPT_LIMIT_BYTES} bytes")
             scripts[name] = content.decode("utf-8", "replace")
     return scripts

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica_store import Row, StorePath, Table
+from hermetica_store import IndexDamaged, Row, Table
+from hermetica_store.codec import path_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hermetica.model import Derivation
-    from hermetica_store import ObjectStore
+    from hermetica_store import ObjectStore, StorePath
     from hermetica_store.digest import Digest
 
 _RESOLVED: Final = b"r"
@@ -43,7 +44,7 @@ class Trace:
 
     def _look_up(self, keys: Sequence[bytes]) -> list[StorePath | None]:
         values = self.store.get_many(Table.TRACE, keys)
-        return [None if value is None else StorePath.parse_base(_split(value)[0].decode()) for value in values]
+        return [None if value is None else path_at(_split(value)[0]) for value in values]
 
     def record_key_of(self, input_id: Digest, output: str) -> bytes | None:
         """The key of the build record of what an output realised to, where a build made it."""
@@ -58,7 +59,7 @@ class Trace:
     def durations_s(self, names: Sequence[str]) -> dict[str, float]:
         """How long derivations of these names took the last time; those never built are left out."""
         values = self.store.get_many(Table.ATTRIBUTES, [_DURATION + name.encode() for name in names])
-        return {name: float(value) for name, value in zip(names, values, strict=True) if value is not None}
+        return {name: _number(value) for name, value in zip(names, values, strict=True) if value is not None}
 
     def resolved(self, resolved_id: Digest, outputs: Sequence[str]) -> dict[str, StorePath] | None:
         """The paths of all ``outputs``, if each is known and in the store."""
@@ -81,16 +82,37 @@ class Trace:
     def record(self, key: bytes) -> dict[str, Any] | None:
         """The build record under ``key``."""
         value = self.store.get(Table.RECORDS, key)
-        return None if value is None else json.loads(value)
+        return None if value is None else _document(value)
 
     def records(self, resolved_id: Digest) -> list[dict[str, Any]]:
         """Every record of a resolved id, oldest first."""
-        return [json.loads(value) for _, value in self.store.items(Table.RECORDS, resolved_id.raw)]
+        return [_document(value) for _, value in self.store.items(Table.RECORDS, resolved_id.raw)]
 
     def all_records(self) -> list[dict[str, Any]]:
         """Every record in the store, oldest first."""
-        rows = [json.loads(value) for _, value in self.store.items(Table.RECORDS)]
-        return sorted(rows, key=lambda row: row["started_s"])
+        rows = [_document(value) for _, value in self.store.items(Table.RECORDS)]
+        return sorted(rows, key=lambda row: float(row["started_s"]))
+
+
+def _document(value: bytes) -> dict[str, Any]:
+    """The build record that a row holds: an object that says when it began.
+
+    Raises:
+        IndexDamaged: it is none.
+    """
+    try:
+        document = json.loads(value)
+        float(document["started_s"])
+    except (ValueError, RecursionError, LookupError, TypeError, OverflowError) as error:
+        raise IndexDamaged("the index holds a damaged build record", details=(("cause", str(error)),)) from error
+    return document  # type: ignore[no-any-return]  # an object: its field was read
+
+
+def _number(value: bytes) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0  # how long a build took last is only a guess at how long it will take
 
 
 def _split(value: bytes) -> tuple[bytes, bytes]:

@@ -24,6 +24,7 @@ _STAMP_KEY: Final = struct.Struct(">QQ")
 _STAMP: Final = struct.Struct(">QqqI32s")
 _MODULO: Final = 1  # flag: the digest modulo self-references differs and is there
 _MICROSECONDS: Final = 1_000_000
+_VARINT_BITS_MAX: Final = 70  # ten groups: 64 bits
 
 
 @attrs.frozen(kw_only=True)
@@ -106,6 +107,18 @@ def decode_object(base: bytes, value: bytes) -> ObjectInfo:
         raise _damaged("object", base) from error
 
 
+def path_at(base: bytes) -> StorePath:
+    """The path of an object by its key, or by a reference that a row holds.
+
+    Raises:
+        IndexDamaged: it is no name of an object.
+    """
+    try:
+        return StorePath.parse_base(base.decode())
+    except (HermeticaError, ValueError) as error:
+        raise _damaged("name of an object in a", base) from error
+
+
 def object_facts(base: bytes, value: bytes) -> tuple[int, tuple[bytes, ...]]:
     """Size and references of an object's row, without making values of them.
 
@@ -127,18 +140,39 @@ def row_head(owner: bytes, written_ms: int) -> bytes:
 
 
 def row_value(stored: bytes) -> bytes:
-    """The value that another room gave."""
-    return stored[_ROW_HEAD.size + stored[1] :]
+    """The value that another room gave.
+
+    Raises:
+        IndexDamaged: it is no row.
+    """
+    try:
+        return stored[_ROW_HEAD.size + stored[1] :]
+    except IndexError as error:
+        raise _damaged("row", stored) from error
 
 
 def row_owner(stored: bytes) -> bytes:
-    """The base name of the object that owns a row; empty where none does."""
-    return stored[_ROW_HEAD.size : _ROW_HEAD.size + stored[1]]
+    """The base name of the object that owns a row; empty where none does.
+
+    Raises:
+        IndexDamaged: it is no row.
+    """
+    try:
+        return stored[_ROW_HEAD.size : _ROW_HEAD.size + stored[1]]
+    except IndexError as error:
+        raise _damaged("row", stored) from error
 
 
 def row_written_ms(stored: bytes) -> int:
-    """When a row was written, in milliseconds since the epoch."""
-    _, _, high, low = _ROW_HEAD.unpack_from(stored)
+    """When a row was written, in milliseconds since the epoch.
+
+    Raises:
+        IndexDamaged: it is no row.
+    """
+    try:
+        _, _, high, low = _ROW_HEAD.unpack_from(stored)
+    except struct.error as error:
+        raise _damaged("row", stored) from error
     return int(high << 32 | low)
 
 
@@ -220,15 +254,17 @@ def read_varint(data: bytes, start: int) -> tuple[int, int]:
 
     Raises:
         IndexError: the data ends within it.
+        ValueError: it is larger than anything that is ever written.
     """
     number = shift = 0
-    while True:
+    while shift < _VARINT_BITS_MAX:
         group = data[start]
         start += 1
         number |= (group & 0x7F) << shift
         if group < 0x80:
             return number, start
         shift += 7
+    raise ValueError("a number without end")
 
 
 def _texts(value: bytes, start: int) -> list[bytes]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.codec import decode_root, object_facts, row_owner, row_written_ms
+from hermetica_store.codec import decode_root, object_facts, path_at, row_owner, row_written_ms
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import NotRegistered
 from hermetica_store.leases import drop_lease, live_leases
@@ -120,7 +120,7 @@ def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
     if not dry_run:
         shared.writer.run(forget_sources)
     return Collected(
-        paths=tuple(StorePath.parse_base(base.decode()) for base in chosen),
+        paths=tuple(path_at(base) for base in chosen),
         size_bytes=sum(snapshot.objects[base].size_bytes for base in chosen),
         rows=rows,
         logs=logs,
@@ -203,7 +203,7 @@ class _Needed:
         if base in self.leased:
             why.append(f"lease of process {self.leased[base].decode()}")
         others = (each for each in tx.values(REFERRERS, base) if each != base)
-        why.extend(f"referrer {StorePath.parse_base(each.decode())}" for each in others)
+        why.extend(f"referrer {path_at(each)}" for each in others)
         return why
 
     def is_needed(self, tx: Transaction, base: bytes) -> bool:
@@ -246,7 +246,7 @@ def _remove_files(shared: Shared, bases: Iterable[bytes]) -> int:
     removed = 0
     with scratch(shared.layout) as trash, working_in(shared.layout.root):
         for base in bases:
-            path = StorePath.parse_base(base.decode())
+            path = path_at(base)
             if not shared.claims.try_acquire(path_key(path)):
                 continue
             try:

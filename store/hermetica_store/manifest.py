@@ -20,6 +20,7 @@ _LINK: Final = 1
 _FILE: Final = 2
 _EXECUTABLE: Final = 3
 _COMPRESS_FROM: Final = 512
+_PLAIN_BYTES_MAX: Final = 1 << 32  # of ten million entries with long paths; a damaged claim would be allocated at once
 _PLAIN: Final = b"\x01"
 _ZSTD: Final = b"\x02"
 _LEVEL: Final = 1
@@ -49,6 +50,8 @@ def decode_manifest(value: bytes) -> dict[bytes, Entry]:
         import zstandard  # noqa: PLC0415 -- as above
 
         try:
+            if zstandard.frame_content_size(plain) > _PLAIN_BYTES_MAX:
+                raise ValueError("a manifest that claims to be larger than any tree makes it")
             plain = zstandard.ZstdDecompressor().decompress(plain)
         except zstandard.ZstdError as error:
             raise ValueError("not a manifest") from error

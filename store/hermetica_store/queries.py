@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.codec import decode_nar, decode_object, encode_nar, object_facts, row_value
+from hermetica_store.codec import decode_nar, decode_object, encode_nar, object_facts, path_at, row_value
 from hermetica_store.faults import NotRegistered
 from hermetica_store.nar import NarDigest, nar_digest
-from hermetica_store.path import StorePath
 from hermetica_store.schema import NARS, OBJECTS, REFERRERS, Table
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.index import Transaction
+    from hermetica_store.path import StorePath
     from hermetica_store.shared import Shared
 
 _BATCH: Final = 500
@@ -58,9 +58,9 @@ class Queries:
         pending = {base for base in pending if base.startswith(start)}
         for base, _ in self._rows(OBJECTS, start):
             pending.discard(base)
-            yield StorePath.parse_base(base.decode())
+            yield path_at(base)
         for base in sorted(pending):
-            yield StorePath.parse_base(base.decode())
+            yield path_at(base)
 
     def referrers(self, path: StorePath) -> tuple[StorePath, ...]:
         """The objects that mention one, ascending; itself among them if it mentions itself."""
@@ -68,7 +68,7 @@ class Queries:
         pending = {info.path for info in self.shared.overlay.pending() if path in info.references}
         found = self.shared.index.read(lambda tx: tx.values(REFERRERS, base))
         bases = {*found, *(each.base.encode() for each in pending)}
-        return tuple(StorePath.parse_base(each.decode()) for each in sorted(bases))
+        return tuple(path_at(each) for each in sorted(bases))
 
     def closure(self, paths: Iterable[StorePath]) -> tuple[StorePath, ...]:
         """The objects and all that they refer to, ascending.
@@ -92,11 +92,11 @@ class Queries:
                     continue
                 value = tx.get(OBJECTS, base)
                 if value is None:
-                    raise NotRegistered(StorePath.parse_base(base.decode()))
+                    raise NotRegistered(path_at(base))
                 waiting.extend(object_facts(base, value)[1])
             return seen
 
-        return tuple(StorePath.parse_base(base.decode()) for base in sorted(self.shared.index.read(walk)))
+        return tuple(path_at(base) for base in sorted(self.shared.index.read(walk)))
 
     def nar(self, path: StorePath) -> NarDigest:
         """The digest of an object's NAR, computed the first time and kept.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from hermetica_store.codec import decode_object, decode_root, object_facts, row_owner
+from hermetica_store.codec import decode_object, decode_root, object_facts, path_at, row_owner
 from hermetica_store.collect import leftovers
 from hermetica_store.content import tree_digest
 from hermetica_store.errors import StoreError
@@ -84,14 +84,12 @@ def verify(shared: Shared, paths: Iterable[StorePath] | None) -> VerifyReport:
         value = shared.index.get(OBJECTS, base)
         if value is None:
             if paths is not None:
-                raise NotRegistered(StorePath.parse_base(base.decode()))
+                raise NotRegistered(path_at(base))
             continue
         try:
             info = decode_object(base, value)
         except IndexDamaged as error:
-            problems.append(
-                Problem(kind="index", path=StorePath.parse_base(base.decode()), file="", detail=error.message)
-            )
+            problems.append(_problem(base, error.message))
             continue
         found = _object_problems(shared, info)
         if found and shared.index.get(OBJECTS, base) is None:  # collected meanwhile
@@ -171,13 +169,13 @@ def _reference_problems(tx: Transaction) -> list[Problem]:
             continue  # named when the object itself is read
         expected |= {(reference, base) for reference in references}
         problems += [
-            _problem(base, f"refers to {each.decode()}, which is not there") for each in references if each not in rows
+            _problem(base, f"refers to {_shown(each)}, which is not there") for each in references if each not in rows
         ]
     found = set(tx.items(REFERRERS))
     problems += [
-        _problem(base, f"{by.decode()} refers to it, and the index does not say so") for base, by in expected - found
+        _problem(base, f"{_shown(by)} refers to it, and the index does not say so") for base, by in expected - found
     ]
-    problems += [_problem(base, f"the index says that {by.decode()} refers to it") for base, by in found - expected]
+    problems += [_problem(base, f"the index says that {_shown(by)} refers to it") for base, by in found - expected]
     return sorted(problems, key=lambda problem: problem.detail)
 
 
