@@ -146,6 +146,8 @@ SETTINGS: Final = {
         Setting(key="log_limit_bytes", kind="bytes", zero_is_none=True),
         Setting(key="keep_failed", kind="switch"),
         Setting(key="keep_going", kind="switch"),
+        Setting(key="post_build_hook", kind="path"),
+        Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="fetch_timeout_s", kind="seconds", minimum=1),
         Setting(key="fetch_retries", kind="count"),
     )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
         DerivationWaiting,
         Event,
         FetchProgress,
+        HookFinished,
+        HookStarted,
+        HookText,
         LogText,
         RebuildStarted,
         RunFinished,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from hermetica.realize.options import Options
     from hermetica.realize.outcome import Outcome, Realization, Realizations
     from hermetica.realize.plan import Plan, Step, Work
+    from hermetica.realize.post_build import PostBuild
     from hermetica.realize.store import Store
 
 __all__ = [
@@ -36,10 +40,14 @@ __all__ = [
     "DerivationWaiting",
     "Event",
     "FetchProgress",
+    "HookFinished",
+    "HookStarted",
+    "HookText",
     "LogText",
     "Options",
     "Outcome",
     "Plan",
+    "PostBuild",
     "Realization",
     "Realizations",
     "RebuildStarted",
@@ -62,6 +70,9 @@ __getattr__ = import_on_demand(
             "DerivationWaiting",
             "Event",
             "FetchProgress",
+            "HookFinished",
+            "HookStarted",
+            "HookText",
             "LogText",
             "RebuildStarted",
             "RunFinished",
@@ -72,6 +83,7 @@ __getattr__ = import_on_demand(
         "options": ("Options",),
         "outcome": ("Outcome", "Realization", "Realizations"),
         "plan": ("Plan", "Step", "Work"),
+        "post_build": ("PostBuild",),
         "store": ("Store",),
     },
 )

@@ -194,6 +194,12 @@ class RoundsDiffer(NotReproducible):
         return int(self.differences["total"])
 
 
+class HookFailed(RealizeError):
+    """The post-build hook failed for a derivation; what was built is in the store all the same."""
+
+    code = "HM120"
+
+
 class NothingToCheck(RealizeError):
     """A derivation is to be checked, and the store has no build of it."""
 

@@ -209,6 +209,56 @@ class DerivationFinished(Event):
 
 
 @attrs.frozen(kw_only=True)
+class HookStarted(Event):
+    """The post-build hook is being called for a derivation whose outputs are durable.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        hook: the program, or what is called.
+    """
+
+    kind: ClassVar[str] = "hook-started"
+    drv: str
+    name: str
+    hook: str
+
+
+@attrs.frozen(kw_only=True)
+class HookText(Event):
+    """The post-build hook said something.
+
+    Attributes:
+        drv: for which derivation.
+        name: its name.
+        text: undecodable bytes replaced.
+    """
+
+    kind: ClassVar[str] = "hook-text"
+    drv: str
+    name: str
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class HookFinished(Event):
+    """The post-build hook is over for a derivation.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        duration_s: wall time.
+        error: what went wrong, or None.
+    """
+
+    kind: ClassVar[str] = "hook-finished"
+    drv: str
+    name: str
+    duration_s: float
+    error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
 class RunFinished(Event):
     """The run is over, and everything it finished is durable.
 

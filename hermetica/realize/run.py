@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import time
 from collections import Counter
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from hermetica.fetch.reach import Network
     from hermetica.model import Derivation
     from hermetica.realize.context import RunContext
+    from hermetica.realize.errors import HookFailed
+    from hermetica.realize.hooks import Hooks
     from hermetica.realize.options import Options
     from hermetica.realize.schedule import Schedule
     from hermetica.realize.trace import Trace
@@ -72,7 +75,10 @@ class Run:
     _expected_s: dict[Digest, float] = attrs.field(init=False, factory=dict["Digest", float])
     _again: frozenset[Digest] = attrs.field(init=False, default=frozenset["Digest"]())
     _skipped: int = attrs.field(init=False, default=0)
-    _queue: queue.SimpleQueue[Event | _Ended] = attrs.field(init=False, factory=queue.SimpleQueue["Event | _Ended"])
+    _hooks: Hooks | None = attrs.field(init=False, default=None)
+    _queue: queue.SimpleQueue[Event | _Ended | None] = attrs.field(
+        init=False, factory=queue.SimpleQueue["Event | _Ended | None"]
+    )
 
     def execute(self, roots: Sequence[Derivation]) -> Realizations:
         """Realizes ``roots``; returns when everything it finished is durable.
@@ -88,7 +94,9 @@ class Run:
                 self._carry_out(plan, lease)
             for commit in self._commits:
                 commit.wait()
+        hook_failures = () if self._hooks is None else tuple(self._hooks.failures)
         results = tuple(self._result(root, plan) for root in roots)
+        results = tuple(map(functools.partial(_with_hook, hook_failures), results)) if hook_failures else results
         counts = Counter(str(result.outcome) for result in self._results.values())
         counts[str(Outcome.CACHED)] += len(plan.reused)
         self.on_event(
@@ -98,7 +106,7 @@ class Run:
                 duration_s=time.monotonic() - started,
             )
         )
-        return Realizations(results, tuple(self._failures), self._skipped)
+        return Realizations(results, tuple(self._failures), self._skipped, hook_failures)
 
     def _plan(self, roots: Sequence[Derivation], lease: Lease) -> Plan:
         while True:
@@ -164,10 +172,29 @@ class Run:
         schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
         with spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
+                self._start_hooks()
                 self._drive(schedule, by_id, context, pool)
+                self._await_hooks()
             except BaseException:
                 self.cancellation.cancel()
                 raise
+            finally:
+                if self._hooks is not None:
+                    self._hooks.close()
+
+    def _start_hooks(self) -> None:
+        if self.options.post_build_hook is not None:
+            from hermetica.realize.hooks import hooks_of  # noqa: PLC0415 -- few have one
+
+            self._hooks = hooks_of(
+                self.options, self.store, self.cancellation, self._queue.put, lambda: self._queue.put(None)
+            )
+
+    def _await_hooks(self) -> None:
+        if self._hooks is not None and self._hooks.end():
+            while (message := self._queue.get()) is not None:
+                if not isinstance(message, _Ended):
+                    self.on_event(message)
 
     def _drive(
         self,
@@ -182,7 +209,7 @@ class Run:
             message = self._queue.get()
             if isinstance(message, _Ended):
                 self._settle(message, schedule, by_id)
-            else:
+            elif message is not None:
                 self.on_event(message)
             if self.cancellation.is_cancelled:
                 schedule.stop()
@@ -230,6 +257,8 @@ class Run:
                 self._paths[Token(digest_text(derivation.input_id), output)] = path
             self._finish(realization)
             schedule.succeed(derivation.input_id)
+            if self._hooks is not None and realization.outcome is Outcome.BUILT:
+                self._hooks.after(realization, ended.commit)
         elif realization.outcome is Outcome.CANCELLED:
             self._finish(realization)
             schedule.cancel(derivation.input_id)
@@ -271,6 +300,11 @@ class Run:
         own = set(found.outputs.values())
         references = {other for path in own for other in self.store.references(path)} - own
         return attrs.evolve(found, references=tuple(sorted(references)))
+
+
+def _with_hook(failures: Sequence[HookFailed], realization: Realization) -> Realization:
+    own = (each for each in failures if each.derivation.input_id == realization.derivation.input_id)
+    return attrs.evolve(realization, hook_error=next(own, None))
 
 
 def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) -> Realization:

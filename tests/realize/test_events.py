@@ -27,6 +27,9 @@ SAMPLES: tuple[Event, ...] = (
     all_events.DerivationFinished(
         **AT, drv="00", name="app", outcome=Outcome.TIMED_OUT, outputs={"out": "/x"}, duration_s=0.1, error=ERROR
     ),
+    all_events.HookStarted(**AT, drv="00", name="app", hook="/bin/true"),
+    all_events.HookText(**AT, drv="00", name="app", text="uploaded\n"),
+    all_events.HookFinished(**AT, drv="00", name="app", duration_s=0.5, error=ERROR),
     all_events.RunFinished(**AT, counts={"built": 1}, duration_s=2.0),
 )
 

@@ -104,6 +104,7 @@ def _facts(result: Realization) -> dict[str, Any]:
         "outcome": str(result.outcome),
         "duration_s": result.duration_s,
         "log_key": result.log_key,
+        "hook_error": None if result.hook_error is None else error_json(result.hook_error),
         "error": None if result.error is None else {**error_json(result.error), "status": status_of(result.error)},
     }
 

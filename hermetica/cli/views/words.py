@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hermetica.cli.console import Paint
-    from hermetica.realize.events import DerivationFinished, RebuildStarted, RunFinished, RunStarted
+    from hermetica.realize.events import DerivationFinished, HookFinished, RebuildStarted, RunFinished, RunStarted
 
 _KINDS = ("reproduced", "not-reproducible", "failed", "timed-out", "cancelled")
 
@@ -71,6 +71,14 @@ def ended(event: DerivationFinished, work: str, paint: Paint) -> str:
     if event.error is not None and outcome != "cancelled":
         line += f"  {event.error.code} {event.error.message.removeprefix(event.name).lstrip(': ')}"
     return line
+
+
+def hook_failed(event: HookFinished, paint: Paint) -> str:
+    """A post-build hook that failed."""
+    said = (
+        "" if event.error is None else f"{event.error.code} {event.error.message.removeprefix(event.name).lstrip(': ')}"
+    )
+    return f"{paint.warn('warning')}: {event.name}: {said}"
 
 
 def summary(event: RunFinished, fetched: int = 0) -> str:
