@@ -123,7 +123,7 @@ def realize(session: Session, derivations: Sequence[Derivation], **more: Any) ->
     Args:
         session: the command's.
         derivations: what to realize.
-        more: fields of ``Options`` that only this command sets.
+        more: a lease for the results; fields of ``Options`` that only this command sets.
 
     Raises:
         HermeticaError: nothing could be begun.

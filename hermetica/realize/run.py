@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 import time
@@ -17,7 +18,7 @@ from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed,
 from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
-from hermetica_store import ClaimCancelled
+from hermetica_store import ClaimCancelled, NotRegistered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ class Run:
         network: what fetching needs to know; made at the first fetch.
         cancellation: ends the run.
         on_event: takes the events, in the thread that called ``execute``.
+        lease: holds the results, beyond the run; None holds them no longer than that.
     """
 
     store: ObjectStore
@@ -68,6 +70,8 @@ class Run:
     network: Callable[[], Network]
     cancellation: Cancellation
     on_event: Callable[[Event], None] = _nothing
+    lease: Lease | None = None
+    _reused: tuple[Realization, ...] = attrs.field(init=False, default=())
     _paths: dict[Token, StorePath] = attrs.field(init=False, factory=dict[Token, "StorePath"])
     _results: dict[Digest, Realization] = attrs.field(init=False, factory=dict["Digest", Realization])
     _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
@@ -87,15 +91,15 @@ class Run:
             BaseException: what ``on_event`` raised, or an interrupt; no builder survives it.
         """
         started = time.monotonic()
-        with self.store.lease() as lease:
+        with contextlib.nullcontext(self.lease) if self.lease is not None else self.store.lease() as lease:
             plan = self._plan(roots, lease)
             self._announce(plan)
             if plan.steps:
                 self._carry_out(plan, lease)
             for commit in self._commits:
                 commit.wait()
+            results = self._reused or tuple(self._result(root, plan) for root in roots)
         hook_failures = () if self._hooks is None else tuple(self._hooks.failures)
-        results = tuple(self._result(root, plan) for root in roots)
         results = tuple(map(functools.partial(_with_hook, hook_failures), results)) if hook_failures else results
         counts = Counter(str(result.outcome) for result in self._results.values())
         counts[str(Outcome.CACHED)] += len(plan.reused)
@@ -113,7 +117,13 @@ class Run:
             plan = self._made_plan(roots)
             there = {**plan.reused, **plan.again} if plan.again else plan.reused
             paths = frozenset(there.values())
-            if not plan.steps or lease.hold(paths) == paths:
+            if not plan.steps and self.lease is None:
+                try:
+                    self._reused = tuple(self._result(root, plan) for root in roots)
+                except NotRegistered:  # collected since we looked
+                    continue
+                return plan
+            if lease.hold(paths) == paths:
                 self._paths = {Token(digest_text(digest), output): path for (digest, output), path in there.items()}
                 return plan
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hermetica.realize.outcome import Realization, Realizations
     from hermetica.realize.plan import Plan
     from hermetica.sandbox import Cancellation
-    from hermetica_store import StorePath
+    from hermetica_store import Lease, StorePath
 
 
 def _ignore(_event: Event) -> None:
@@ -88,6 +88,7 @@ class Store:
         *,
         on_event: Callable[[Event], None] = _ignore,
         cancellation: Cancellation | None = None,
+        lease: Lease | None = None,
         **options: Unpack[RunOptions],
     ) -> Realization:
         """Realizes one derivation.
@@ -96,12 +97,13 @@ class Store:
             derivation: what is wanted; all its outputs.
             on_event: takes the events, in this thread.
             cancellation: ends the run from another thread.
+            lease: holds the results for as long as it lasts; without one a collection may take what has no root.
             options: fields of ``Options``: ``jobs``, ``cores``, ``timeout_s``, ``keep_failed`` …
 
         Raises:
             HermeticaError: the first failure.
         """
-        results = self.realize_all([derivation], on_event=on_event, cancellation=cancellation, **options)
+        results = self.realize_all([derivation], on_event=on_event, cancellation=cancellation, lease=lease, **options)
         for failure in (*results.failures, *results.failed):
             if failure.error is not None:
                 raise failure.error
@@ -113,6 +115,7 @@ class Store:
         *,
         on_event: Callable[[Event], None] = _ignore,
         cancellation: Cancellation | None = None,
+        lease: Lease | None = None,
         **options: Unpack[RunOptions],
     ) -> Realizations:
         """Realizes several derivations; a failure is in the result, not raised.
@@ -121,6 +124,7 @@ class Store:
             derivations: what is wanted; all outputs of each.
             on_event: takes the events, in this thread.
             cancellation: ends the run from another thread.
+            lease: holds the results for as long as it lasts; without one a collection may take what has no root.
             options: fields of ``Options``.
         """
         from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
@@ -134,6 +138,7 @@ class Store:
             network=functools.cache(self._network),
             cancellation=cancellation or Cancellation(),
             on_event=on_event,
+            lease=lease,
         )
         return run.execute(derivations)
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from tests.campaign.workloads import Place
 
-_LIBRARY: Final = 'mkdir -p $out/lib && echo "$out $VARIANT" > $out/lib/self && ln -s $out/lib/self $out/link && echo built'
+_LIBRARY: Final = (
+    'mkdir -p $out/lib && echo "$out $VARIANT" > $out/lib/self && ln -s $out/lib/self $out/link && echo built'
+)
 _PROGRAM: Final = 'mkdir -p $out/bin $doc && echo "$LIBRARY/lib" > $out/bin/program && echo "see $out" > $doc/readme'
 _MODULE: Final = """
 import hermetica as hm
@@ -46,9 +48,7 @@ def chain(busybox: hm.Source, variant: int) -> hm.Derivation:
 
     def shell(name: str, script: str, **fields: str) -> hm.Derivation:
         outputs = ("out", "doc") if "$doc" in script else ("out",)
-        return hm.derivation(
-            name=name, builder=f"{busybox}/bin/sh", args=("-euc", script), env=fields, outputs=outputs
-        )
+        return hm.derivation(name=name, builder=f"{busybox}/bin/sh", args=("-euc", script), env=fields, outputs=outputs)
 
     library = shell("library", _LIBRARY, VARIANT=str(variant))
     return shell("program", _PROGRAM, LIBRARY=str(library))

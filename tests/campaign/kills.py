@@ -116,7 +116,8 @@ class Campaign:
         )
 
     def _moment(self, steps: Counter[str], step: str) -> Moment:
-        return Moment(step, self.rng.randint(1, max(1, steps[step])))
+        most = max(1, steps[step])
+        return Moment(step, min(self.rng.randint(1, most), self.rng.randint(1, most)))  # early ones are always reached
 
     def _round(self) -> None:
         """One store, a few processes, a kill, and a look at everything."""
