@@ -37,6 +37,12 @@ class Config:
         post_build_hook_timeout_s: how long it may run; None without end.
         fetch_timeout_s: how long an address may say nothing.
         fetch_retries: further attempts after a passing failure.
+        gc_keep_outputs: whether collections keep what rooted objects were built from.
+        gc_keep_derivations: whether they keep derivations, build records and logs of objects that stay.
+        gc_max_bytes: how large they let the store be; None takes everything that is dead.
+        gc_older_than: in seconds; None takes what is dead whatever its age.
+        gc_min_free: bytes; when the disk has less free, a run collects beside its builds. None never does.
+        gc_max_free: bytes; how much free is enough then. None takes everything that is dead.
         mirrors: (name, URLs without a final slash), ascending by name.
         origins: (key, where it was set), ascending; what is not among them has its default.
     """
@@ -53,6 +59,12 @@ class Config:
     post_build_hook_timeout_s: float | None = 600.0
     fetch_timeout_s: float = 30.0
     fetch_retries: int = 3
+    gc_keep_outputs: bool = False
+    gc_keep_derivations: bool = True
+    gc_max_bytes: int | None = None
+    gc_older_than: float | None = None
+    gc_min_free: int | None = None
+    gc_max_free: int | None = None
     mirrors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     origins: tuple[tuple[str, str], ...] = attrs.field(default=(), eq=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermetica.cli.collecting import tell
-from hermetica.cli.units import age_s, size_bytes
+from hermetica.config.units import age_s, size_bytes
 
 if TYPE_CHECKING:
     import argparse
