@@ -2,22 +2,79 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import lmdb
 import pytest
 
 import hermetica as hm
-from hermetica_store import StoreVersionMismatch
+from hermetica_store import Policy, StoreVersionMismatch
 from hermetica_store.schema import META, SCHEMA_VERSION, VERSION_KEY
+from tests.behaviours.conftest import module
 from tests.store.fixtures.make import packages, unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.behaviours.conftest import CommandLine
+    from tests.behaviours.conftest import CommandLine, Shell
 
 pytestmark = pytest.mark.sandbox
+
+
+def pair(sh: Shell) -> tuple[hm.Derivation, hm.Derivation, hm.Derivation]:
+    """A source of bytes, a library built from it, and an app that mentions the library alone."""
+    seed = sh("seed", "head -c 100000 /dev/zero > $out")
+    library = sh("library", "wc -c < $seed > $out; echo said", {"seed": f"{seed}"})
+    return seed, library, sh("app", "echo $lib > $out; echo said", {"lib": f"{library}"})
+
+
+def test_b52_what_a_root_was_built_from_is_kept_on_demand(store: hm.Store, sh: Shell) -> None:
+    seed, library, app = pair(sh)
+    result = store.realize(app)
+    store.objects.add_root("app", result.out)
+    kept = store.objects.collect(Policy(keep_outputs=True))
+    assert kept.paths == ()
+    gone = store.objects.collect(Policy(keep_outputs=False))
+    assert {path.name for path in gone.paths} == {"seed", "busybox"}
+    assert store.path(seed) is None
+    assert store.path(library) is not None
+    assert store.realize(app).outcome == "cached"
+
+
+def test_b52_how_a_root_was_built_goes_on_demand_and_it_is_not_built_again(store: hm.Store, sh: Shell) -> None:
+    app = pair(sh)[2]
+    result = store.realize(app)
+    store.objects.add_root("app", result.out)
+    store.objects.collect()
+    assert len(store.trace.all_records()) == 2
+    gone = store.objects.collect(Policy(keep_derivations=False))
+    assert (gone.paths, gone.logs) == ((), 2)
+    assert store.trace.all_records() == []
+    assert store.realize(app).outcome == "cached"
+
+
+def test_b52_the_settings_say_what_goes_and_the_command_line_has_the_last_word(
+    command: CommandLine, store_root: Path
+) -> None:
+    command.write(
+        "pkgs.py", module("x = [sh(f'x{n}', f'head -c 1000000 /dev/zero > $out; echo {n} >> $out') for n in range(4)]")
+    )
+    command("build", "./pkgs.py:x.*", "--no-link")
+    command.environment["HERMETICA_CONFIG"] = str(
+        command.write("config.toml", '[gc]\nmax_bytes = "3.5M"\nolder_than = "1d"\nkeep_outputs = true\n')
+    )
+    assert command("gc", "--dry-run").stdout == ""
+    dry = json.loads(command("gc", "--older-than", "0s", "--dry-run", "--json").stdout)
+    assert (dry["dry_run"], dry["total_bytes"] >= 2_000_000) == (True, True)
+    shown = command("gc", "--older-than", "0s", "--dry-run")
+    assert "would be deleted" in shown.stderr
+    gone = json.loads(command("gc", "--older-than", "0s", "--json").stdout)
+    assert gone["paths"] == dry["paths"]
+    with hm.Store.open(store_root) as store:
+        assert store.objects.statistics().size_bytes <= 3_500_000
+    ended = command("gc", "--older-than", "soon", status=2)
+    assert "length of time such as 7d" in ended.stderr
 
 
 def test_b56_a_store_of_an_earlier_schema_migrates_and_answers_as_before(
