@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hermetica.realize.outcome import Realization, Realizations
     from hermetica.realize.plan import Plan
     from hermetica.sandbox import Cancellation
-    from hermetica_store import Lease, StorePath
+    from hermetica_store import Lease, RepairReport, StorePath
 
 
 def _ignore(_event: Event) -> None:
@@ -141,6 +141,39 @@ class Store:
             lease=lease,
         )
         return run.execute(derivations)
+
+    def repair(
+        self,
+        paths: Iterable[StorePath] | None = None,
+        *,
+        on_event: Callable[[Event], None] = _ignore,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[RunOptions],
+    ) -> RepairReport:
+        """Verifies objects, and makes those that are damaged whole again: from equal files, else by building anew.
+
+        Args:
+            paths: which; None for all, the index and the link table.
+            on_event: takes what builders say, from another thread.
+            cancellation: ends the builds from another thread.
+            options: fields of ``Options``.
+        """
+        from hermetica.realize.options import Options  # noqa: PLC0415 -- seldom asked for, as all here
+        from hermetica.realize.supply import Remaking  # noqa: PLC0415
+        from hermetica.sandbox import Cancellation  # noqa: PLC0415
+
+        with (
+            self.objects.lease() as lease,
+            Remaking(
+                self,
+                lease,
+                options=Options(**options),
+                network=functools.cache(self._network),
+                cancellation=cancellation or Cancellation(),
+                on_event=on_event,
+            ) as supply,
+        ):
+            return self.objects.repair(paths, supply=supply)
 
     def plan(self, derivations: Iterable[Derivation], **options: Unpack[RunOptions]) -> Plan:
         """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing.

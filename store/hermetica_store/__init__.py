@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
     from hermetica_store.path import STORE_PREFIX, StorePath, store_path
     from hermetica_store.prepare import Candidate, OutputCycle, Prepared
+    from hermetica_store.quarantine import NotQuarantined, Quarantined
     from hermetica_store.reading import SpecialFile, TreeChanged, TreeError
+    from hermetica_store.repair import CannotSupply, Repaired, RepairReport, Unrepaired
     from hermetica_store.roots import Root
     from hermetica_store.schema import Row, Table
     from hermetica_store.scratch import Scratch
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from hermetica_store.store import ObjectStore
     from hermetica_store.tree import UnrepresentableName
     from hermetica_store.trees import SourceDigest, StatCache, hash_tree
+    from hermetica_store.usage import ObjectUsage, Usage
     from hermetica_store.verify import Problem, VerifyReport
     from hermetica_store.writer import Commit
 
@@ -60,7 +63,9 @@ _HOMES = {
     "nar": ("NarDigest", "nar_chunks", "nar_digest"),
     "path": ("STORE_PREFIX", "StorePath", "store_path"),
     "prepare": ("Candidate", "OutputCycle", "Prepared"),
+    "quarantine": ("NotQuarantined", "Quarantined"),
     "reading": ("SpecialFile", "TreeChanged", "TreeError"),
+    "repair": ("CannotSupply", "RepairReport", "Repaired", "Unrepaired"),
     "roots": ("Root",),
     "schema": ("Row", "Table"),
     "scratch": ("Scratch",),
@@ -69,6 +74,7 @@ _HOMES = {
     "store": ("ObjectStore",),
     "tree": ("UnrepresentableName",),
     "trees": ("SourceDigest", "StatCache", "hash_tree"),
+    "usage": ("ObjectUsage", "Usage"),
     "verify": ("Problem", "VerifyReport"),
     "writer": ("Commit",),
 }
@@ -76,6 +82,7 @@ _HOMES = {
 __all__ = [
     "STORE_PREFIX",
     "Candidate",
+    "CannotSupply",
     "ClaimCancelled",
     "Collected",
     "Commit",
@@ -91,13 +98,18 @@ __all__ = [
     "LogWriter",
     "NarDigest",
     "NotAStore",
+    "NotQuarantined",
     "NotRegistered",
     "ObjectInfo",
     "ObjectStore",
+    "ObjectUsage",
     "OutputCycle",
     "Policy",
     "Prepared",
     "Problem",
+    "Quarantined",
+    "RepairReport",
+    "Repaired",
     "Root",
     "Row",
     "Scratch",
@@ -116,7 +128,9 @@ __all__ = [
     "Table",
     "TreeChanged",
     "TreeError",
+    "Unrepaired",
     "UnrepresentableName",
+    "Usage",
     "VerifyReport",
     "hash_tree",
     "nar_chunks",
