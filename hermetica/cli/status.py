@@ -105,6 +105,7 @@ TABLE: Final = {
     "hermetica.realize.errors.FixedOutputMismatch": MISMATCH,
     "hermetica.realize.errors.NotReproducible": NOT_REPRODUCIBLE,
     "hermetica.realize.errors.NothingToCheck": USAGE,
+    "hermetica.realize.errors.NotRealizable": EVALUATION,
     "hermetica.realize.errors.HookFailed": HOOK_FAILED,
     "hermetica.realize.errors.UnsupportedSystem": ENVIRONMENT,
     "hermetica.realize.errors.UnknownBuiltin": EVALUATION,

@@ -29,6 +29,7 @@ def error_json(error: HermeticaError) -> dict[str, Any]:
         "details": [list(pair) for pair in error.details],
         "hint": error.hint,
         "origin": error.origin,
+        "via": list(error.via),
     }
     differences = getattr(error, "differences", None)  # of what is not reproducible
     return document if differences is None else {**document, "differences": differences}

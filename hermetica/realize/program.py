@@ -128,12 +128,13 @@ def _drain(output: int, on_output: Callable[[bytes], object]) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the program and what it started, if it still runs: asked first, killed after a moment."""
+    """Ends the program and all of its session, if it still runs: asked first, killed after a moment."""
     if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, None)):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience_s)
-                break
+        os.killpg(process.pid, signal.SIGTERM)
+        ended = os.pidfd_open(process.pid)
+        try:
+            select.select([ended], [], [], GRACE_S)
+        finally:
+            os.close(ended)
+        os.killpg(process.pid, signal.SIGKILL)  # it is not waited for yet, so its number is still its own
     process.wait()

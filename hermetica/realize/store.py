@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 import attrs
 
@@ -25,9 +25,29 @@ if TYPE_CHECKING:
     from hermetica.sandbox import Cancellation
     from hermetica_store import Lease, RepairReport, StorePath
 
+_SHOWN_MAX: Final = 60
+
 
 def _ignore(_event: Event) -> None:
     """Where nobody listens."""
+
+
+def _require_derivations(values: Sequence[object]) -> None:
+    from hermetica.model import Derivation  # noqa: PLC0415 -- whoever has a derivation has it loaded
+
+    for value in values:
+        if not isinstance(value, Derivation):
+            from hermetica.model.origin import user_line  # noqa: PLC0415 -- seldom needed
+            from hermetica.realize.errors import NotRealizable  # noqa: PLC0415 -- likewise
+
+            shown = repr(value)
+            raise NotRealizable(
+                f"{shown if len(shown) <= _SHOWN_MAX else type(value).__name__} is no derivation",
+                hint="names of targets belong to the command line; the library takes what hm.derivation(…) gives"
+                if isinstance(value, str)
+                else "give what hm.derivation(…), hm.run(…), hm.fetchurl(…) … return",
+                origin=user_line(),
+            )
 
 
 @attrs.frozen(eq=False)
@@ -127,6 +147,7 @@ class Store:
             lease: holds the results for as long as it lasts; without one a collection may take what has no root.
             options: fields of ``Options``.
         """
+        _require_derivations(derivations)
         from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
         from hermetica.realize.run import Run  # noqa: PLC0415 -- likewise
         from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
@@ -184,17 +205,20 @@ class Store:
         """
         from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
 
+        derivations = list(derivations)
+        _require_derivations(derivations)
         chosen = Options(**options)
         if not chosen.builds_again:
             from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- likewise
 
-            return make_plan(list(derivations), self.trace.unresolved_many)
+            return make_plan(derivations, self.trace.unresolved_many)
         from hermetica.realize.checking import plan_targets  # noqa: PLC0415 -- seldom asked for
 
         return plan_targets(derivations, self.trace.unresolved_many, check=chosen.check)
 
     def path(self, derivation: Derivation, output: str | None = None) -> StorePath | None:
         """Where an output is, if it is realized and in the store."""
+        _require_derivations([derivation])
         return self.trace.unresolved_many([(derivation.input_id, output or derivation.outputs[0])])[0]
 
     def on_disk(self, path: StorePath) -> Path:

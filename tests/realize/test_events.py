@@ -68,6 +68,7 @@ def test_an_error_keeps_its_parts() -> None:
         "details": [["got", "x"]],
         "hint": "do y",
         "origin": "pkgs.py:3",
+        "via": [],
     }
 
 
