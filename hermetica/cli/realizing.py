@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from hermetica.cli.session import Session
+    from hermetica.config import Config
     from hermetica.model import Derivation
     from hermetica.realize import Realizations
     from hermetica.sandbox import Cancellation
+    from hermetica_store import LowDisk
 
 _HOOK_FAILURES_SHOWN = 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -80,8 +82,23 @@ def run_options(session: Session) -> dict[str, Any]:
         "keep_going": options.keep_going or config.keep_going,
         "keep_failed": options.keep_failed or config.keep_failed,
         **_hook(session),
+        "low_disk": _low_disk(session.config),
         "requested_by": "hermetica",
     }
+
+
+def _low_disk(config: Config) -> LowDisk | None:
+    """When the configuration says to collect beside the builds."""
+    if not config.gc_min_free:
+        return None
+    from hermetica_store import LowDisk  # noqa: PLC0415 -- few set it
+
+    return LowDisk(
+        min_free_bytes=config.gc_min_free,
+        max_free_bytes=config.gc_max_free,
+        keep_outputs=config.gc_keep_outputs,
+        keep_derivations=config.gc_keep_derivations,
+    )
 
 
 def _hook(session: Session) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from hermetica.lazy import import_on_demand
 if TYPE_CHECKING:
     from hermetica.realize.events import (
         FORMAT,
+        CollectionFinished,
+        CollectionStarted,
         DerivationFinished,
         DerivationStarted,
         DerivationWaiting,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "CollectionFinished",
+    "CollectionStarted",
     "DerivationFinished",
     "DerivationStarted",
     "DerivationWaiting",
@@ -65,6 +69,8 @@ __getattr__ = import_on_demand(
     {
         "events": (
             "FORMAT",
+            "CollectionFinished",
+            "CollectionStarted",
             "DerivationFinished",
             "DerivationStarted",
             "DerivationWaiting",

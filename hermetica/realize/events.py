@@ -260,6 +260,40 @@ class HookFinished(Event):
 
 
 @attrs.frozen(kw_only=True)
+class CollectionStarted(Event):
+    """Too little of the disk is free, and the run collects what nothing needs beside its builds.
+
+    Attributes:
+        free_bytes: how much is free.
+        min_free_bytes: below which it is too little.
+    """
+
+    kind: ClassVar[str] = "collection-started"
+    free_bytes: int
+    min_free_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class CollectionFinished(Event):
+    """That collection is over.
+
+    Attributes:
+        objects: how many it deleted.
+        size_bytes: of them.
+        free_bytes: how much is free now.
+        duration_s: wall time.
+        error: why it ended early, or None.
+    """
+
+    kind: ClassVar[str] = "collection-finished"
+    objects: int
+    size_bytes: int
+    free_bytes: int
+    duration_s: float
+    error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
 class RunFinished(Event):
     """The run is over, and everything it finished is durable.
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica.realize.post_build import PostBuild
+    from hermetica_store import LowDisk
 
 Hook: TypeAlias = "str | os.PathLike[str] | Callable[[PostBuild], object]"
 """A program's path, or what takes a ``PostBuild``."""
@@ -45,6 +46,7 @@ class Options:
         post_build_hook: a program's path, or what to call, for each derivation that the run makes; when its outputs are
             durable, one call after another, in a thread of the run's own.
         post_build_hook_timeout_s: how long such a program may run; None for ever. A call is not interrupted.
+        low_disk: when to collect beside the builds, and how much; None never does.
         requested_by: who asked, for the build record.
     """
 
@@ -59,6 +61,7 @@ class Options:
     rounds: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     post_build_hook: Hook | None = None
     post_build_hook_timeout_s: float | None = 600.0
+    low_disk: LowDisk | None = None
     requested_by: str = ""
 
     @property
@@ -81,4 +84,5 @@ class RunOptions(TypedDict, total=False):
     rounds: int
     post_build_hook: Hook | None
     post_build_hook_timeout_s: float | None
+    low_disk: LowDisk | None
     requested_by: str

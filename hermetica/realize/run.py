@@ -151,6 +151,7 @@ class Run:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
 
         from hermetica.realize.context import RunContext  # noqa: PLC0415 -- likewise
+        from hermetica.realize.room import keeping_room  # noqa: PLC0415 -- likewise
         from hermetica.realize.schedule import Graph, Schedule  # noqa: PLC0415 -- likewise
         from hermetica.realize.spawners import Spawners  # noqa: PLC0415 -- likewise
         from hermetica.realize.warnings import changed_addresses  # noqa: PLC0415 -- likewise
@@ -180,7 +181,8 @@ class Run:
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
         graph = Graph(inputs=inputs, cost_s=self._expected_s)
         schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
-        with spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
+        room = keeping_room(self.store, self.options.low_disk, self._queue.put)
+        with room, spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
                 self._start_hooks()
                 self._drive(schedule, by_id, context, pool)
@@ -191,6 +193,9 @@ class Run:
             finally:
                 if self._hooks is not None:
                     self._hooks.close()
+        while not self._queue.empty():  # of a collection that ended with the run
+            if isinstance(message := self._queue.get(), Event):
+                self.on_event(message)
 
     def _start_hooks(self) -> None:
         if self.options.post_build_hook is not None:

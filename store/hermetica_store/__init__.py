@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hermetica_store.quarantine import NotQuarantined, Quarantined
     from hermetica_store.reading import SpecialFile, TreeChanged, TreeError
     from hermetica_store.repair import CannotSupply, Repaired, RepairReport, Unrepaired
+    from hermetica_store.room import LowDisk
     from hermetica_store.roots import Root
     from hermetica_store.schema import Row, Table
     from hermetica_store.scratch import Scratch
@@ -66,6 +67,7 @@ _HOMES = {
     "quarantine": ("NotQuarantined", "Quarantined"),
     "reading": ("SpecialFile", "TreeChanged", "TreeError"),
     "repair": ("CannotSupply", "RepairReport", "Repaired", "Unrepaired"),
+    "room": ("LowDisk",),
     "roots": ("Root",),
     "schema": ("Row", "Table"),
     "scratch": ("Scratch",),
@@ -96,6 +98,7 @@ __all__ = [
     "InvalidStorePath",
     "Lease",
     "LogWriter",
+    "LowDisk",
     "NarDigest",
     "NotAStore",
     "NotQuarantined",

@@ -30,12 +30,13 @@ from hermetica_store.statcache import forget_sources
 from hermetica_store.tidy import Spared, drop_logs, drop_rows, drop_scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from hermetica_store.index import Transaction
     from hermetica_store.shared import Shared
 
+COLLECTING: Final = b"collect\0"  # the claim of whoever collects
 _BATCH: Final = 256  # deaths decided in one transaction: writers wait no longer than that takes
 
 
@@ -114,7 +115,17 @@ class _Snapshot:
 
 
 def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
-    """Delete what nothing needs, as far as the policy says."""
+    """Delete what nothing needs, as far as the policy says; waits while another collects."""
+    if dry_run:
+        return collect_alone(shared, policy, dry_run=True)
+    with shared.claims.claim(COLLECTING):
+        return collect_alone(shared, policy)
+
+
+def collect_alone(
+    shared: Shared, policy: Policy, *, dry_run: bool = False, stop: Callable[[], bool] = bool
+) -> Collected:
+    """The same for whoever holds the claim; ``stop`` ends the deleting of objects early."""
     shared.writer.barrier()
     snapshot = _snapshot(shared, with_history=policy.keep_outputs)
     before_s = time.time() - policy.keep_rows_s
@@ -122,7 +133,7 @@ def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
     chosen = condemned(snapshot.objects, living, _limits(policy))
     if not dry_run:
         shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
-        chosen = _delete(shared, chosen)
+        chosen = _delete(shared, chosen, stop)
         _sweep(shared)
         shared.links.prune()
     spared = Spared(
@@ -257,10 +268,12 @@ def _prune(tx: Transaction, stale: dict[bytes, bytes], locks: Path) -> None:
         drop_lease(tx, lease)
 
 
-def _delete(shared: Shared, chosen: list[bytes]) -> list[bytes]:
+def _delete(shared: Shared, chosen: list[bytes], stop: Callable[[], bool]) -> list[bytes]:
     """Delete what is still dead; gives what went."""
     gone: list[bytes] = []
     for start in range(0, len(chosen), _BATCH):
+        if stop():
+            break
         batch = chosen[start : start + _BATCH]
 
         def decide(tx: Transaction, batch: list[bytes] = batch) -> list[bytes]:

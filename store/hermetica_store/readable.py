@@ -129,6 +129,12 @@ class ReadableStore:
         self._read()
         return statistics(self._shared)
 
+    def free_bytes(self) -> int:
+        """How much this user may still write to the store's file system."""
+        from hermetica_store.room import free_bytes  # noqa: PLC0415 -- likewise
+
+        return free_bytes(self._shared.layout)
+
     def kept_scratch(self) -> tuple[Path, ...]:
         """The scratch directories that were kept, such as those of failed builds."""
         self._read()

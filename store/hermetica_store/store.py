@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hermetica_store.prepare import Candidate, Prepared
     from hermetica_store.quarantine import Quarantined
     from hermetica_store.repair import RepairReport, Supply
+    from hermetica_store.room import LowDisk
     from hermetica_store.schema import Row
     from hermetica_store.writer import Commit
 
@@ -225,6 +226,14 @@ class ObjectStore(ReadableStore):
 
         shared = self._read().shared if dry_run else self._write()
         return collect(shared, policy or Policy(), dry_run=dry_run)
+
+    def make_room(
+        self, rule: LowDisk, *, on_start: Callable[[int], None], stop: Callable[[], bool] = bool
+    ) -> Collected | None:
+        """Collects until enough is free, if too little is; as `room.make_room`. Blocks no build."""
+        from hermetica_store.room import make_room  # noqa: PLC0415 -- rarely asked
+
+        return make_room(self._write(), rule, on_start=on_start, stop=stop)
 
     def delete(self, paths: Iterable[StorePath]) -> Collected:
         """Deletes these objects.

@@ -27,6 +27,8 @@ SAMPLES: tuple[Event, ...] = (
     all_events.DerivationFinished(
         **AT, drv="00", name="app", outcome=Outcome.TIMED_OUT, outputs={"out": "/x"}, duration_s=0.1, error=ERROR
     ),
+    all_events.CollectionStarted(**AT, free_bytes=1, min_free_bytes=2),
+    all_events.CollectionFinished(**AT, objects=3, size_bytes=4, free_bytes=5, duration_s=0.5, error=ERROR),
     all_events.HookStarted(**AT, drv="00", name="app", hook="/bin/true"),
     all_events.HookText(**AT, drv="00", name="app", text="uploaded\n"),
     all_events.HookFinished(**AT, drv="00", name="app", duration_s=0.5, error=ERROR),

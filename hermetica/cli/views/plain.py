@@ -9,6 +9,8 @@ from hermetica.cli.views import words
 from hermetica.cli.views.lines import Lines
 from hermetica.cli.views.state import Progress
 from hermetica.realize.events import (
+    CollectionFinished,
+    CollectionStarted,
     DerivationFinished,
     DerivationWaiting,
     HookFinished,
@@ -61,8 +63,8 @@ class PlainView:
             return [f"{paint.warn('warning')}: {event.message}{where}"]
         if isinstance(event, DerivationWaiting):
             return [f"waiting   {event.name}  {paint.dim('another process is making it')}"]
-        if isinstance(event, RebuildStarted):
-            return [words.again(event, paint)]
+        if isinstance(event, RebuildStarted | CollectionStarted | CollectionFinished):
+            return [words.again(event, paint) if isinstance(event, RebuildStarted) else words.collecting(event, paint)]
         if isinstance(event, RunStarted) and event.total:
             return [words.to_do(event)]
         if isinstance(event, RunFinished) and self.progress.total:
