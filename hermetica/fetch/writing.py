@@ -20,3 +20,4 @@ class CannotWrite(HermeticaError):
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(f"cannot write {path}: {error.strerror or error}")
         self.path = path
+        self.errno = error.errno

@@ -26,6 +26,7 @@ from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, World, run
 from hermetica.sandbox import Outcome as ExitOutcome
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
+from hermetica_store.refusals import lack_of_room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,6 +159,8 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
             derivation, f"the builder {spec.builder} cannot be run", details=error.details, hint=error.hint
         ) from error
     except RealizeError as error:
+        if isinstance(error, BuildFailed) and (lack := lack_of_room(scratch.path, context.store.root, error.message)):
+            raise lack from error
         if options.keep_failed and not isinstance(error, BuildCancelled):
             error.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
             error.details = (
@@ -222,20 +225,13 @@ def _check_exit(
         raise _failed(derivation, ended.status, tail)
 
 
-def _way_to_path(derivation: Derivation) -> str:
-    """How the derivation gets another program."""
-    if "PATH" not in derivation.env:
-        return 'give it a PATH with the package that has it: env={"PATH": f"{package}/bin"}'
-    return 'add the package that has it to its PATH: env={"PATH": f"…:{package}/bin"}, or tools=[…] in hm.run'
-
-
 def _failed(derivation: Derivation, status: int, tail: str) -> BuildFailed:
     found = _NOT_FOUND.findall(tail)
     if status == NOT_FOUND_STATUS and found:
         return CommandNotFound(
             derivation,
             f"{found[-1]}: not found in the sandbox (exit {status})",
-            hint=_way_to_path(derivation),
+            hint="declare the package that has it: tools=[…], or its bin directory in PATH",
             log_tail=tail,
         )
     return BuildFailed(derivation, f"the builder ended with status {status}", log_tail=tail)

@@ -18,7 +18,8 @@ from hermetica.realize.errors import (
     RealizeError,
     UnknownBuiltin,
 )
-from hermetica_store import StorePath
+from hermetica_store import StorePath, SystemRefusal
+from hermetica_store.refusals import blaming_no_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             expected=UNKNOWN,
             got=f"{fixed.algorithm} {digest}",
             size_bytes=got.size_bytes,
-            hint=f'write {fixed.algorithm}="{digest}" for hash=hm.UNKNOWN; the bytes are kept, so that fetches nothing',
+            hint=f'write {fixed.algorithm}="{digest}"',
         )
 
 
@@ -117,8 +118,9 @@ def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> None:
             derivation, f"there is no {resolved.builder}", details=(("builtins", ", ".join(sorted(_BUILTINS))),)
         )
     try:
-        make(resolved, context, output)
-    except RealizeError:
+        with blaming_no_input(context.store.root):
+            make(resolved, context, output)
+    except (RealizeError, SystemRefusal):
         raise
     except HermeticaError as error:
         if context.cancellation.is_cancelled:
@@ -126,5 +128,7 @@ def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> None:
         raise InvalidInput(derivation, error.message, details=error.details, hint=error.hint) from error
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInput(derivation, f"{resolved.builder} failed: {error!r}") from error
-    if not os.path.lexists(output):
-        raise InvalidInput(derivation, f"{resolved.builder} made nothing")
+    try:
+        os.lstat(output)
+    except FileNotFoundError as error:
+        raise InvalidInput(derivation, f"{resolved.builder} made nothing") from error

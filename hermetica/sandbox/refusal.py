@@ -216,6 +216,11 @@ def classify(said: str, facts: Facts) -> Refusal:
     return next((refusal for holds, refusal in symptoms if holds), unknown)
 
 
+def too_many_processes() -> Refusal:
+    """The caller may start no further process."""
+    return _PROCESSES
+
+
 def limit_refusal(name: str, wanted: int | None, allowed: int) -> Refusal:
     """The host's hard limit is below the contract's."""
     text = "unlimited" if wanted is None else str(wanted)

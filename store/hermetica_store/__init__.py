@@ -16,14 +16,22 @@ if TYPE_CHECKING:
     from hermetica_store.digest import Digest
     from hermetica_store.errors import HermeticaError, InvalidDigest, InvalidStorePath, StoreError
     from hermetica_store.faults import (
+        DiskFailed,
         IndexDamaged,
         InvalidKey,
+        LocksUnavailable,
         NotAStore,
         NotRegistered,
+        OutOfMemory,
         StoreFull,
         StoreNotWritable,
+        StoreOutOfFiles,
+        StoreReadOnly,
         StoreUnavailable,
         StoreVersionMismatch,
+        SystemRefusal,
+        TooManyLinks,
+        TooManyOpenFiles,
     )
     from hermetica_store.leases import Lease
     from hermetica_store.logs import LogWriter
@@ -31,10 +39,7 @@ if TYPE_CHECKING:
     from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
     from hermetica_store.path import STORE_PREFIX, StorePath, store_path
     from hermetica_store.prepare import Candidate, OutputCycle, Prepared
-    from hermetica_store.quarantine import NotQuarantined, Quarantined
     from hermetica_store.reading import SpecialFile, TreeChanged, TreeError
-    from hermetica_store.repair import CannotSupply, Repaired, RepairReport, Unrepaired
-    from hermetica_store.room import LowDisk
     from hermetica_store.roots import Root
     from hermetica_store.schema import Row, Table
     from hermetica_store.scratch import Scratch
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from hermetica_store.store import ObjectStore
     from hermetica_store.tree import UnrepresentableName
     from hermetica_store.trees import SourceDigest, StatCache, hash_tree
-    from hermetica_store.usage import ObjectUsage, Usage
     from hermetica_store.verify import Problem, VerifyReport
     from hermetica_store.writer import Commit
 
@@ -56,7 +60,8 @@ _HOMES = {
     "errors": ("HermeticaError", "InvalidDigest", "InvalidStorePath", "StoreError"),
     "faults": (
         *("IndexDamaged", "InvalidKey", "NotAStore", "NotRegistered", "StoreFull", "StoreNotWritable"),
-        *("StoreUnavailable", "StoreVersionMismatch"),
+        *("StoreUnavailable", "StoreVersionMismatch", "DiskFailed", "LocksUnavailable", "OutOfMemory"),
+        *("StoreOutOfFiles", "StoreReadOnly", "SystemRefusal", "TooManyLinks", "TooManyOpenFiles"),
     ),
     "leases": ("Lease",),
     "logs": ("LogWriter",),
@@ -64,10 +69,7 @@ _HOMES = {
     "nar": ("NarDigest", "nar_chunks", "nar_digest"),
     "path": ("STORE_PREFIX", "StorePath", "store_path"),
     "prepare": ("Candidate", "OutputCycle", "Prepared"),
-    "quarantine": ("NotQuarantined", "Quarantined"),
     "reading": ("SpecialFile", "TreeChanged", "TreeError"),
-    "repair": ("CannotSupply", "RepairReport", "Repaired", "Unrepaired"),
-    "room": ("LowDisk",),
     "roots": ("Root",),
     "schema": ("Row", "Table"),
     "scratch": ("Scratch",),
@@ -76,7 +78,6 @@ _HOMES = {
     "store": ("ObjectStore",),
     "tree": ("UnrepresentableName",),
     "trees": ("SourceDigest", "StatCache", "hash_tree"),
-    "usage": ("ObjectUsage", "Usage"),
     "verify": ("Problem", "VerifyReport"),
     "writer": ("Commit",),
 }
@@ -84,11 +85,11 @@ _HOMES = {
 __all__ = [
     "STORE_PREFIX",
     "Candidate",
-    "CannotSupply",
     "ClaimCancelled",
     "Collected",
     "Commit",
     "Digest",
+    "DiskFailed",
     "HermeticaError",
     "InUse",
     "IndexDamaged",
@@ -97,22 +98,18 @@ __all__ = [
     "InvalidSelection",
     "InvalidStorePath",
     "Lease",
+    "LocksUnavailable",
     "LogWriter",
-    "LowDisk",
     "NarDigest",
     "NotAStore",
-    "NotQuarantined",
     "NotRegistered",
     "ObjectInfo",
     "ObjectStore",
-    "ObjectUsage",
+    "OutOfMemory",
     "OutputCycle",
     "Policy",
     "Prepared",
     "Problem",
-    "Quarantined",
-    "RepairReport",
-    "Repaired",
     "Root",
     "Row",
     "Scratch",
@@ -125,15 +122,18 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreNotWritable",
+    "StoreOutOfFiles",
     "StorePath",
+    "StoreReadOnly",
     "StoreUnavailable",
     "StoreVersionMismatch",
+    "SystemRefusal",
     "Table",
+    "TooManyLinks",
+    "TooManyOpenFiles",
     "TreeChanged",
     "TreeError",
-    "Unrepaired",
     "UnrepresentableName",
-    "Usage",
     "VerifyReport",
     "hash_tree",
     "nar_chunks",

@@ -28,6 +28,11 @@ _READERS_MAX: Final = 1022
 _LOCK: Final = "lock.mdb"
 _TABLES_MAX: Final = 32  # with room for those of later versions
 _WRITE_BYTES: Final = 1 << 20  # more than LMDB writes at once
+_TOLD_IN_WORDS: Final = (
+    *FULL,
+    *(errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOLCK),
+)
 _DAMAGED: Final = (
     lmdb.InvalidError,
     lmdb.CorruptedError,
@@ -78,22 +83,21 @@ def _system_error(error: lmdb.Error) -> int:
     """The errno behind an error of LMDB; 0 where there is none."""
     if isinstance(error, lmdb.DiskError):
         return errno.ENOSPC
-    return max(int(getattr(error, "code", 0) or 0), 0) or next(
-        (
-            code
-            for code in (*FULL, errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO)
-            if os.strerror(code) in str(error)
-        ),
-        0,
-    )
+    if isinstance(error, lmdb.MemoryError):
+        return errno.ENOMEM
+    told = max(int(getattr(error, "code", 0) or 0), 0)
+    return told or next((code for code in _TOLD_IN_WORDS if os.strerror(code) in str(error)), 0)
 
 
 def _is_full(root: Path) -> bool:
     """Whether there is no room for the pages of a commit: LMDB calls a write that was cut short an I/O error."""
-    space = os.statvfs(root)
+    try:
+        space, size_bytes = os.statvfs(root), (root / "index" / "data.mdb").stat().st_size
+    except OSError:
+        return False
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    left = (root / "index" / "data.mdb").stat().st_size + _WRITE_BYTES
-    return space.f_bavail * space.f_frsize < _WRITE_BYTES or (limit != resource.RLIM_INFINITY and left > limit)
+    is_limited = limit != resource.RLIM_INFINITY and size_bytes + _WRITE_BYTES > limit
+    return space.f_bavail * space.f_frsize < _WRITE_BYTES or is_limited
 
 
 def open_environment(layout: Layout, map_bytes: int) -> Environment:

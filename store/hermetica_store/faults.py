@@ -12,16 +12,64 @@ if TYPE_CHECKING:
     from hermetica_store.path import StorePath
 
 
-class StoreFull(StoreError):
+class SystemRefusal(StoreError):
+    """What the system refuses a store, whatever is asked of it; no build, tree or archive is to blame."""
+
+    code = "HM467"
+
+
+class StoreFull(SystemRefusal):
     """The file system of the store has no room left."""
 
     code = "HM403"
 
 
-class StoreNotWritable(StoreError):
+class StoreOutOfFiles(StoreFull):
+    """The file system of the store has room, and no inodes left for more files."""
+
+    code = "HM464"
+
+
+class StoreNotWritable(SystemRefusal):
     """A store that may be read but not written: opened read-only, or not ours."""
 
     code = "HM404"
+
+
+class StoreReadOnly(StoreNotWritable):
+    """The file system of the store is mounted read-only, or became so after an error of its disk."""
+
+    code = "HM463"
+
+
+class DiskFailed(SystemRefusal):
+    """The disk under the store gave an error."""
+
+    code = "HM460"
+
+
+class TooManyOpenFiles(SystemRefusal):
+    """This process, or the machine, has as many files open as it may."""
+
+    code = "HM461"
+
+
+class TooManyLinks(SystemRefusal):
+    """A directory or file has as many links as its file system can count."""
+
+    code = "HM462"
+
+
+class OutOfMemory(SystemRefusal):
+    """The system gives this process no more memory or address space."""
+
+    code = "HM465"
+
+
+class LocksUnavailable(SystemRefusal):
+    """The file system of the store locks no files, or no more of them."""
+
+    code = "HM466"
 
 
 class IndexDamaged(StoreError):

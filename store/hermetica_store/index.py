@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-import time
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import lmdb
@@ -17,6 +15,8 @@ import lmdb
 from hermetica_store.environment import index_fault, open_environment
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import IndexDamaged, StoreVersionMismatch
+from hermetica_store.gate import Gate
+from hermetica_store.refusals import working_in
 from hermetica_store.schema import (
     FIRST_TABLES,
     META,
@@ -28,7 +28,7 @@ from hermetica_store.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from hermetica_store.layout import Layout
@@ -37,46 +37,7 @@ T = TypeVar("T")
 # The stubs have no public name for it.
 Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 _MAP_BYTES: Final = 1 << 30  # of address space; the file grows with its content only
-_PAUSE_S: Final = 0.0001
 _SHORTFALL_PAGES_MAX: Final = 256  # pages at the end that were allocated and never written
-
-
-class _Gate:
-    """Lets transactions pass, and stops them while the map is replaced.
-
-    Passing takes no lock: a lock that busy readers share would keep the writer out for seconds. A transaction says
-    that it is inside and then looks whether the gate is shut; whoever shuts it does that first and then looks who is
-    inside; so one sees the other.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._opened = threading.Event()
-        self._opened.set()
-        self._inside: list[None] = []  # a counter whose steps are atomic
-
-    def __enter__(self) -> None:
-        while True:
-            self._inside.append(None)
-            if self._opened.is_set():
-                return
-            self._inside.pop()
-            self._opened.wait()
-
-    def __exit__(self, *_: object) -> None:
-        self._inside.pop()
-
-    @contextlib.contextmanager
-    def alone(self) -> Generator[None]:
-        """Nobody is inside and nobody gets in."""
-        with self._lock:
-            self._opened.clear()
-            try:
-                while self._inside:
-                    time.sleep(_PAUSE_S)
-                yield
-            finally:
-                self._opened.set()
 
 
 class Transaction:
@@ -183,15 +144,24 @@ class Index:
     """
 
     def __init__(self, layout: Layout, *, map_bytes: int = _MAP_BYTES) -> None:
+        self._layout = layout
         self._root = layout.root
-        self._gate = _Gate()
-        opened = open_environment(layout, map_bytes)
+        self._map_bytes = map_bytes
+        self._gate = Gate()
+        self._start()
+
+    def _start(self) -> None:
+        """Open what lies there."""
+        with working_in(self._root):
+            opened = open_environment(self._layout, self._map_bytes)
         self._environment, self.read_only, self._unlocked = opened.raw, opened.is_read_only, opened.is_unlocked
         self._tables: dict[bytes, Database] = {}
         try:
-            self._check_length(layout)
-            self.version = self._open(layout)
+            with working_in(self._root):
+                self._check_length(self._layout)
+                self.version = self._open(self._layout)
             self._environment.reader_check()
+            self._broken = False
         except BaseException as error:
             self._environment.close()
             if isinstance(error, lmdb.Error):
@@ -214,8 +184,9 @@ class Index:
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """What ``work`` gives, which sees one state of the index, may run twice, and must not keep the transaction."""
-        attempts = 0
+        attempts, healed = 0, False
         while True:
+            environment = self._environment
             try:
                 found, failure = self._read_once(work)
             except lmdb.MapResizedError:
@@ -225,7 +196,7 @@ class Index:
                 if attempts > 1 or not self._environment.reader_check():
                     raise index_fault(error, self._root) from error
             except lmdb.Error as error:
-                raise index_fault(error, self._root) from error
+                healed = self._heal(error, environment, again=healed)
             else:
                 if failure is not None:
                     raise failure
@@ -251,15 +222,15 @@ class Index:
             with self._gate, self._environment.begin(self._tables[table]) as raw:
                 if not self._unlocked:
                     return raw.get(key)
-        except lmdb.MapResizedError:
+        except lmdb.Error:
             pass
-        except lmdb.Error as error:
-            raise index_fault(error, self._root) from error
         return self.read(lambda tx: tx.get(table, key))
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """What ``work`` gives; what it changes is durable on return, or not done at all. It may run several times."""
+        healed = False
         while True:
+            environment = self._environment
             try:
                 return self._write_once(work)
             except lmdb.MapResizedError:
@@ -267,7 +238,7 @@ class Index:
             except lmdb.MapFullError:
                 self._grow()
             except lmdb.Error as error:
-                raise index_fault(error, self._root) from error
+                healed = self._heal(error, environment, again=healed)
 
     def _write_once(self, work: Callable[[Transaction], T]) -> T:
         with self._gate:
@@ -288,14 +259,36 @@ class Index:
         """How much disk the index takes."""
         return (self._root / "index" / "data.mdb").stat().st_blocks * 512
 
-    def _grow(self) -> None:
+    def _heal(self, error: lmdb.Error, environment: lmdb.Environment, *, again: bool) -> bool:
+        """Open the index anew where LMDB says that it has to be, which it does after a failed write; else raise.
+
+        Raises:
+            StoreError: there is nothing to heal, or it did not help.
+        """
+        if again or not (self._broken or isinstance(error, lmdb.PanicError)):
+            raise index_fault(error, self._root) from error
         with self._gate.alone():
-            self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+            if self._environment is environment:  # else another thread did it
+                environment.close()
+                self._broken = True
+                self._start()
+        return True
+
+    def _grow(self) -> None:
+        self._resize(2 * self._environment.info()["map_size"])
 
     def _adopt_size(self) -> None:
         """Take over the size that another process gave the map."""
+        self._resize(0)
+
+    def _resize(self, size_bytes: int) -> None:
         with self._gate.alone():
-            self._environment.set_mapsize(0)
+            try:
+                self._environment.set_mapsize(size_bytes)
+            except lmdb.Error as error:
+                self._environment.close()  # it has no map any more, and whoever touched it would die
+                self._broken = True
+                raise index_fault(error, self._root) from error
 
     @property
     def _kind(self) -> type[Transaction]:

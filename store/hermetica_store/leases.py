@@ -82,7 +82,11 @@ class Lease:
         if not self._has_rows:
             os.close(fd)
             return
-        self._writer.submit(lambda tx: drop_lease(tx, self.id), ended=lambda _: os.close(fd))
+        try:
+            self._writer.submit(lambda tx: drop_lease(tx, self.id), ended=lambda _: os.close(fd))
+        except BaseException:
+            os.close(fd)  # the rows of a lease that nobody holds go with the next collection
+            raise
 
     def close_in_child(self) -> None:
         """In a forked child: closes the descriptor, so that the lock is the parent's alone."""
@@ -101,7 +105,8 @@ def live_leases(tx: Transaction, locks: Path) -> tuple[dict[bytes, bytes], list[
     """What living processes hold, each with one holder's process id; and the ids of leases whose holder is dead."""
     alive: dict[bytes, bool] = {}
     held: dict[bytes, bytes] = {}
-    fd = os.open(locks, os.O_RDWR | os.O_CLOEXEC)
+    with working_in(locks.parent):
+        fd = os.open(locks, os.O_RDWR | os.O_CLOEXEC)
     try:
         for key, holder in tx.items(LEASES):
             lease, base = key[:ID_BYTES], key[ID_BYTES:]

@@ -91,7 +91,7 @@ class LogWriter:
             self._when_durable(lambda: os.close(fd))  # until its record is in the index, no collection may take it
 
     def _open(self) -> int:
-        """The file, locked, and not one that a collection removed in between."""
+        """The file, locked and empty, and not one that a collection removed in between."""
         while True:
             os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
             try:
@@ -100,9 +100,14 @@ class LogWriter:
                 continue
             if fd is None:
                 raise InvalidKey(f"the log {self._path.name} is being written already")
-            if _is_at(self._path, fd):
-                return fd
-            os.close(fd)
+            try:
+                if _is_at(self._path, fd):
+                    os.ftruncate(fd, 0)
+                    held, fd = fd, -1
+                    return held
+            finally:
+                if fd >= 0:
+                    os.close(fd)
 
     def _put(self, fd: int, data: bytes) -> None:
         self._failed = True
@@ -113,9 +118,7 @@ class LogWriter:
     def _begin(self) -> None:
         import zstandard  # noqa: PLC0415 -- a silent builder needs none
 
-        fd = self._open()
-        os.ftruncate(fd, 0)
-        self._fd = fd
+        self._fd = self._open()
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
 
 

@@ -23,6 +23,7 @@ from hermetica_store.manifest import encode_manifest
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
 from hermetica_store.rows import check_rows, register, write_rows
+from hermetica_store.schema import OBJECTS
 from hermetica_store.scratch import scratch
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class _Publication:
         self.claimed.append(path)
         if self.shared.is_known(path) and path in self.lease.hold([path]):
             self.known.append(path)
-            remove_tree(prepared.tree_on_disk)
+            with working_in(self.shared.layout.root):
+                remove_tree(prepared.tree_on_disk)
             return
         target = self.shared.layout.objects / path.base
         with working_in(self.shared.layout.root):
@@ -125,12 +127,14 @@ class _Publication:
             self.lease.note(info.path for info in infos)
         else:
             with contextlib.suppress(Exception):  # the error is on its way; what stays is unregistered, and swept later
-                set_aside(self.shared, [self.shared.layout.objects / info.path.base for info in infos])
+                self.withdraw()
         self.shared.overlay.remove(infos, self.rows, self)
 
     def withdraw(self) -> None:
-        """Undo what `place` did."""
-        set_aside(self.shared, [self.shared.layout.objects / info.path.base for info, _ in self.placed])
+        """Undo what `place` did, but for what the index has: a commit that failed may have reached the disk."""
+        bases = [info.path.base for info, _ in self.placed]
+        known = self.shared.index.read(lambda tx: {base for base in bases if tx.get(OBJECTS, base.encode())})
+        set_aside(self.shared, [self.shared.layout.objects / base for base in bases if base not in known])
 
     def release(self) -> None:
         """Free the claims, for other processes once all this is durable."""

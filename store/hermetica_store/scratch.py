@@ -62,7 +62,8 @@ def scratch(layout: Layout) -> Generator[Scratch]:
             yield made
         finally:
             if not made.kept:
-                remove_tree(made.path)
+                with working_in(layout.root):
+                    remove_tree(made.path)
     finally:
         os.close(fd)
 

@@ -6,6 +6,7 @@ process. A forked child inherits the state and must not use it. Source: lmdb.h, 
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import weakref
@@ -16,6 +17,7 @@ from hermetica_store.claims import Claims
 from hermetica_store.faults import StoreNotWritable, StoreUnavailable
 from hermetica_store.index import Index
 from hermetica_store.overlay import Overlay
+from hermetica_store.refusals import fault, working_in
 from hermetica_store.schema import OBJECTS
 from hermetica_store.writer import Writer
 
@@ -73,6 +75,8 @@ class Shared:
                 hint="start processes with the spawn method, or open the store in the child alone",
             )
         if write and self.index.read_only:
+            if os.statvfs(self.layout.root).f_flag & os.ST_RDONLY:
+                raise fault(OSError(errno.EROFS, os.strerror(errno.EROFS)), self.layout.root)
             raise StoreNotWritable(
                 f"the store {self.layout.root} may only be read by this user",
                 hint="name a store of your own with HERMETICA_STORE",
@@ -89,14 +93,20 @@ class _Registry:
 
     def acquire(self, layout: Layout) -> Shared:
         with self._lock:
-            key = _key(layout.index)
+            with working_in(layout.root):
+                key = _key(layout.index)
             shared = self._open.get(key) if key is not None else None
             if shared is not None:
                 shared.check(write=False)
                 shared.users += 1
                 return shared
             shared = Shared(layout)
-            key = _key(layout.index)
+            try:
+                with working_in(layout.root):
+                    key = _key(layout.index)
+            except BaseException:
+                shared.index.close()
+                raise
             if key is not None:
                 self._open[key] = shared
             if not self._watching:

@@ -13,6 +13,7 @@ from hermetica_store.leases import Lease
 from hermetica_store.logs import LogWriter
 from hermetica_store.readable import ReadableStore
 from hermetica_store.refusals import working_in
+from hermetica_store.reserve import keep_reserve, with_reserve
 from hermetica_store.roots import add_root, remove_root
 from hermetica_store.scratch import Scratch, reap, scratch
 from hermetica_store.shared import Shared, acquire, release
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from hermetica_store.collect import Collected, Policy
     from hermetica_store.path import StorePath
     from hermetica_store.prepare import Candidate, Prepared
-    from hermetica_store.quarantine import Quarantined
-    from hermetica_store.repair import RepairReport, Supply
-    from hermetica_store.room import LowDisk
     from hermetica_store.schema import Row
     from hermetica_store.writer import Commit
 
@@ -69,6 +67,7 @@ class ObjectStore(ReadableStore):
 
                     upgrade(shared)
                 reap(layout)
+                keep_reserve(layout)
         except BaseException:
             release(shared)
             raise
@@ -220,20 +219,20 @@ class ObjectStore(ReadableStore):
 
     # Upkeep
 
+    def flush(self) -> None:
+        """Returns when everything that was submitted is durable.
+
+        Raises:
+            StoreError: the first of what could not be made durable, and that nobody was told of.
+        """
+        self._write().writer.wait()
+
     def collect(self, policy: Policy | None = None, *, dry_run: bool = False) -> Collected:
         """Deletes what no root and no living lease reaches. Blocks no build, and takes nothing that one needs."""
         from hermetica_store.collect import Policy, collect  # noqa: PLC0415 -- rarely asked
 
         shared = self._read().shared if dry_run else self._write()
-        return collect(shared, policy or Policy(), dry_run=dry_run)
-
-    def make_room(
-        self, rule: LowDisk, *, on_start: Callable[[int], None], stop: Callable[[], bool] = bool
-    ) -> Collected | None:
-        """Collects until enough is free, if too little is; as `room.make_room`. Blocks no build."""
-        from hermetica_store.room import make_room  # noqa: PLC0415 -- rarely asked
-
-        return make_room(self._write(), rule, on_start=on_start, stop=stop)
+        return with_reserve(shared.layout, lambda: collect(shared, policy or Policy(), dry_run=dry_run))
 
     def delete(self, paths: Iterable[StorePath]) -> Collected:
         """Deletes these objects.
@@ -244,33 +243,8 @@ class ObjectStore(ReadableStore):
         """
         from hermetica_store.collect import delete  # noqa: PLC0415 -- rarely asked
 
-        return delete(self._write(), paths)
-
-    def repair(self, paths: Iterable[StorePath] | None = None, *, supply: Supply | None = None) -> RepairReport:
-        """Verifies, and makes damaged objects whole again; what was damaged goes to the quarantine. As `repair.repair`.
-
-        Args:
-            paths: which objects; None for all, the index and the link table.
-            supply: makes what cannot be put together from equal files.
-
-        Raises:
-            NotRegistered: one of ``paths`` is not there.
-        """
-        from hermetica_store.repair import repair  # noqa: PLC0415 -- rarely asked
-
-        return repair(self._write(), paths, supply)
-
-    def purge_quarantine(
-        self, names: Collection[str] | None = None, *, older_than_s: float = 0.0
-    ) -> tuple[Quarantined, ...]:
-        """Deletes damaged trees that were replaced, by name or store path; all of them where none are given.
-
-        Raises:
-            NotQuarantined: there is no such thing.
-        """
-        from hermetica_store.quarantine import purge  # noqa: PLC0415 -- rarely asked
-
-        return purge(self._write().layout, names, older_than_s=older_than_s)
+        shared, wanted = self._write(), tuple(paths)
+        return with_reserve(shared.layout, lambda: delete(shared, wanted))
 
     def _write(self) -> Shared:
         self._read()

@@ -8,6 +8,7 @@ publication".
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import deque
@@ -108,6 +109,7 @@ class Writer:
         self._busy = 0
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._directory = -1  # open from before the first write on: syncfs tells each descriptor of failures since
         self._failures: list[Commit] = []
 
     def submit(
@@ -185,22 +187,32 @@ class Writer:
                 self._condition.wait()
             if self._closing:
                 raise StoreUnavailable(f"the store {self._root} is closed")
-            self._waiting.append(change)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="hermetica-store", daemon=True)
-                self._thread.start()
+                self._start()
+            self._waiting.append(change)
             if len(self._waiting) == 1:
                 self._condition.notify_all()
         return change
 
+    def _start(self) -> None:
+        """Start the thread; where the system refuses, whoever wanted to write is told, and the next one tries again."""
+        with working_in(self._root):
+            if self._directory < 0:
+                self._directory = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            thread = threading.Thread(target=self._work, name="hermetica-store", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # what Python makes of EAGAIN
+                raise OSError(errno.EAGAIN, str(error)) from error
+            self._thread = thread
+
     def _work(self) -> None:
-        directory = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             while group := self._take():
-                self._write(group, directory)
+                self._write(group)
                 self._settle(group)
         finally:
-            os.close(directory)
+            os.close(self._directory)
 
     def _take(self) -> list[Change[Any]]:
         with self._condition:
@@ -217,7 +229,11 @@ class Writer:
     def _settle(self, group: list[Change[Any]]) -> None:
         for change in group:
             if change.ended is not None:
-                change.ended(change.commit.failure)
+                try:
+                    with working_in(self._root):
+                        change.ended(change.commit.failure)
+                except BaseException as error:  # noqa: BLE001 -- told to whoever waits; the thread must live
+                    change.commit.doom(change.commit.failure or error)
         with self._condition:
             for change in group:
                 change.commit.settle()
@@ -226,14 +242,14 @@ class Writer:
             self._busy = 0
             self._condition.notify_all()
 
-    def _write(self, group: list[Change[Any]], directory: int) -> None:
+    def _write(self, group: list[Change[Any]]) -> None:
         """Makes a group durable; each change that fails is left out, and the rest goes on without it."""
         left = list(group)
         while left:
             try:
                 if any(change.flush for change in left):
                     with working_in(self._root):
-                        sync_file_system(directory)
+                        sync_file_system(self._directory)
                 self._index.write(partial(_apply_all, left))
             except _Refused as refused:
                 refused.change.commit.doom(refused.cause)

@@ -19,7 +19,6 @@ import zstandard
 from blake3 import blake3
 
 from hermetica_store.errors import StoreError
-from hermetica_store.exchange.transfer import transferring
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -133,9 +132,8 @@ def _open(raw: BinaryIO, method: str) -> Source:
 class Sealer:
     """Writes bytes on, and at the end a seal over all of them: a frame that every zstd program passes over."""
 
-    def __init__(self, sink: Sink, where: str) -> None:
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._where = where
         self._hasher = blake3(derive_key_context=_SEAL_CONTEXT)
         self.written_bytes = 0
 
@@ -150,10 +148,9 @@ class Sealer:
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
-        with transferring(self._where):
-            while rest:
-                taken = self._sink.write(rest)  # an unbuffered file may take less
-                rest = rest[len(rest) if taken is None else taken :]
+        while rest:
+            taken = self._sink.write(rest)  # an unbuffered file may take less
+            rest = rest[len(rest) if taken is None else taken :]
         self.written_bytes += len(data)
 
 
