@@ -58,7 +58,8 @@ wheel: setup-package ## build wheel and sdist into dist/
 	@.venv/bin/check-wheel-contents dist
 
 clean: ## remove what the commands above made, the environment included
-	rm -rf .venv .tools dist docs/_build htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@if [ -d .demo ]; then chmod -R u+rwX .demo; fi # objects of a store are read-only
+	rm -rf .venv .tools .demo dist docs/_build htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 setup-core:
 	@scripts/setup

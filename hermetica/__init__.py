@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         text,
         unpack,
     )
-    from hermetica.realize import Event, Options, Outcome, Plan, Realization, Realizations, Store
+    from hermetica.realize import Event, Options, Outcome, Plan, PostBuild, Realization, Realizations, Store
     from hermetica.sandbox import Cancellation
     from hermetica_store.path import StorePath
 
@@ -52,6 +52,7 @@ __all__ = [
     "OutputChecks",
     "Pin",
     "Plan",
+    "PostBuild",
     "Realization",
     "Realizations",
     "Source",
@@ -76,7 +77,7 @@ _HOMES = {
     "hermetica.errors": ("EvaluationError", "HermeticaError"),
     "hermetica.fetch.local": ("source", "store_path"),
     "hermetica.fetch.lock": ("Lock", "LockError", "Pin"),
-    "hermetica.realize": ("Event", "Options", "Outcome", "Plan", "Realization", "Realizations", "Store"),
+    "hermetica.realize": ("Event", "Options", "Outcome", "Plan", "PostBuild", "Realization", "Realizations", "Store"),
     "hermetica.sandbox": ("Cancellation",),
     "hermetica_store.path": ("StorePath",),
 }

@@ -31,9 +31,14 @@ def plain(value: Any) -> Any:
 
 def tell(session: Session, collected: Collected, *, dry_run: bool) -> None:
     """Prints the objects that went, or would go, and says how much that is."""
-    document = {"format": "hermetica.collected/1", "dry_run": dry_run, **plain(collected)}
+    document = {
+        "format": "hermetica.collected/1",
+        "dry_run": dry_run,
+        **plain(collected),
+        "total_bytes": collected.total_bytes,
+    }
     session.console.result(document, map(str, collected.paths))
     verb = "would be deleted" if dry_run else "deleted"
     logs = f", {many(collected.logs, 'log')}" if collected.logs else ""
     scratch = f", {many(collected.scratch, 'kept build')}" if collected.scratch else ""
-    session.console.say(f"{many(len(collected.paths), 'object')}{logs}{scratch} {verb}: {size(collected.size_bytes)}")
+    session.console.say(f"{many(len(collected.paths), 'object')}{logs}{scratch} {verb}: {size(collected.total_bytes)}")

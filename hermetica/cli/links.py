@@ -58,6 +58,7 @@ def make_link(link: Path, path: StorePath, objects: ObjectStore) -> None:
     target, fresh = objects.on_disk(path), place.with_name(f".{place.name}.{os.getpid()}")
     try:
         if not (place.is_symlink() and place.readlink() == target):
+            fresh.unlink(missing_ok=True)  # of a process that died, which had our number
             fresh.symlink_to(target)
             fresh.replace(place)
     except OSError as error:
@@ -71,7 +72,7 @@ def make_link(link: Path, path: StorePath, objects: ObjectStore) -> None:
 def make_links(
     base: str, results: Sequence[tuple[str, Mapping[str, StorePath]]], objects: ObjectStore
 ) -> list[dict[str, str]]:
-    """Makes the links of several results; for each, output -> link.
+    """Makes the links of several results, which a lease of the caller holds; for each, output -> link.
 
     Args:
         base: where the first goes.
@@ -79,9 +80,7 @@ def make_links(
         objects: the store.
     """
     names = link_names(base, [(default, list(paths)) for default, paths in results])
-    with objects.lease() as lease:
-        lease.hold(path for _, paths in results for path in paths.values())
-        for (_, paths), links in zip(results, names, strict=True):
-            for path, link in zip(paths.values(), links, strict=True):
-                make_link(Path(link), path, objects)
+    for (_, paths), links in zip(results, names, strict=True):
+        for path, link in zip(paths.values(), links, strict=True):
+            make_link(Path(link), path, objects)
     return [dict(zip(paths, links, strict=True)) for (_, paths), links in zip(results, names, strict=True)]

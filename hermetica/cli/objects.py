@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hermetica.cli.targets import Targets, UnknownTarget, find_object
+from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     from hermetica.cli.session import Session
@@ -45,3 +46,11 @@ def object_of(session: Session, text: str) -> StorePath:
     if known is None:
         raise UnknownTarget(f"{selected.name} is not realized", hint=f"hermetica build {text}")
     return known
+
+
+def chosen(session: Session) -> list[StorePath] | None:
+    """The objects that the command line's targets name; None where it names none."""
+    if not session.options.targets:
+        return None
+    with evaluation():
+        return [path for text in session.options.targets for path in objects_of(session, text)]

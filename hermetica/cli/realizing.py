@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from hermetica.cli.session import Session
+    from hermetica.config import Config
     from hermetica.model import Derivation
     from hermetica.realize import Realizations
     from hermetica.sandbox import Cancellation
+    from hermetica_store import LowDisk
 
+_HOOK_FAILURES_SHOWN = 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,6 +37,8 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--silence-timeout", type=duration, metavar="S", help="seconds that it may say nothing")
     group.add_argument("--log-limit", type=positive, metavar="BYTES", help="bytes of log that it may write")
     group.add_argument("-k", "--keep-going", action="store_true", help="after a failure finish what does not need it")
+    group.add_argument("--post-build-hook", metavar="PROGRAM", help="run it for each derivation that was made")
+    group.add_argument("--hook-timeout", type=duration, metavar="S", help="seconds that it may run")
     group.add_argument("--keep-failed", action="store_true", help="keep the directory of a failed build")
 
 
@@ -76,7 +81,33 @@ def run_options(session: Session) -> dict[str, Any]:
         "log_limit_bytes": options.log_limit or config.log_limit_bytes,
         "keep_going": options.keep_going or config.keep_going,
         "keep_failed": options.keep_failed or config.keep_failed,
+        **_hook(session),
+        "low_disk": _low_disk(session.config),
         "requested_by": "hermetica",
+    }
+
+
+def _low_disk(config: Config) -> LowDisk | None:
+    """When the configuration says to collect beside the builds."""
+    if not config.gc_min_free:
+        return None
+    from hermetica_store import LowDisk  # noqa: PLC0415 -- few set it
+
+    return LowDisk(
+        min_free_bytes=config.gc_min_free,
+        max_free_bytes=config.gc_max_free,
+        keep_outputs=config.gc_keep_outputs,
+        keep_derivations=config.gc_keep_derivations,
+    )
+
+
+def _hook(session: Session) -> dict[str, Any]:
+    """The post-build hook: an empty ``--post-build-hook`` is none, whatever the configuration says."""
+    options, config = session.options, session.config
+    hook = config.post_build_hook if options.post_build_hook is None else options.post_build_hook
+    return {
+        "post_build_hook": hook or None,
+        "post_build_hook_timeout_s": options.hook_timeout or config.post_build_hook_timeout_s,
     }
 
 
@@ -109,7 +140,7 @@ def realize(session: Session, derivations: Sequence[Derivation], **more: Any) ->
     Args:
         session: the command's.
         derivations: what to realize.
-        more: fields of ``Options`` that only this command sets.
+        more: a lease for the results; fields of ``Options`` that only this command sets.
 
     Raises:
         HermeticaError: nothing could be begun.
@@ -132,6 +163,10 @@ def realize(session: Session, derivations: Sequence[Derivation], **more: Any) ->
     if received:
         session.console.say("interrupted")
         return results, 128 + received[0]
-    statuses = [status_of(failure.error) for failure in results.failures if failure.error is not None]
-    status = combine(statuses)
+    for error in results.hook_failures[:_HOOK_FAILURES_SHOWN]:
+        show(error, session.console)
+    if (hidden := len(results.hook_failures) - _HOOK_FAILURES_SHOWN) > 0:
+        session.console.say(f"and the post-build hook failed for {hidden:,} more")
+    errors = [*(failure.error for failure in results.failures), *results.hook_failures]
+    status = combine(status_of(error) for error in errors if error is not None)
     return results, status if results.ok else status or INTERRUPTED

@@ -51,6 +51,9 @@ def block(error: HermeticaError, paint: Paint) -> list[str]:
     lines = [f"{paint.bad(f'error[{error.code}]')} {paint.bold(clean(error.message))}"]
     if error.origin:
         lines.append(f"  {paint.dim('-->')} {near(error.origin)}")
+        for call in error.via:
+            place, _, function = call.rpartition(" in ")
+            lines.append(f"      through {near(place)} in {function}")
     rows = [*error.details, *([("fix", error.hint)] if error.hint else [])]
     width = max((len(label) for label, _ in rows if len(label) <= _LABEL_COLUMNS), default=0)
     for label, text in rows:
@@ -77,6 +80,7 @@ def error_document(error: HermeticaError) -> dict[str, object]:
         "details": [list(pair) for pair in error.details],
         "hint": error.hint,
         "origin": error.origin,
+        "via": list(error.via),
         "status": status_of(error),
     }
 

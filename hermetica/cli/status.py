@@ -27,6 +27,7 @@ class ExitStatus(IntEnum):
     TIMED_OUT = 101
     MISMATCH = 102
     NOT_REPRODUCIBLE = 104
+    HOOK_FAILED = 105
     HANGUP = 129
     INTERRUPTED = 130
     BROKEN_PIPE = 141
@@ -44,6 +45,7 @@ FAILED: Final = ExitStatus.FAILED
 TIMED_OUT: Final = ExitStatus.TIMED_OUT
 MISMATCH: Final = ExitStatus.MISMATCH
 NOT_REPRODUCIBLE: Final = ExitStatus.NOT_REPRODUCIBLE
+HOOK_FAILED: Final = ExitStatus.HOOK_FAILED
 INTERRUPTED: Final = ExitStatus.INTERRUPTED
 
 PRIORITY: Final = (
@@ -58,6 +60,7 @@ PRIORITY: Final = (
     NOT_REPRODUCIBLE,
     FAILED,
     TIMED_OUT,
+    HOOK_FAILED,
 )
 
 TABLE: Final = {
@@ -81,9 +84,11 @@ TABLE: Final = {
     "hermetica_store.claims.ClaimCancelled": INTERRUPTED,
     "hermetica_store.nar_reader.InvalidNar": REFUSED,
     "hermetica_store.prepare.OutputCycle": FAILED,
+    "hermetica_store.quarantine.NotQuarantined": USAGE,
     "hermetica_store.reading.SpecialFile": FAILED,
     "hermetica_store.reading.TreeChanged": FAILED,
     "hermetica_store.reading.TreeError": FAILED,
+    "hermetica_store.repair.CannotSupply": DAMAGED,
     "hermetica_store.selection.InvalidSelection": EVALUATION,
     "hermetica_store.tree.UnrepresentableName": FAILED,
     "hermetica.errors.EvaluationError": EVALUATION,
@@ -100,6 +105,8 @@ TABLE: Final = {
     "hermetica.realize.errors.FixedOutputMismatch": MISMATCH,
     "hermetica.realize.errors.NotReproducible": NOT_REPRODUCIBLE,
     "hermetica.realize.errors.NothingToCheck": USAGE,
+    "hermetica.realize.errors.NotRealizable": EVALUATION,
+    "hermetica.realize.errors.HookFailed": HOOK_FAILED,
     "hermetica.realize.errors.UnsupportedSystem": ENVIRONMENT,
     "hermetica.realize.errors.UnknownBuiltin": EVALUATION,
     "hermetica.realize.kept.NotKept": USAGE,
@@ -153,7 +160,8 @@ def combine(statuses: Iterable[int]) -> int:
     """The status of several failures: the first in ``PRIORITY`` that is among them; 0 where none is.
 
     What says that hermetica, the store or the machine is at fault comes before what says that a build is: repair that
-    first. Among builds, a wrong hash (the world changed) comes before a failure, a failure before a timeout.
+    first. Among builds, a wrong hash (the world changed) comes before a failure, a failure before a timeout. A hook
+    that failed comes last: nothing is lost.
     """
     found = set(statuses) - {OK}
     return next((status for status in PRIORITY if status in found), max(found, default=OK))

@@ -15,12 +15,13 @@ from hermetica.cli.misuse import close_names, did_you_mean
 from hermetica.cli.modules import load_file, load_name
 from hermetica.cli.target import Kind, Target, object_in_path, parse
 from hermetica.errors import HermeticaError
+from hermetica.model import Derivation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-    from hermetica.model import Derivation
+    from hermetica.model import Source
     from hermetica_store import ObjectStore, StorePath
 
 
@@ -86,6 +87,30 @@ class Targets:
             names = ", ".join(each.name for each in found[:5]) + (" …" if len(found) > 5 else "")
             raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
         return found[0]
+
+    def source(self, text: str) -> Source:
+        """The source of local files that a target names.
+
+        Raises:
+            UnknownTarget: it leads nowhere.
+            NotADerivation: it leads to something else, or to a source without local files.
+        """
+        from hermetica.model import Source  # noqa: PLC0415 -- only here
+
+        target = parse(text)
+        if target.kind is not Kind.MODULE or not target.attribute:
+            raise NotADerivation(f"{text} names no source", hint="name it as ./FILE.py:NAME, or give a directory")
+        found = list(select(self.module(target), target.attribute))
+        if not found:
+            raise UnknownTarget(f"{target.place} has no {target.attribute!r}")
+        name, value = found[0]
+        if len(found) > 1 or not isinstance(value, Source) or value.root is None:
+            kind = f"{len(found)} values" if len(found) > 1 else f"a {type(value).__name__}"
+            raise NotADerivation(
+                f"{target.place}:{name} is {kind}, not what hm.source(…) gives",
+                hint="bind the source to a name of its own" if isinstance(value, Derivation) else None,
+            )
+        return value
 
     def _of(self, target: Target) -> list[Selected]:
         if target.kind is not Kind.MODULE:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Config"]
 
 _MIRRORS: Final = "mirrors."
+_PATHS: Final = frozenset({"store", "post_build_hook"})
 _DEFAULT: Final = "default"
 
 
@@ -32,8 +33,16 @@ class Config:
         log_limit_bytes: how much it may log; None without end.
         keep_failed: whether failed builds are kept.
         keep_going: whether independent work goes on after a failure.
+        post_build_hook: a program to run for each derivation that a run makes; None for none.
+        post_build_hook_timeout_s: how long it may run; None without end.
         fetch_timeout_s: how long an address may say nothing.
         fetch_retries: further attempts after a passing failure.
+        gc_keep_outputs: whether collections keep what rooted objects were built from.
+        gc_keep_derivations: whether they keep derivations, build records and logs of objects that stay.
+        gc_max_bytes: how large they let the store be; None takes everything that is dead.
+        gc_older_than: in seconds; None takes what is dead whatever its age.
+        gc_min_free: bytes; when the disk has less free, a run collects beside its builds. None never does.
+        gc_max_free: bytes; how much free is enough then. None takes everything that is dead.
         mirrors: (name, URLs without a final slash), ascending by name.
         origins: (key, where it was set), ascending; what is not among them has its default.
     """
@@ -46,8 +55,16 @@ class Config:
     log_limit_bytes: int | None = 256 << 20
     keep_failed: bool = False
     keep_going: bool = False
+    post_build_hook: Path | None = None
+    post_build_hook_timeout_s: float | None = 600.0
     fetch_timeout_s: float = 30.0
     fetch_retries: int = 3
+    gc_keep_outputs: bool = False
+    gc_keep_derivations: bool = True
+    gc_max_bytes: int | None = None
+    gc_older_than: float | None = None
+    gc_min_free: int | None = None
+    gc_max_free: int | None = None
     mirrors: tuple[tuple[str, tuple[str, ...]], ...] = ()
     origins: tuple[tuple[str, str], ...] = attrs.field(default=(), eq=False)
 
@@ -77,8 +94,8 @@ class Config:
     def of(cls, found: Mapping[str, Found], home: str = "") -> Self:
         """The settings that were found, by key; ``~`` is ``home``."""
         values: dict[str, Any] = {key: each.value for key, each in found.items() if not key.startswith(_MIRRORS)}
-        if "store" in values:
-            values["store"] = _expanded(values["store"], home, found["store"].where)
+        for key in _PATHS & values.keys():
+            values[key] = _expanded(key, values[key], home, found[key].where)
         mirrors: Any = [
             (key.removeprefix(_MIRRORS), each.value) for key, each in found.items() if key.startswith(_MIRRORS)
         ]
@@ -120,9 +137,9 @@ def _read(file: Path, *, is_wanted: bool) -> str | None:
         raise ConfigError("not UTF-8", where=f"{file}:1") from error
 
 
-def _expanded(text: str, home: str, where: str) -> Path:
+def _expanded(key: str, text: str, home: str, where: str) -> Path:
     if text != "~" and not text.startswith("~/"):
         return Path(text)
     if not home:
-        raise ConfigError("store begins with ~ and there is no HOME", where=where)
+        raise ConfigError(f"{key} begins with ~ and there is no HOME", where=where)
     return Path(home + text[1:])

@@ -1,7 +1,8 @@
 """What can be set, and what values it takes: from text to typed values, and errors that say where. Pure.
 
-A setting ``timeout_s`` is ``timeout_s = 60`` in the file and ``HERMETICA_TIMEOUT_S=60`` in the environment; a mirror
-is a line of the table ``[mirrors]``, or ``HERMETICA_MIRROR_NAME``.
+A setting ``timeout_s`` is ``timeout_s = 60`` in the file and ``HERMETICA_TIMEOUT_S=60`` in the environment. One that
+begins with ``gc_`` is a line of the table ``[gc]`` without that, and a mirror is a line of the table ``[mirrors]``, or
+``HERMETICA_MIRROR_NAME``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from hermetica.config.units import age_s, size_bytes
 from hermetica_store.errors import HermeticaError
 
 if TYPE_CHECKING:
@@ -66,13 +68,14 @@ class Setting:
 
     Attributes:
         key: its name.
-        kind: of its values; ``count`` and ``bytes`` are whole numbers.
+        kind: of its values; ``count`` and ``bytes`` are whole numbers. ``size`` and ``age`` are numbers of bytes and of
+            seconds, or texts with a unit; ``paths`` is a list.
         minimum: of a number.
         zero_is_none: whether 0 says that there is no limit.
     """
 
     key: str
-    kind: Literal["path", "count", "bytes", "seconds", "switch"]
+    kind: Literal["path", "paths", "count", "bytes", "size", "seconds", "age", "switch"]
     minimum: int = 0
     zero_is_none: bool = False
 
@@ -81,9 +84,12 @@ class Setting:
         """What values it takes, for people."""
         texts = {
             "path": "a path, such as '/var/lib/hermetica'",
+            "paths": "a list of paths, such as ['/srv/hermetica']",
             "count": f"a whole number, {self.minimum} or more",
             "bytes": "a whole number of bytes",
+            "size": "an amount of bytes, such as 20G",
             "seconds": "a number of seconds",
+            "age": "a length of time, such as 30d",
             "switch": "true or false",
         }
         return texts[self.kind] + (", 0 for no limit" if self.zero_is_none else "")
@@ -94,15 +100,30 @@ class Setting:
         Raises:
             ConfigError: it does not.
         """
+        value = self._measured(value)
         if not self._fits(value):
             raise ConfigError(f"{self.key} cannot be {value!r}", where=where, details=(("expected", self.expected),))
         if self.zero_is_none and value == 0:
             return None
+        if self.kind == "paths":
+            return tuple(cast("list[str]", value))
         return float(value) if self.kind == "seconds" else value  # type: ignore[return-value,arg-type]  # _fits
+
+    def _measured(self, value: object) -> object:
+        """An amount with a unit as a number; anything else as it is."""
+        if not isinstance(value, str) or self.kind not in {"size", "age"}:
+            return value
+        try:
+            return size_bytes(value) if self.kind == "size" else age_s(value)
+        except ValueError:
+            return value
 
     def _fits(self, value: object) -> bool:
         if self.kind == "path":
             return isinstance(value, str) and bool(value) and "\x00" not in value
+        if self.kind == "paths":
+            each = attrs.evolve(self, kind="path")
+            return isinstance(value, list) and all(each._fits(item) for item in cast("list[object]", value))  # noqa: SLF001 -- our own
         if self.kind == "switch" or isinstance(value, bool):
             return self.kind == "switch" and isinstance(value, bool)
         if isinstance(value, float):
@@ -118,7 +139,9 @@ class Setting:
         value: object = text
         if self.kind == "switch":
             value = True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
-        elif self.kind != "path":
+        elif self.kind == "paths":
+            value = [each for each in text.split(":") if each]
+        elif self.kind not in {"path", "size", "age"}:
             value = _number(text, is_whole=self.kind != "seconds")
         return self.check(value, where)
 
@@ -146,10 +169,22 @@ SETTINGS: Final = {
         Setting(key="log_limit_bytes", kind="bytes", zero_is_none=True),
         Setting(key="keep_failed", kind="switch"),
         Setting(key="keep_going", kind="switch"),
+        Setting(key="post_build_hook", kind="path"),
+        Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="fetch_timeout_s", kind="seconds", minimum=1),
         Setting(key="fetch_retries", kind="count"),
+        Setting(key="gc_keep_outputs", kind="switch"),
+        Setting(key="gc_keep_derivations", kind="switch"),
+        Setting(key="gc_max_bytes", kind="size"),
+        Setting(key="gc_older_than", kind="age"),
+        Setting(key="gc_min_free", kind="size"),
+        Setting(key="gc_max_free", kind="size"),
     )
 }
+
+
+_GC: Final = "gc"
+_TOP: Final = tuple(key for key in SETTINGS if not key.startswith(f"{_GC}_"))
 
 
 def mirror_name(text: str) -> str:
@@ -231,18 +266,34 @@ def parse_file(text: str, file: str) -> dict[str, Found]:
         where = f"{file}:{_line_of(text, '', key)}"
         if key == "mirrors":
             found.update(_mirrors(value, text, file, where))
-            continue
-        setting = SETTINGS.get(key)
-        if setting is None:
-            known = [*SETTINGS, "mirrors"]
-            raise ConfigError(
-                f"there is no setting {key!r}",
-                where=where,
-                details=(("settings", ", ".join(known)),),
-                hint=_close(key, known),
-            )
-        found[key] = Found(value=_based(setting, setting.check(value, where), PurePosixPath(file).parent), where=where)
+        elif key == _GC:
+            found.update(_collection(value, text, file, where))
+        else:
+            found[key] = _setting(key, [*_TOP, _GC, "mirrors"], key, value, file, where)
     return found
+
+
+def _setting(key: str, known: list[str], word: str, value: object, file: str, where: str) -> Found:
+    """A setting by its key, which the file calls ``word`` where it could have said one of ``known``."""
+    if word not in known or key not in SETTINGS:
+        raise ConfigError(
+            f"there is no setting {word!r}",
+            where=where,
+            details=(("settings", ", ".join(known)),),
+            hint=_close(word, known),
+        )
+    setting = SETTINGS[key]
+    return Found(value=_based(setting, setting.check(value, where), PurePosixPath(file).parent), where=where)
+
+
+def _collection(value: object, text: str, file: str, where: str) -> dict[str, Found]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{_GC} is a table", where=where, hint=f'[{_GC}]\nmax_bytes = "20G"')
+    known = [key.removeprefix(f"{_GC}_") for key in SETTINGS if key not in _TOP]
+    return {
+        f"{_GC}_{word}": _setting(f"{_GC}_{word}", known, word, each, file, f"{file}:{_line_of(text, _GC, word)}")
+        for word, each in cast("dict[str, object]", value).items()
+    }
 
 
 def _mirrors(value: object, text: str, file: str, where: str) -> dict[str, Found]:
@@ -256,9 +307,12 @@ def _mirrors(value: object, text: str, file: str, where: str) -> dict[str, Found
 
 
 def _based(setting: Setting, value: Value, base: PurePosixPath) -> Value:
-    if setting.kind != "path" or not isinstance(value, str) or value.startswith("~"):
-        return value
-    return str(base / value)
+    def place(path: str) -> str:
+        return path if path.startswith("~") else str(base / path)
+
+    if setting.kind == "paths" and isinstance(value, tuple):
+        return tuple(map(place, value))
+    return place(value) if setting.kind == "path" and isinstance(value, str) else value
 
 
 def parse_environment(environ: Mapping[str, str], cwd: PurePosixPath) -> dict[str, Found]:

@@ -13,6 +13,7 @@ import attrs
 
 from hermetica.errors import HermeticaError
 from hermetica.fetch.apt import ordered_uris
+from hermetica.fetch.connection import shown
 from hermetica.fetch.npm import tarball_path
 from hermetica.fetch.python_index import PipSettings
 from hermetica.fetch.system import SystemMirrors
@@ -68,6 +69,21 @@ class Mirrors:
     def from_config(cls, config: Config) -> Self:
         """The user's mirrors, before the system's."""
         return cls(configured=config.mirrors)
+
+    def known(self) -> tuple[tuple[str, tuple[str, ...], str], ...]:
+        """Every mirror, ascending by name: (name, addresses as they may be printed, who says so).
+
+        Who says so is empty for what the user set.
+        """
+        system = self.system
+        found = {
+            "debian": (system.apt_addresses(ordered_uris(system.apt_sources())), "apt"),
+            "pypi": (system.pip_settings().indices, "pip"),
+            "npm": (tuple(system.npm_registries().values()), "npm"),
+            **{name: (addresses, "") for name, addresses in self.configured},
+        }
+        named = [(name, *found[name]) for name in sorted(found)]
+        return tuple((name, tuple(map(shown, urls)), said_by) for name, urls, said_by in named if urls)
 
     def resolve(self, url: str) -> tuple[str, ...]:
         """The addresses to try for ``url``, in order; a plain URL is its own.

@@ -58,6 +58,10 @@ _NO_META: Final = Meta()
 _STRING: Final = frozenset({str})
 
 
+def _origin(derivation: Derivation) -> Origin | None:
+    return caller(derivation.name)
+
+
 def _no_tokens() -> dict[str, str]:
     return {}
 
@@ -102,7 +106,7 @@ class Derivation:
     checks: Mapping[str, OutputChecks] = attrs.field(factory=dict[str, OutputChecks], converter=fields.checks)
     features: tuple[str, ...] = attrs.field(default=(), converter=fields.features)
     meta: Meta = _NO_META
-    origin: Origin | None = attrs.field(factory=caller)
+    origin: Origin | None = attrs.field(default=attrs.Factory(_origin, takes_self=True))
     id: Digest = attrs.field(init=False)
     input_id: Digest = attrs.field(init=False)
     canonical: bytes = attrs.field(init=False)
@@ -117,7 +121,8 @@ class Derivation:
             if self.rootfs is not None or self.export_references or self.checks:
                 self._check_paths()
         except EvaluationError as error:
-            error.origin = str(self.origin) if self.origin else error.origin
+            if self.origin is not None:
+                error.origin, error.via = str(self.origin), self.origin.via
             raise
         canonical = identity.canonical_bytes(members, inputs)
         own = identity.derivation_id(canonical)
@@ -254,7 +259,7 @@ class Derivation:
 
     def override_attrs(self, change: Callable[[Derivation], Mapping[str, Any]]) -> Derivation:
         """The same derivation with the fields that ``change`` returns."""
-        return attrs.evolve(self, **{"origin": caller(), **change(self)})
+        return attrs.evolve(self, **{"origin": caller(self.name), **change(self)})
 
     def store_name(self, output: str) -> str:
         """What the store path of ``output`` is called."""
@@ -310,7 +315,7 @@ def derivation(
         raise InvalidDerivation(
             f"{name}: a derivation has no field {min(others.keys() - FIELDS)!r}",
             details=(("fields", ", ".join(sorted(FIELDS))),),
-            origin=user_line(),
+            origin=user_line(name),
         )
     if isinstance(checks, OutputChecks):
         outputs = fields.outputs(outputs)

@@ -1,17 +1,24 @@
-"""Where a definition stands in the user's own files."""
+"""Where a definition stands in the user's own files.
+
+That is the line that gives the definition its name. A function that was given the name, or a part of it, only passes
+it on: then the line that called the function is meant, and what lies between is remembered.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
-
 _OURS: Final = ("hermetica.", "attr.", "attrs.")
+_IS_FUNCTION: Final = 0x01  # CO_OPTIMIZED: modules and the bodies of classes have it not
+_HAS_MORE: Final = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
+_CALLS_MAX: Final = 8
 
 
 @attrs.frozen
@@ -21,10 +28,17 @@ class Origin:
     Attributes:
         file: as the interpreter names it.
         line: counted from 1.
+        calls: (file, line, function) of each function that only passed the definition on, outermost first.
     """
 
     file: str
     line: int
+    calls: tuple[tuple[str, int, str], ...] = attrs.field(default=(), eq=False, repr=False)
+
+    @property
+    def via(self) -> tuple[str, ...]:
+        """The calls, each as ``file:line in function``."""
+        return tuple(f"{file}:{line} in {function}" for file, line, function in self.calls)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -36,10 +50,27 @@ class Origin:
         return cls(file, int(line)) if file and line.isdecimal() else cls(text, 0)
 
 
-def caller() -> Origin | None:
-    """The nearest line on the stack outside hermetica itself; None where there is none."""
+def caller(name: str | None = None) -> Origin | None:
+    """The line on the stack, outside hermetica itself, that asks for something; None where there is none.
+
+    Args:
+        name: what it calls it; without one the nearest line is meant.
+    """
     # 50 times cheaper than the inspect module, and documented
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    frame = _theirs(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if frame is None:
+        return None
+    if not frame.f_code.co_flags & _IS_FUNCTION or type(name) is not str:
+        return Origin(frame.f_code.co_filename, frame.f_lineno)
+    calls: tuple[tuple[str, int, str], ...] = ()
+    while len(calls) < _CALLS_MAX and _passes_on(frame, name) and (outer := _theirs(frame.f_back)) is not None:
+        calls = ((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name), *calls)
+        frame = outer
+    return Origin(frame.f_code.co_filename, frame.f_lineno, calls)
+
+
+def _theirs(frame: FrameType | None) -> FrameType | None:
+    """The nearest frame outside hermetica, from this one outwards."""
     while frame is not None:
         name: str | None = frame.f_globals.get("__name__")
         if name is None:
@@ -47,12 +78,31 @@ def caller() -> Origin | None:
         else:
             is_ours = name.startswith(_OURS) or name == "hermetica"
         if not is_ours:
-            return Origin(frame.f_code.co_filename, frame.f_lineno)
+            return frame
         frame = frame.f_back
     return None
 
 
-def user_line() -> str | None:
+def _passes_on(frame: FrameType, name: str) -> bool:
+    """Whether a function was given the name, or a word that is part of it."""
+    if not frame.f_code.co_flags & _IS_FUNCTION:
+        return False
+    return any(given == name or (given in name and given[:1].isalpha() and len(given) > 1) for given in _texts(frame))
+
+
+def _texts(frame: FrameType) -> Iterator[str]:
+    """The texts among the arguments of a function, those in ``*args`` and ``**kwargs`` included."""
+    code, values = frame.f_code, frame.f_locals
+    named = code.co_argcount + code.co_kwonlyargcount
+    given: list[Any] = [values.get(argument) for argument in code.co_varnames[:named]]
+    if code.co_flags & _HAS_MORE:
+        for argument in code.co_varnames[named : named + 2]:
+            more = values.get(argument)
+            given += more.values() if isinstance(more, dict) else more if isinstance(more, tuple) else ()
+    return (value for value in given if type(value) is str)
+
+
+def user_line(name: str | None = None) -> str | None:
     """``caller`` as the text that an error carries."""
-    origin = caller()
+    origin = caller(name)
     return None if origin is None else str(origin)

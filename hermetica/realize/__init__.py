@@ -12,11 +12,16 @@ from hermetica.lazy import import_on_demand
 if TYPE_CHECKING:
     from hermetica.realize.events import (
         FORMAT,
+        CollectionFinished,
+        CollectionStarted,
         DerivationFinished,
         DerivationStarted,
         DerivationWaiting,
         Event,
         FetchProgress,
+        HookFinished,
+        HookStarted,
+        HookText,
         LogText,
         RebuildStarted,
         RunFinished,
@@ -27,19 +32,26 @@ if TYPE_CHECKING:
     from hermetica.realize.options import Options
     from hermetica.realize.outcome import Outcome, Realization, Realizations
     from hermetica.realize.plan import Plan, Step, Work
+    from hermetica.realize.post_build import PostBuild
     from hermetica.realize.store import Store
 
 __all__ = [
     "FORMAT",
+    "CollectionFinished",
+    "CollectionStarted",
     "DerivationFinished",
     "DerivationStarted",
     "DerivationWaiting",
     "Event",
     "FetchProgress",
+    "HookFinished",
+    "HookStarted",
+    "HookText",
     "LogText",
     "Options",
     "Outcome",
     "Plan",
+    "PostBuild",
     "Realization",
     "Realizations",
     "RebuildStarted",
@@ -57,11 +69,16 @@ __getattr__ = import_on_demand(
     {
         "events": (
             "FORMAT",
+            "CollectionFinished",
+            "CollectionStarted",
             "DerivationFinished",
             "DerivationStarted",
             "DerivationWaiting",
             "Event",
             "FetchProgress",
+            "HookFinished",
+            "HookStarted",
+            "HookText",
             "LogText",
             "RebuildStarted",
             "RunFinished",
@@ -72,6 +89,7 @@ __getattr__ = import_on_demand(
         "options": ("Options",),
         "outcome": ("Outcome", "Realization", "Realizations"),
         "plan": ("Plan", "Step", "Work"),
+        "post_build": ("PostBuild",),
         "store": ("Store",),
     },
 )

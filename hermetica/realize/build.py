@@ -225,13 +225,20 @@ def _check_exit(
         raise _failed(derivation, ended.status, tail)
 
 
+def _way_to_path(derivation: Derivation) -> str:
+    """How the derivation gets another program."""
+    if "PATH" not in derivation.env:
+        return 'give it a PATH with the package that has it: env={"PATH": f"{package}/bin"}'
+    return 'add the package that has it to its PATH: env={"PATH": f"…:{package}/bin"}, or tools=[…] in hm.run'
+
+
 def _failed(derivation: Derivation, status: int, tail: str) -> BuildFailed:
     found = _NOT_FOUND.findall(tail)
     if status == NOT_FOUND_STATUS and found:
         return CommandNotFound(
             derivation,
             f"{found[-1]}: not found in the sandbox (exit {status})",
-            hint="declare the package that has it: tools=[…], or its bin directory in PATH",
+            hint=_way_to_path(derivation),
             log_tail=tail,
         )
     return BuildFailed(derivation, f"the builder ended with status {status}", log_tail=tail)

@@ -92,7 +92,7 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             expected=UNKNOWN,
             got=f"{fixed.algorithm} {digest}",
             size_bytes=got.size_bytes,
-            hint=f'write {fixed.algorithm}="{digest}"',
+            hint=f'write {fixed.algorithm}="{digest}" for hash=hm.UNKNOWN; the bytes are kept, so that fetches nothing',
         )
 
 

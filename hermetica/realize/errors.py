@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.errors import HermeticaError
+from hermetica.model.outputs import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,7 @@ class RealizeError(HermeticaError):
         origin = str(derivation.origin) if derivation.origin else None
         own = message.startswith(f"{derivation.name} ")
         super().__init__(message if own else f"{derivation.name}: {message}", details=details, hint=hint, origin=origin)
+        self.via = derivation.origin.via if derivation.origin else ()
         self.derivation = derivation
         self.log_tail = log_tail
         self.kept: str | None = None
@@ -100,19 +102,19 @@ class FixedOutputMismatch(RealizeError):
     """A fixed output has other content than declared.
 
     Attributes:
-        expected: ``algorithm digest``; ``unknown`` where none was declared.
+        expected: ``algorithm digest``; ``unknown`` where none is declared.
         got: ``algorithm digest``.
     """
 
     code = "HM102"
 
     def __init__(self, derivation: Derivation, *, expected: str, got: str, size_bytes: int, hint: str) -> None:
-        super().__init__(
-            derivation,
-            "hash mismatch",
-            details=(("expected", expected), ("got", f"{got}  ({size_bytes:,} bytes)")),
-            hint=hint,
-        )
+        found = f"{got}  ({size_bytes:,} bytes)"
+        if expected == UNKNOWN:
+            super().__init__(derivation, "no hash is declared; this is it", details=(("hash", found),), hint=hint)
+        else:
+            details = (("expected", expected), ("got", found))
+            super().__init__(derivation, "hash mismatch", details=details, hint=hint)
         self.expected = expected
         self.got = got
 
@@ -192,6 +194,18 @@ class RoundsDiffer(NotReproducible):
     def rounds(self) -> int:
         """How many there were to be."""
         return int(self.differences["total"])
+
+
+class HookFailed(RealizeError):
+    """The post-build hook failed for a derivation; what was built is in the store all the same."""
+
+    code = "HM120"
+
+
+class NotRealizable(HermeticaError, TypeError):
+    """Something that is no derivation was to be realized."""
+
+    code = "HM129"
 
 
 class NothingToCheck(RealizeError):

@@ -29,6 +29,7 @@ def error_json(error: HermeticaError) -> dict[str, Any]:
         "details": [list(pair) for pair in error.details],
         "hint": error.hint,
         "origin": error.origin,
+        "via": list(error.via),
     }
     differences = getattr(error, "differences", None)  # of what is not reproducible
     return document if differences is None else {**document, "differences": differences}
@@ -205,6 +206,90 @@ class DerivationFinished(Event):
     outputs: Mapping[str, str]
     duration_s: float
     log_key: str | None = None
+    error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HookStarted(Event):
+    """The post-build hook is being called for a derivation whose outputs are durable.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        hook: the program, or what is called.
+    """
+
+    kind: ClassVar[str] = "hook-started"
+    drv: str
+    name: str
+    hook: str
+
+
+@attrs.frozen(kw_only=True)
+class HookText(Event):
+    """The post-build hook said something.
+
+    Attributes:
+        drv: for which derivation.
+        name: its name.
+        text: undecodable bytes replaced.
+    """
+
+    kind: ClassVar[str] = "hook-text"
+    drv: str
+    name: str
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class HookFinished(Event):
+    """The post-build hook is over for a derivation.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        duration_s: wall time.
+        error: what went wrong, or None.
+    """
+
+    kind: ClassVar[str] = "hook-finished"
+    drv: str
+    name: str
+    duration_s: float
+    error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CollectionStarted(Event):
+    """Too little of the disk is free, and the run collects what nothing needs beside its builds.
+
+    Attributes:
+        free_bytes: how much is free.
+        min_free_bytes: below which it is too little.
+    """
+
+    kind: ClassVar[str] = "collection-started"
+    free_bytes: int
+    min_free_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class CollectionFinished(Event):
+    """That collection is over.
+
+    Attributes:
+        objects: how many it deleted.
+        size_bytes: of them.
+        free_bytes: how much is free now.
+        duration_s: wall time.
+        error: why it ended early, or None.
+    """
+
+    kind: ClassVar[str] = "collection-finished"
+    objects: int
+    size_bytes: int
+    free_bytes: int
+    duration_s: float
     error: HermeticaError | None = None
 
 

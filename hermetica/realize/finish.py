@@ -109,7 +109,10 @@ def _check_fixed(resolved: Resolved, prepared: Prepared, context: RunContext) ->
             expected=f"{fixed.algorithm} {fixed.digest}" if fixed.is_known else UNKNOWN,
             got=f"{fixed.algorithm} {got}",
             size_bytes=prepared.size_bytes,
-            hint="the content is kept under its true address: with the right hash nothing is made again",
+            hint="the content is kept under its true address: with the right hash nothing is made again"
+            if fixed.is_known
+            else f'write hm.FixedOutput(method="{fixed.method}", algorithm="{fixed.algorithm}", digest="{got}"); '
+            "the content is kept, nothing is made again",
         )
 
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hermetica.realize.post_build import PostBuild
+    from hermetica_store import LowDisk
+
+Hook: TypeAlias = "str | os.PathLike[str] | Callable[[PostBuild], object]"
+"""A program's path, or what takes a ``PostBuild``."""
 
 DEFAULT_LOG_LIMIT_BYTES = 256 << 20
 
@@ -34,6 +43,10 @@ class Options:
         keep_failed: whether the directory of a failed build stays, to be looked at and entered.
         check: whether what is asked for is built again, and compared with what the store has.
         rounds: how many times each derivation is built, all alike; with ``check``, how many times again.
+        post_build_hook: a program's path, or what to call, for each derivation that the run makes; when its outputs are
+            durable, one call after another, in a thread of the run's own.
+        post_build_hook_timeout_s: how long such a program may run; None for ever. A call is not interrupted.
+        low_disk: when to collect beside the builds, and how much; None never does.
         requested_by: who asked, for the build record.
     """
 
@@ -46,6 +59,9 @@ class Options:
     keep_failed: bool = False
     check: bool = False
     rounds: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    post_build_hook: Hook | None = None
+    post_build_hook_timeout_s: float | None = 600.0
+    low_disk: LowDisk | None = None
     requested_by: str = ""
 
     @property
@@ -66,4 +82,7 @@ class RunOptions(TypedDict, total=False):
     keep_failed: bool
     check: bool
     rounds: int
+    post_build_hook: Hook | None
+    post_build_hook_timeout_s: float | None
+    low_disk: LowDisk | None
     requested_by: str

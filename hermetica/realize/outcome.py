@@ -47,6 +47,7 @@ class Realization:
         duration_s: wall time of this run; 0 where nothing ran.
         error: what went wrong, if anything.
         log_key: names the log and the record of the build that made the outputs, or failed to; None where none ran.
+        hook_error: how the post-build hook failed, if it did; the outputs are in the store all the same.
     """
 
     derivation: Derivation
@@ -56,6 +57,7 @@ class Realization:
     duration_s: float = 0.0
     error: HermeticaError | None = None
     log_key: str | None = None
+    hook_error: HermeticaError | None = None
     _trace: Trace | None = attrs.field(default=None, repr=False, eq=False, alias="trace")
 
     @property
@@ -93,11 +95,13 @@ class Realizations:
         all: one entry a derivation that was asked for.
         failures: every root failure of the run, each once, dependants left out.
         dependants: how many derivations were not tried because an input failed.
+        hook_failures: how the post-build hook failed, once for each derivation for which it did.
     """
 
     all: tuple[Realization, ...]
     failures: tuple[Realization, ...] = ()
     dependants: int = 0
+    hook_failures: tuple[HermeticaError, ...] = ()
 
     @property
     def ok(self) -> bool:

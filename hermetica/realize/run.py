@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import queue
 import time
 from collections import Counter
@@ -16,7 +18,7 @@ from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed,
 from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
-from hermetica_store import ClaimCancelled, SystemRefusal
+from hermetica_store import ClaimCancelled, NotRegistered, SystemRefusal
 from hermetica_store.refusals import blaming_no_input
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from hermetica.fetch.reach import Network
     from hermetica.model import Derivation
     from hermetica.realize.context import RunContext
+    from hermetica.realize.errors import HookFailed
+    from hermetica.realize.hooks import Hooks
     from hermetica.realize.options import Options
     from hermetica.realize.schedule import Schedule
     from hermetica.realize.trace import Trace
@@ -58,6 +62,7 @@ class Run:
         network: what fetching needs to know; made at the first fetch.
         cancellation: ends the run.
         on_event: takes the events, in the thread that called ``execute``.
+        lease: holds the results, beyond the run; None holds them no longer than that.
     """
 
     store: ObjectStore
@@ -66,6 +71,8 @@ class Run:
     network: Callable[[], Network]
     cancellation: Cancellation
     on_event: Callable[[Event], None] = _nothing
+    lease: Lease | None = None
+    _reused: tuple[Realization, ...] = attrs.field(init=False, default=())
     _paths: dict[Token, StorePath] = attrs.field(init=False, factory=dict[Token, "StorePath"])
     _results: dict[Digest, Realization] = attrs.field(init=False, factory=dict["Digest", Realization])
     _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
@@ -73,7 +80,10 @@ class Run:
     _expected_s: dict[Digest, float] = attrs.field(init=False, factory=dict["Digest", float])
     _again: frozenset[Digest] = attrs.field(init=False, default=frozenset["Digest"]())
     _skipped: int = attrs.field(init=False, default=0)
-    _queue: queue.SimpleQueue[Event | _Ended] = attrs.field(init=False, factory=queue.SimpleQueue["Event | _Ended"])
+    _hooks: Hooks | None = attrs.field(init=False, default=None)
+    _queue: queue.SimpleQueue[Event | _Ended | None] = attrs.field(
+        init=False, factory=queue.SimpleQueue["Event | _Ended | None"]
+    )
 
     def execute(self, roots: Sequence[Derivation]) -> Realizations:
         """Realizes ``roots``; returns when everything it finished is durable.
@@ -82,14 +92,16 @@ class Run:
             BaseException: what ``on_event`` raised, or an interrupt; no builder survives it.
         """
         started = time.monotonic()
-        with self.store.lease() as lease:
+        with contextlib.nullcontext(self.lease) if self.lease is not None else self.store.lease() as lease:
             plan = self._plan(roots, lease)
             self._announce(plan)
             if plan.steps:
                 self._carry_out(plan, lease)
             for commit in self._commits:
                 commit.wait()
-        results = tuple(self._result(root, plan) for root in roots)
+            results = self._reused or tuple(self._result(root, plan) for root in roots)
+        hook_failures = () if self._hooks is None else tuple(self._hooks.failures)
+        results = tuple(map(functools.partial(_with_hook, hook_failures), results)) if hook_failures else results
         counts = Counter(str(result.outcome) for result in self._results.values())
         counts[str(Outcome.CACHED)] += len(plan.reused)
         self.on_event(
@@ -99,14 +111,20 @@ class Run:
                 duration_s=time.monotonic() - started,
             )
         )
-        return Realizations(results, tuple(self._failures), self._skipped)
+        return Realizations(results, tuple(self._failures), self._skipped, hook_failures)
 
     def _plan(self, roots: Sequence[Derivation], lease: Lease) -> Plan:
         while True:
             plan = self._made_plan(roots)
             there = {**plan.reused, **plan.again} if plan.again else plan.reused
             paths = frozenset(there.values())
-            if not plan.steps or lease.hold(paths) == paths:
+            if not plan.steps and self.lease is None:
+                try:
+                    self._reused = tuple(self._result(root, plan) for root in roots)
+                except NotRegistered:  # collected since we looked
+                    continue
+                return plan
+            if lease.hold(paths) == paths:
                 self._paths = {Token(digest_text(digest), output): path for (digest, output), path in there.items()}
                 return plan
 
@@ -134,6 +152,7 @@ class Run:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
 
         from hermetica.realize.context import RunContext  # noqa: PLC0415 -- likewise
+        from hermetica.realize.room import keeping_room  # noqa: PLC0415 -- likewise
         from hermetica.realize.schedule import Graph, Schedule  # noqa: PLC0415 -- likewise
         from hermetica.realize.spawners import Spawners  # noqa: PLC0415 -- likewise
         from hermetica.realize.warnings import changed_addresses  # noqa: PLC0415 -- likewise
@@ -163,12 +182,35 @@ class Run:
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
         graph = Graph(inputs=inputs, cost_s=self._expected_s)
         schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
-        with spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
+        room = keeping_room(self.store, self.options.low_disk, self._queue.put)
+        with room, spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
+                self._start_hooks()
                 self._drive(schedule, by_id, context, pool)
+                self._await_hooks()
             except BaseException:
                 self.cancellation.cancel()
                 raise
+            finally:
+                if self._hooks is not None:
+                    self._hooks.close()
+        while not self._queue.empty():  # of a collection that ended with the run
+            if isinstance(message := self._queue.get(), Event):
+                self.on_event(message)
+
+    def _start_hooks(self) -> None:
+        if self.options.post_build_hook is not None:
+            from hermetica.realize.hooks import hooks_of  # noqa: PLC0415 -- few have one
+
+            self._hooks = hooks_of(
+                self.options, self.store, self.cancellation, self._queue.put, lambda: self._queue.put(None)
+            )
+
+    def _await_hooks(self) -> None:
+        if self._hooks is not None and self._hooks.end():
+            while (message := self._queue.get()) is not None:
+                if not isinstance(message, _Ended):
+                    self.on_event(message)
 
     def _drive(
         self,
@@ -183,7 +225,7 @@ class Run:
             message = self._queue.get()
             if isinstance(message, _Ended):
                 self._settle(message, schedule, by_id)
-            else:
+            elif message is not None:
                 self.on_event(message)
             if self.cancellation.is_cancelled:
                 schedule.stop()
@@ -242,6 +284,8 @@ class Run:
                 self._paths[Token(digest_text(derivation.input_id), output)] = path
             self._finish(realization)
             schedule.succeed(derivation.input_id)
+            if self._hooks is not None and realization.outcome is Outcome.BUILT:
+                self._hooks.after(realization, ended.commit)
         elif realization.outcome is Outcome.CANCELLED:
             self._finish(realization)
             schedule.cancel(derivation.input_id)
@@ -283,6 +327,11 @@ class Run:
         own = set(found.outputs.values())
         references = {other for path in own for other in self.store.references(path)} - own
         return attrs.evolve(found, references=tuple(sorted(references)))
+
+
+def _with_hook(failures: Sequence[HookFailed], realization: Realization) -> Realization:
+    own = (each for each in failures if each.derivation.input_id == realization.derivation.input_id)
+    return attrs.evolve(realization, hook_error=next(own, None))
 
 
 def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) -> Realization:

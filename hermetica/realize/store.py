@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 import attrs
 
@@ -23,11 +23,31 @@ if TYPE_CHECKING:
     from hermetica.realize.outcome import Realization, Realizations
     from hermetica.realize.plan import Plan
     from hermetica.sandbox import Cancellation
-    from hermetica_store import StorePath
+    from hermetica_store import Lease, RepairReport, StorePath
+
+_SHOWN_MAX: Final = 60
 
 
 def _ignore(_event: Event) -> None:
     """Where nobody listens."""
+
+
+def _require_derivations(values: Sequence[object]) -> None:
+    from hermetica.model import Derivation  # noqa: PLC0415 -- whoever has a derivation has it loaded
+
+    for value in values:
+        if not isinstance(value, Derivation):
+            from hermetica.model.origin import user_line  # noqa: PLC0415 -- seldom needed
+            from hermetica.realize.errors import NotRealizable  # noqa: PLC0415 -- likewise
+
+            shown = repr(value)
+            raise NotRealizable(
+                f"{shown if len(shown) <= _SHOWN_MAX else type(value).__name__} is no derivation",
+                hint="names of targets belong to the command line; the library takes what hm.derivation(…) gives"
+                if isinstance(value, str)
+                else "give what hm.derivation(…), hm.run(…), hm.fetchurl(…) … return",
+                origin=user_line(),
+            )
 
 
 @attrs.frozen(eq=False)
@@ -88,6 +108,7 @@ class Store:
         *,
         on_event: Callable[[Event], None] = _ignore,
         cancellation: Cancellation | None = None,
+        lease: Lease | None = None,
         **options: Unpack[RunOptions],
     ) -> Realization:
         """Realizes one derivation.
@@ -96,12 +117,13 @@ class Store:
             derivation: what is wanted; all its outputs.
             on_event: takes the events, in this thread.
             cancellation: ends the run from another thread.
+            lease: holds the results for as long as it lasts; without one a collection may take what has no root.
             options: fields of ``Options``: ``jobs``, ``cores``, ``timeout_s``, ``keep_failed`` …
 
         Raises:
             HermeticaError: the first failure.
         """
-        results = self.realize_all([derivation], on_event=on_event, cancellation=cancellation, **options)
+        results = self.realize_all([derivation], on_event=on_event, cancellation=cancellation, lease=lease, **options)
         for failure in (*results.failures, *results.failed):
             if failure.error is not None:
                 raise failure.error
@@ -113,6 +135,7 @@ class Store:
         *,
         on_event: Callable[[Event], None] = _ignore,
         cancellation: Cancellation | None = None,
+        lease: Lease | None = None,
         **options: Unpack[RunOptions],
     ) -> Realizations:
         """Realizes several derivations; a failure is in the result, not raised.
@@ -121,8 +144,10 @@ class Store:
             derivations: what is wanted; all outputs of each.
             on_event: takes the events, in this thread.
             cancellation: ends the run from another thread.
+            lease: holds the results for as long as it lasts; without one a collection may take what has no root.
             options: fields of ``Options``.
         """
+        _require_derivations(derivations)
         from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
         from hermetica.realize.run import Run  # noqa: PLC0415 -- likewise
         from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
@@ -134,8 +159,42 @@ class Store:
             network=functools.cache(self._network),
             cancellation=cancellation or Cancellation(),
             on_event=on_event,
+            lease=lease,
         )
         return run.execute(derivations)
+
+    def repair(
+        self,
+        paths: Iterable[StorePath] | None = None,
+        *,
+        on_event: Callable[[Event], None] = _ignore,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[RunOptions],
+    ) -> RepairReport:
+        """Verifies objects, and makes those that are damaged whole again: from equal files, else by building anew.
+
+        Args:
+            paths: which; None for all, the index and the link table.
+            on_event: takes what builders say, from another thread.
+            cancellation: ends the builds from another thread.
+            options: fields of ``Options``.
+        """
+        from hermetica.realize.options import Options  # noqa: PLC0415 -- seldom asked for, as all here
+        from hermetica.realize.supply import Remaking  # noqa: PLC0415
+        from hermetica.sandbox import Cancellation  # noqa: PLC0415
+
+        with (
+            self.objects.lease() as lease,
+            Remaking(
+                self,
+                lease,
+                options=Options(**options),
+                network=functools.cache(self._network),
+                cancellation=cancellation or Cancellation(),
+                on_event=on_event,
+            ) as supply,
+        ):
+            return self.objects.repair(paths, supply=supply)
 
     def plan(self, derivations: Iterable[Derivation], **options: Unpack[RunOptions]) -> Plan:
         """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing.
@@ -146,17 +205,20 @@ class Store:
         """
         from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
 
+        derivations = list(derivations)
+        _require_derivations(derivations)
         chosen = Options(**options)
         if not chosen.builds_again:
             from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- likewise
 
-            return make_plan(list(derivations), self.trace.unresolved_many)
+            return make_plan(derivations, self.trace.unresolved_many)
         from hermetica.realize.checking import plan_targets  # noqa: PLC0415 -- seldom asked for
 
         return plan_targets(derivations, self.trace.unresolved_many, check=chosen.check)
 
     def path(self, derivation: Derivation, output: str | None = None) -> StorePath | None:
         """Where an output is, if it is realized and in the store."""
+        _require_derivations([derivation])
         return self.trace.unresolved_many([(derivation.input_id, output or derivation.outputs[0])])[0]
 
     def on_disk(self, path: StorePath) -> Path:

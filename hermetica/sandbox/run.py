@@ -124,6 +124,7 @@ class Session:
             time.sleep(_LINE_S)
         if self.init is None and self.reader.started is not None:
             self.init = Init.attach(self.reader.started, self.native)
+            self.running.let_go()
 
     def _read_log(self) -> bool:
         """Whether there may be more."""

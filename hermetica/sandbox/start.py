@@ -1,7 +1,9 @@
 """Starts bubblewrap for a specification and leaves it running: descriptors, limits, arguments.
 
 The order matters: bubblewrap waits for its arguments on a pipe, so the limits are set on it before it does
-anything at all.
+anything at all. And it waits for the system call filter on another, the last thing it reads before the builder starts:
+`Running.let_go` writes it once the sandbox is bound to die with us. If we die before that, the filter is empty, which
+the kernel refuses, and the sandbox ends without a builder; bubblewrap's own --die-with-parent is too late for that.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.sandbox.command import ARGUMENTS_FD, SECCOMP_FD, STATUS_FD, Launch, command_line
+from hermetica.sandbox.command import ARGUMENTS_FD, FIRST_DATA_FD, SECCOMP_FD, STATUS_FD, Launch, command_line
 from hermetica.sandbox.descriptors import Descriptors
 from hermetica.sandbox.errors import ArgumentsTooLong, InvalidSandboxSpec, MountSourceMissing, SandboxUnavailable
 from hermetica.sandbox.limits import ResourceLimit, resource_limits
@@ -37,22 +39,36 @@ _FARM_PROGRAM: Final = os.path.join(os.path.dirname(__file__), "farm.py")  # noq
 _SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # of this process, whatever it does
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Running:
     """A started bubblewrap.
 
     Attributes:
         pid: its process id; it is our child. status: descriptor to read its reports from; at its end
         bubblewrap is gone. log: descriptor to read the builder's output from, non-blocking; None when it
-        writes to the caller's terminal.
+        writes to the caller's terminal. gate: descriptor that waits for the system call filter; None once it has
+        got it.
     """
 
     pid: int
     status: int
     log: int | None
+    gate: int | None
+
+    def let_go(self) -> None:
+        """Give it the filter, without which no builder starts."""
+        if self.gate is not None:
+            gate, self.gate = self.gate, None
+            try:
+                _write_all(gate, filter_for(os.uname().machine))
+            finally:
+                os.close(gate)
 
     def close(self) -> None:
         """Close the descriptors; the process is another matter."""
+        if self.gate is not None:
+            os.close(self.gate)
+            self.gate = None
         os.close(self.status)
         if self.log is not None:
             os.close(self.log)
@@ -168,18 +184,18 @@ def _spawn(spec: SandboxSpec, order: Start, spawner: Spawner) -> int:
 
 
 def _order(
-    spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, int | None], paths: tuple[str, ...]
+    spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, int, int | None], paths: tuple[str, ...]
 ) -> Start:
-    arguments, status, log = ends
-    first_closed = SECCOMP_FD + len(paths)
+    arguments, status, gate, log = ends
+    first_closed = FIRST_DATA_FD + len(paths)
     program, argv = _program(launch, bwrap, plan_fd=first_closed - 1)
     return Start(
         program=program,
         argv=argv,
         actions=(
             *_stdio(log),
-            *(Duplicate(arguments, ARGUMENTS_FD), Duplicate(status, STATUS_FD)),
-            *(Open(path, SECCOMP_FD + index) for index, path in enumerate(paths)),
+            *(Duplicate(arguments, ARGUMENTS_FD), Duplicate(status, STATUS_FD), Duplicate(gate, SECCOMP_FD)),
+            *(Open(path, FIRST_DATA_FD + index) for index, path in enumerate(paths)),
         ),
         first_closed=first_closed,
         session=not spec.terminal,
@@ -207,13 +223,15 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
     with Descriptors() as owned:
         arguments_in, arguments_out = owned.pipe()
         status_in, status_out = owned.pipe()
+        gate_in, gate_out = owned.pipe()
         log_in, log_out = (None, None) if spec.terminal else owned.pipe()
-        paths = [spawner.readable(content) for content in (filter_for(os.uname().machine), *launch.data)]
+        filter_for(os.uname().machine)  # refused for machines that have none, before anything starts
+        paths = [spawner.readable(content) for content in launch.data]
         if launch.farm:  # no two builds have the same
             paths.append(f"/proc/self/fd/{owned.memory(_farm_plan(launch, spec))}")
-        order = _order(spec, launch, bwrap, (arguments_in, status_out, log_out), tuple(paths))
+        order = _order(spec, launch, bwrap, (arguments_in, status_out, gate_in, log_out), tuple(paths))
         pid = _spawn(spec, order, spawner)
-        owned.close(arguments_in, status_out)
+        owned.close(arguments_in, status_out, gate_in)
         if log_out is not None:
             owned.close(log_out)
         try:
@@ -221,11 +239,11 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
         except BaseException:
             _reap(pid)
             raise
-        owned.release(status_in)
+        owned.release(status_in, gate_out)
         if log_in is not None:
             os.set_blocking(log_in, False)
             owned.release(log_in)
-    return Running(pid=pid, status=status_in, log=log_in)
+    return Running(pid=pid, status=status_in, log=log_in, gate=gate_out)
 
 
 def _with_links_in_place(spec: SandboxSpec) -> SandboxSpec:

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
     from hermetica_store.path import STORE_PREFIX, StorePath, store_path
     from hermetica_store.prepare import Candidate, OutputCycle, Prepared
+    from hermetica_store.quarantine import NotQuarantined, Quarantined
     from hermetica_store.reading import SpecialFile, TreeChanged, TreeError
+    from hermetica_store.repair import CannotSupply, Repaired, RepairReport, Unrepaired
+    from hermetica_store.room import LowDisk
     from hermetica_store.roots import Root
     from hermetica_store.schema import Row, Table
     from hermetica_store.scratch import Scratch
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from hermetica_store.store import ObjectStore
     from hermetica_store.tree import UnrepresentableName
     from hermetica_store.trees import SourceDigest, StatCache, hash_tree
+    from hermetica_store.usage import ObjectUsage, Usage
     from hermetica_store.verify import Problem, VerifyReport
     from hermetica_store.writer import Commit
 
@@ -69,7 +73,10 @@ _HOMES = {
     "nar": ("NarDigest", "nar_chunks", "nar_digest"),
     "path": ("STORE_PREFIX", "StorePath", "store_path"),
     "prepare": ("Candidate", "OutputCycle", "Prepared"),
+    "quarantine": ("NotQuarantined", "Quarantined"),
     "reading": ("SpecialFile", "TreeChanged", "TreeError"),
+    "repair": ("CannotSupply", "RepairReport", "Repaired", "Unrepaired"),
+    "room": ("LowDisk",),
     "roots": ("Root",),
     "schema": ("Row", "Table"),
     "scratch": ("Scratch",),
@@ -78,6 +85,7 @@ _HOMES = {
     "store": ("ObjectStore",),
     "tree": ("UnrepresentableName",),
     "trees": ("SourceDigest", "StatCache", "hash_tree"),
+    "usage": ("ObjectUsage", "Usage"),
     "verify": ("Problem", "VerifyReport"),
     "writer": ("Commit",),
 }
@@ -85,6 +93,7 @@ _HOMES = {
 __all__ = [
     "STORE_PREFIX",
     "Candidate",
+    "CannotSupply",
     "ClaimCancelled",
     "Collected",
     "Commit",
@@ -100,16 +109,22 @@ __all__ = [
     "Lease",
     "LocksUnavailable",
     "LogWriter",
+    "LowDisk",
     "NarDigest",
     "NotAStore",
+    "NotQuarantined",
     "NotRegistered",
     "ObjectInfo",
     "ObjectStore",
+    "ObjectUsage",
     "OutOfMemory",
     "OutputCycle",
     "Policy",
     "Prepared",
     "Problem",
+    "Quarantined",
+    "RepairReport",
+    "Repaired",
     "Root",
     "Row",
     "Scratch",
@@ -133,7 +148,9 @@ __all__ = [
     "TooManyOpenFiles",
     "TreeChanged",
     "TreeError",
+    "Unrepaired",
     "UnrepresentableName",
+    "Usage",
     "VerifyReport",
     "hash_tree",
     "nar_chunks",

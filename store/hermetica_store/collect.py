@@ -9,16 +9,14 @@ claim of its path.
 from __future__ import annotations
 
 import time
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from hermetica_store.codec import decode_root, object_facts, path_at, row_owner, row_written_ms
+from hermetica_store.codec import decode_root, object_facts, path_at, row_value
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import NotRegistered
 from hermetica_store.leases import drop_lease, live_leases
-from hermetica_store.logs import remove_logs
 from hermetica_store.marking import Facts, Limits, alive, condemned, referrers_first
 from hermetica_store.path import StorePath
 from hermetica_store.publish import move, path_key
@@ -27,17 +25,18 @@ from hermetica_store.remove import remove_tree
 from hermetica_store.roots import is_stale
 from hermetica_store.rows import decode_time, unregister
 from hermetica_store.schema import OBJECTS, REFERRERS, ROOTS, USED, Table
-from hermetica_store.scratch import kept, reap, scratch
+from hermetica_store.scratch import scratch
 from hermetica_store.statcache import forget_sources
+from hermetica_store.tidy import Spared, drop_logs, drop_rows, drop_scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from hermetica_store.index import Transaction
     from hermetica_store.shared import Shared
 
-_ROWS: Final = 2000  # looked at in one transaction
+COLLECTING: Final = b"collect\0"  # the claim of whoever collects
 _BATCH: Final = 256  # deaths decided in one transaction: writers wait no longer than that takes
 
 
@@ -58,12 +57,19 @@ class Policy:
 
     Attributes:
         max_bytes: least recently used first, and no more than it takes to be no larger; None takes everything.
+        max_freed_bytes: least recently used first, and no more than it takes to free so much; None takes everything.
         older_than_s: only what was not used for so long; None takes it whatever its age.
+        keep_outputs: what a root needs also needs what it was built from, as far as the store knows.
+        keep_derivations: derivations, build records and logs stay as long as what was built. If not, only the trace
+            does, so that nothing is built again; a running process keeps those of what it uses.
         keep_rows_s: spare rows, logs and kept builds that belong to no object and are younger.
     """
 
     max_bytes: int | None = None
+    max_freed_bytes: int | None = None
     older_than_s: float | None = None
+    keep_outputs: bool = False
+    keep_derivations: bool = True
     keep_rows_s: float = 0.0
 
 
@@ -78,6 +84,7 @@ class Collected:
         logs: how many logs.
         log_bytes: how large they were.
         scratch: how many kept builds and left scratch directories.
+        scratch_bytes: of the kept builds.
         roots: names of roots whose links were gone.
     """
 
@@ -87,7 +94,13 @@ class Collected:
     logs: int = 0
     log_bytes: int = 0
     scratch: int = 0
+    scratch_bytes: int = 0
     roots: tuple[str, ...] = ()
+
+    @property
+    def total_bytes(self) -> int:
+        """Objects, logs and kept builds together; files that others share are counted and free nothing."""
+        return self.size_bytes + self.log_bytes + self.scratch_bytes
 
 
 @attrs.frozen(kw_only=True)
@@ -98,26 +111,43 @@ class _Snapshot:
     rooted: dict[bytes, set[bytes]]  # base -> names
     leased: dict[bytes, bytes]
     stale: dict[bytes, bytes]  # name -> value
+    built_from: dict[bytes, list[bytes]]  # nothing where nobody asks for it
 
 
 def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
-    """Delete what nothing needs, as far as the policy says."""
+    """Delete what nothing needs, as far as the policy says; waits while another collects."""
+    if dry_run:
+        return collect_alone(shared, policy, dry_run=True)
+    with shared.claims.claim(COLLECTING):
+        return collect_alone(shared, policy)
+
+
+def collect_alone(
+    shared: Shared, policy: Policy, *, dry_run: bool = False, stop: Callable[[], bool] = bool
+) -> Collected:
+    """The same for whoever holds the claim; ``stop`` ends the deleting of objects early."""
     shared.writer.barrier()
-    snapshot = _snapshot(shared)
-    now_s = time.time()
-    since = None if policy.older_than_s is None else round((now_s - policy.older_than_s) * 1000)
-    limits = Limits(max_bytes=policy.max_bytes, unused_since_ms=since)
-    living = alive([*snapshot.rooted, *snapshot.leased], snapshot.objects)
-    chosen = condemned(snapshot.objects, living, limits)
+    snapshot = _snapshot(shared, with_history=policy.keep_outputs)
+    before_s = time.time() - policy.keep_rows_s
+    living = alive([*snapshot.rooted, *snapshot.leased], snapshot.objects, snapshot.built_from)
+    chosen = condemned(snapshot.objects, living, _limits(policy))
     if not dry_run:
         shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
-        chosen = _delete(shared, chosen)
+        chosen = _delete(shared, chosen, stop)
         _sweep(shared)
         with working_in(shared.layout.root):
             shared.links.prune()
-    rows = _drop_rows(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
-    logs, log_bytes = _drop_logs(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
-    left = _drop_scratch(shared, now_s - policy.keep_rows_s, dry_run=dry_run)
+    spared = Spared(
+        dying=frozenset(chosen),
+        living=snapshot.objects.keys(),
+        leased=snapshot.leased.keys(),
+        before_ms=round(before_s * 1000),
+        keep_derivations=policy.keep_derivations,
+        keep_outputs=policy.keep_outputs,
+    )
+    rows, records = drop_rows(shared, spared, dry_run=dry_run)
+    logs, log_bytes = drop_logs(shared, records, before_s, dry_run=dry_run)
+    left, left_bytes = drop_scratch(shared, before_s, dry_run=dry_run)
     if not dry_run:
         shared.writer.run(forget_sources)
     return Collected(
@@ -127,8 +157,14 @@ def collect(shared: Shared, policy: Policy, *, dry_run: bool) -> Collected:
         logs=logs,
         log_bytes=log_bytes,
         scratch=left,
+        scratch_bytes=left_bytes,
         roots=tuple(name.decode("utf-8", "surrogateescape") for name in snapshot.stale),
     )
+
+
+def _limits(policy: Policy) -> Limits:
+    since = None if policy.older_than_s is None else round((time.time() - policy.older_than_s) * 1000)
+    return Limits(max_bytes=policy.max_bytes, max_freed_bytes=policy.max_freed_bytes, unused_since_ms=since)
 
 
 def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
@@ -163,17 +199,21 @@ def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
     )
 
 
-def _snapshot(shared: Shared) -> _Snapshot:
-    def read(tx: Transaction) -> tuple[dict[bytes, Facts], list[tuple[bytes, bytes]], dict[bytes, bytes]]:
+_Read: TypeAlias = "tuple[dict[bytes, Facts], list[tuple[bytes, bytes]], dict[bytes, bytes], dict[bytes, list[bytes]]]"
+
+
+def _snapshot(shared: Shared, *, with_history: bool = False) -> _Snapshot:
+    def read(tx: Transaction) -> _Read:
         used = dict(tx.items(USED))
         objects: dict[bytes, Facts] = {}
         for base, value in tx.items(OBJECTS):
             size_bytes, references = object_facts(base, value)
             objects[base] = Facts(size_bytes=size_bytes, used_ms=decode_time(used.get(base)), references=references)
-        return objects, tx.items(ROOTS), live_leases(tx, shared.layout.locks)[0]
+        history = _built_from(tx) if with_history else {}
+        return objects, tx.items(ROOTS), live_leases(tx, shared.layout.locks)[0], history
 
     with working_in(shared.layout.root):
-        objects, roots, leased = shared.index.read(read)
+        objects, roots, leased, built_from = shared.index.read(read)
     rooted: dict[bytes, set[bytes]] = {}
     stale: dict[bytes, bytes] = {}
     for name, value in roots:
@@ -182,7 +222,15 @@ def _snapshot(shared: Shared) -> _Snapshot:
             stale[name] = value
         else:
             rooted.setdefault(root.path.base.encode(), set()).add(name)
-    return _Snapshot(objects=objects, rooted=rooted, leased=leased, stale=stale)
+    return _Snapshot(objects=objects, rooted=rooted, leased=leased, stale=stale, built_from=built_from)
+
+
+def _built_from(tx: Transaction) -> dict[bytes, list[bytes]]:
+    """What each object was built from, by every build on record."""
+    found: dict[bytes, list[bytes]] = {}
+    for key, stored in tx.prefixed(Table.HISTORY.value, b"p"):
+        found.setdefault(key[1:].partition(b"\0")[0], []).extend(row_value(stored).split(b"\0"))
+    return found
 
 
 @attrs.frozen
@@ -222,10 +270,12 @@ def _prune(tx: Transaction, stale: dict[bytes, bytes], locks: Path) -> None:
         drop_lease(tx, lease)
 
 
-def _delete(shared: Shared, chosen: list[bytes]) -> list[bytes]:
+def _delete(shared: Shared, chosen: list[bytes], stop: Callable[[], bool]) -> list[bytes]:
     """Delete what is still dead; gives what went."""
     gone: list[bytes] = []
     for start in range(0, len(chosen), _BATCH):
+        if stop():
+            break
         batch = chosen[start : start + _BATCH]
 
         def decide(tx: Transaction, batch: list[bytes] = batch) -> list[bytes]:
@@ -285,57 +335,3 @@ def leftovers(shared: Shared) -> tuple[list[StorePath], list[str]]:
         if not shared.is_known(path):
             unregistered.append(path)
     return unregistered, strangers
-
-
-def _drop_rows(shared: Shared, before_s: float, *, dry_run: bool) -> int:
-    """Drop the rows that belong to no object; how many."""
-    before_ms = round(before_s * 1000)
-    return sum(_drop_rows_of(shared, table, before_ms, dry_run=dry_run) for table in Table)
-
-
-def _drop_rows_of(shared: Shared, table: Table, before_ms: int, *, dry_run: bool) -> int:
-    count, start = 0, b""
-    while batch := shared.index.read(partial(_rows_from, table, start)):
-        start = batch[-1][0] + b"\0"
-        free = [row for row in batch if not row_owner(row[1]) and row_written_ms(row[1]) <= before_ms]
-        count += len(free)
-        if free and not dry_run:
-            shared.writer.run(partial(_drop_unchanged, table, free))
-    return count
-
-
-def _rows_from(table: Table, start: bytes, tx: Transaction) -> list[tuple[bytes, bytes]]:
-    return tx.items(table.value, start, _ROWS)
-
-
-def _drop_unchanged(table: Table, rows: Iterable[tuple[bytes, bytes]], tx: Transaction) -> None:
-    for key, stored in rows:
-        if tx.get(table.value, key) == stored:
-            tx.delete(table.value, key)
-
-
-def _drop_logs(shared: Shared, before_s: float, *, dry_run: bool) -> tuple[int, int]:
-    """Drop the logs of records that are gone; their number and bytes."""
-
-    def wanted(key: str, changed_s: float) -> bool:
-        try:
-            record = bytes.fromhex(key)
-        except ValueError:
-            record = b""
-        stored = shared.index.get(Table.RECORDS.value, record) if record else None
-        if stored is not None:
-            return not dry_run or bool(row_owner(stored)) or row_written_ms(stored) > before_s * 1000
-        return changed_s > before_s
-
-    return remove_logs(shared.layout, wanted, dry_run=dry_run)
-
-
-def _drop_scratch(shared: Shared, before_s: float, *, dry_run: bool) -> int:
-    """Drop kept builds, and what dead processes left; how many."""
-    with working_in(shared.layout.root):
-        old = [path for path in kept(shared.layout) if path.lstat().st_mtime <= before_s]
-        if dry_run:
-            return len(old)
-        for path in old:
-            remove_tree(path)
-    return len(old) + reap(shared.layout)

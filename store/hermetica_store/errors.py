@@ -19,9 +19,11 @@ class HermeticaError(Exception):
         details: (label, text) pairs, in the order to print.
         hint: the way out, as an imperative sentence or a command; None where none is known.
         origin: ``file:line`` of the user's definition that caused it; None where there is none.
+        via: ``file:line in function`` of each call that led from there to where it was raised, outermost first.
     """
 
     code: ClassVar[str] = "HM000"
+    via: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from hermetica_store.canonicalise import DIRECTORY_MODE, MTIME_NS, file_mode
 from hermetica_store.content import Content, File, Folder, Link
 from hermetica_store.descent import Descent, listing
+from hermetica_store.digest import Digest
 from hermetica_store.reading import FILE_FLAGS, hash_file, working_on
 
 if TYPE_CHECKING:
@@ -41,20 +42,30 @@ class _Frame:
     pending: list[bytes]
 
 
-def inspect(root: Path) -> Inspection:
+InodeDigests = dict[tuple[int, int, int], Digest]
+"""Digests of files with several names, by device, inode and size: what objects share is read once."""
+_REMEMBERED_MAX: Final = 200_000
+
+
+def inspect(root: Path, known: InodeDigests | None = None) -> Inspection:
     """Read a whole object.
+
+    Args:
+        root: where it lies.
+        known: files that were read a moment ago; those that are read now are added.
 
     Raises:
         TreeError: the system refused.
     """
-    inspecting = _Inspecting()
+    inspecting = _Inspecting({} if known is None else known)
     with working_on(root):
         return Inspection(inspecting.read(os.fsencode(root)), inspecting.oddities)
 
 
 class _Inspecting:
-    def __init__(self) -> None:
+    def __init__(self, known: InodeDigests) -> None:
         self.oddities: list[tuple[bytes, str]] = []
+        self._known = known
 
     def read(self, root: bytes) -> Content:
         status = os.lstat(root)
@@ -104,12 +115,18 @@ class _Inspecting:
             self.oddities.append((path, "a socket, fifo or device"))
             return None
         self._check(path, status, file_mode(status.st_mode))
+        executable = bool(status.st_mode & 0o111)
+        key = status.st_dev, status.st_ino, status.st_size
+        if status.st_nlink > 1 and (found := self._known.get(key)) is not None:
+            return File(found, status.st_size, executable)
         fd = os.open(name, FILE_FLAGS, dir_fd=dir_fd)
         try:
             digest, size_bytes = hash_file(fd, status.st_size)
         finally:
             os.close(fd)
-        return File(digest, size_bytes, bool(status.st_mode & 0o111))
+        if status.st_nlink > 1 and size_bytes == status.st_size and len(self._known) < _REMEMBERED_MAX:
+            self._known[key] = digest
+        return File(digest, size_bytes, executable)
 
     def _check(self, path: bytes, status: os.stat_result, mode: int) -> None:
         if stat.S_IMODE(status.st_mode) != mode:

@@ -35,22 +35,27 @@ class Limits:
 
     Attributes:
         max_bytes: stop as soon as what is left is no larger; None for no such limit.
+        max_freed_bytes: stop as soon as so much is gone; None for no such limit.
         unused_since_ms: take only what was last used before; None for no such limit.
     """
 
     max_bytes: int | None = None
+    max_freed_bytes: int | None = None
     unused_since_ms: int | None = None
 
 
-def alive(starts: Iterable[bytes], objects: Mapping[bytes, Facts]) -> set[bytes]:
-    """What the starts reach."""
+def alive(
+    starts: Iterable[bytes], objects: Mapping[bytes, Facts], built_from: Mapping[bytes, Sequence[bytes]] | None = None
+) -> set[bytes]:
+    """What the starts reach, by references and, where that is given, by what each was built from."""
     reached: set[bytes] = set()
     waiting = [start for start in starts if start in objects]
     while waiting:
         base = waiting.pop()
         if base not in reached:
             reached.add(base)
-            waiting.extend(each for each in objects[base].references if each in objects and each not in reached)
+            near = (*objects[base].references, *(built_from.get(base, ()) if built_from else ()))
+            waiting.extend(each for each in near if each in objects and each not in reached)
     return reached
 
 
@@ -67,15 +72,18 @@ def condemned(objects: Mapping[bytes, Facts], living: Collection[bytes], limits:
     order.sort(key=lambda base: (used_ms[base], rank[base]))
     if limits.unused_since_ms is not None:
         order = [base for base in order if used_ms[base] < limits.unused_since_ms]
-    if limits.max_bytes is None:
-        return order
     left = sum(facts.size_bytes for facts in objects.values())
+    enough = [left - limits.max_bytes] if limits.max_bytes is not None else []
+    enough += [limits.max_freed_bytes] if limits.max_freed_bytes is not None else []
+    if not enough:
+        return order
     chosen: list[bytes] = []
+    freed_bytes = 0
     for base in order:
-        if left <= limits.max_bytes:
+        if freed_bytes >= min(enough):
             break
         chosen.append(base)
-        left -= objects[base].size_bytes
+        freed_bytes += objects[base].size_bytes
     return chosen
 
 

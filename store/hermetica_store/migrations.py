@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica_store.codec import row_head, row_owner, row_value, row_written_ms
+from hermetica_store.faults import IndexDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,10 @@ def _write_history(tx: Transaction, cursor: bytes, limit: int) -> bytes | None:
     """1 to 2: a row for each derivation and each object of a build record, so that nobody has to read all records."""
     rows = tx.items(b"records", cursor, limit)
     for key, stored in rows:
-        owner, head = row_owner(stored), row_head(row_owner(stored), row_written_ms(stored))
+        try:
+            owner, head = row_owner(stored), row_head(row_owner(stored), row_written_ms(stored))
+        except IndexDamaged:  # named when somebody asks for it
+            continue
         for history_key, value in _history_of(key, row_value(stored)):
             tx.put(b"history", history_key, head + value)
             if owner:

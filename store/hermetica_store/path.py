@@ -30,7 +30,7 @@ def is_valid_name(name: str) -> bool:
     return len(name) <= NAME_LENGTH_MAX and _NAME.fullmatch(name) is not None
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, repr=False)
 class StorePath:
     """The logical path of one object.
 
@@ -70,6 +70,9 @@ class StorePath:
     def base(self) -> str:
         """The last component, ``<digest>-<name>``."""
         return f"{self.digest}-{self.name}"
+
+    def __repr__(self) -> str:
+        return f"<StorePath {self.digest[:8]}…-{self.name}>"
 
     def __str__(self) -> str:
         return f"{STORE_PREFIX}/{self.digest}-{self.name}"

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.nar import NarDigest
     from hermetica_store.path import StorePath
+    from hermetica_store.quarantine import Quarantined
     from hermetica_store.schema import Table
     from hermetica_store.statistics import Statistics
+    from hermetica_store.usage import Usage
     from hermetica_store.verify import VerifyReport
 
 
@@ -127,6 +129,12 @@ class ReadableStore:
         self._read()
         return statistics(self._shared)
 
+    def free_bytes(self) -> int:
+        """How much this user may still write to the store's file system."""
+        from hermetica_store.room import free_bytes  # noqa: PLC0415 -- likewise
+
+        return free_bytes(self._shared.layout)
+
     def kept_scratch(self) -> tuple[Path, ...]:
         """The scratch directories that were kept, such as those of failed builds."""
         self._read()
@@ -175,6 +183,24 @@ class ReadableStore:
 
         self._read()
         return verify(self._shared, paths)
+
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        """The damaged trees that were replaced, oldest first."""
+        from hermetica_store.quarantine import quarantined  # noqa: PLC0415 -- rarely asked
+
+        self._read()
+        return quarantined(self._shared.layout)
+
+    def usage(self, paths: Iterable[StorePath] | None = None) -> Usage:
+        """How much room objects take, and how much of it they share; all of them where none are given.
+
+        Raises:
+            NotRegistered: one is not in the store.
+        """
+        from hermetica_store.usage import usage  # noqa: PLC0415 -- rarely asked
+
+        self._read()
+        return usage(self._shared, paths)
 
     @property
     def _is_read_only(self) -> bool:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from hermetica_store.collect import Collected, Policy
     from hermetica_store.path import StorePath
     from hermetica_store.prepare import Candidate, Prepared
+    from hermetica_store.quarantine import Quarantined
+    from hermetica_store.repair import RepairReport, Supply
+    from hermetica_store.room import LowDisk
     from hermetica_store.schema import Row
     from hermetica_store.writer import Commit
 
@@ -234,6 +237,14 @@ class ObjectStore(ReadableStore):
         shared = self._read().shared if dry_run else self._write()
         return with_reserve(shared.layout, lambda: collect(shared, policy or Policy(), dry_run=dry_run))
 
+    def make_room(
+        self, rule: LowDisk, *, on_start: Callable[[int], None], stop: Callable[[], bool] = bool
+    ) -> Collected | None:
+        """Collects until enough is free, if too little is; as `room.make_room`. Blocks no build."""
+        from hermetica_store.room import make_room  # noqa: PLC0415 -- rarely asked
+
+        return make_room(self._write(), rule, on_start=on_start, stop=stop)
+
     def delete(self, paths: Iterable[StorePath]) -> Collected:
         """Deletes these objects.
 
@@ -245,6 +256,32 @@ class ObjectStore(ReadableStore):
 
         shared, wanted = self._write(), tuple(paths)
         return with_reserve(shared.layout, lambda: delete(shared, wanted))
+
+    def repair(self, paths: Iterable[StorePath] | None = None, *, supply: Supply | None = None) -> RepairReport:
+        """Verifies, and makes damaged objects whole again; what was damaged goes to the quarantine. As `repair.repair`.
+
+        Args:
+            paths: which objects; None for all, the index and the link table.
+            supply: makes what cannot be put together from equal files.
+
+        Raises:
+            NotRegistered: one of ``paths`` is not there.
+        """
+        from hermetica_store.repair import repair  # noqa: PLC0415 -- rarely asked
+
+        return repair(self._write(), paths, supply)
+
+    def purge_quarantine(
+        self, names: Collection[str] | None = None, *, older_than_s: float = 0.0
+    ) -> tuple[Quarantined, ...]:
+        """Deletes damaged trees that were replaced, by name or store path; all of them where none are given.
+
+        Raises:
+            NotQuarantined: there is no such thing.
+        """
+        from hermetica_store.quarantine import purge  # noqa: PLC0415 -- rarely asked
+
+        return purge(self._write().layout, names, older_than_s=older_than_s)
 
     def _write(self) -> Shared:
         self._read()

@@ -1,50 +1,47 @@
-"""Verification: every object read again and compared with its digest, and the index with itself."""
+"""Verification: every object read again and compared with its digest, and the index with itself.
+
+Nothing is locked while an object is read. What seems wrong is read once more under the claim of its path, when nobody
+can be replacing or collecting it.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.codec import decode_object, decode_root, object_facts, path_at, row_owner
+from hermetica_store.codec import decode_object, path_at
 from hermetica_store.collect import leftovers
+from hermetica_store.consistency import INDEX, Problem, index_problem, index_problems
 from hermetica_store.content import tree_digest
-from hermetica_store.errors import StoreError
+from hermetica_store.digest import Digest
 from hermetica_store.faults import IndexDamaged, NotRegistered
-from hermetica_store.inspection import inspect
-from hermetica_store.leases import ID_BYTES
+from hermetica_store.inspection import InodeDigests, Inspection, inspect
 from hermetica_store.manifest import decode_manifest, differences, entries_of
-from hermetica_store.path import StorePath
+from hermetica_store.places import find_files
 from hermetica_store.publish import path_key
-from hermetica_store.reading import TreeError
-from hermetica_store.schema import LEASES, MANIFESTS, OBJECTS, OWNED, REFERRERS, ROOTS, TABLE_OF_TAG, Table
+from hermetica_store.reading import FILE_FLAGS, TreeError, hash_file
+from hermetica_store.schema import MANIFESTS, OBJECTS
+from hermetica_store.swap import is_at_work, is_staged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable, Iterator
+    from pathlib import Path
 
     from hermetica_store.codec import ObjectInfo
-    from hermetica_store.index import Transaction
+    from hermetica_store.dedup import Key
+    from hermetica_store.path import StorePath
     from hermetica_store.shared import Shared
 
+__all__ = ["Finding", "Problem", "VerifyReport", "verify"]
 
-@attrs.frozen(kw_only=True)
-class Problem:
-    """One thing that is not as it should be.
-
-    Attributes:
-        kind: ``missing``, ``added``, ``changed``, ``irregular`` (mode, time or kind of a file), ``unreadable``,
-            ``unregistered`` (a leftover; the next collection removes it), ``stranger`` or ``index``.
-        path: the object; None where it concerns none.
-        file: which entry of the object, relative; empty for the object itself.
-        detail: what was expected and what is there.
-    """
-
-    kind: str
-    path: StorePath | None
-    file: str
-    detail: str
+_THREADS: Final = 2  # files are hashed beside each other; the rest has one interpreter
+_AHEAD: Final = 64
 
 
 @attrs.frozen(kw_only=True)
@@ -67,161 +64,216 @@ class VerifyReport:
         return tuple(sorted({problem.path for problem in self.problems if problem.path is not None}))
 
 
+@attrs.frozen(kw_only=True)
+class Finding:
+    """One object as it was found.
+
+    Attributes:
+        info: what the index knows of it.
+        problems: what is wrong with it, its manifest included.
+        inspection: what was read; None where nothing could be.
+        manifest: what its entries should be, by path; None where that is not known.
+    """
+
+    info: ObjectInfo
+    problems: tuple[Problem, ...]
+    inspection: Inspection | None = None
+    manifest: dict[bytes, tuple[str, str]] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its files are as they should be."""
+        return all(problem.kind == INDEX for problem in self.problems)
+
+
 def verify(shared: Shared, paths: Iterable[StorePath] | None) -> VerifyReport:
-    """Read objects again; with ``paths`` None all of them, the leftovers and the index too.
+    """Read objects again; with ``paths`` None all of them, the leftovers, the link table and the index too.
+
+    An object that was not asked for is named all the same where it shares a damaged file with one that was.
 
     Raises:
         NotRegistered: one of ``paths`` is not there.
     """
     shared.writer.barrier()
     problems: list[Problem] = []
-    checked = size_bytes = 0
+    known: InodeDigests = {}
     if paths is None:
-        problems += _index_problems(shared)
+        problems += shared.index.read(index_problems)
         wanted = [base for base, _ in shared.index.read(lambda tx: tx.items(OBJECTS))]
     else:
         wanted = [path.base.encode() for path in sorted(set(paths))]
-    for base in wanted:
-        value = shared.index.get(OBJECTS, base)
-        if value is None:
-            if paths is not None:
-                raise NotRegistered(path_at(base))
+        _require(shared, wanted)
+    checked = size_bytes = 0
+    for each in _each(shared, wanted, known):
+        if isinstance(each, Problem):
+            problems.append(each)
             continue
-        try:
-            info = decode_object(base, value)
-        except IndexDamaged as error:
-            problems.append(_problem(base, error.message))
-            continue
-        found = _object_problems(shared, info)
-        if found and shared.index.get(OBJECTS, base) is None:  # collected meanwhile
-            continue
-        problems += found
-        checked, size_bytes = checked + 1, size_bytes + info.size_bytes
+        problems += each.problems
+        checked, size_bytes = checked + 1, size_bytes + each.info.size_bytes
     if paths is None:
-        problems += _leftover_problems(shared)
+        problems += [*_leftover_problems(shared), *_link_problems(shared, known)]
+    else:
+        problems += _sharers(shared, wanted, problems)
     return VerifyReport(checked=checked, size_bytes=size_bytes, problems=tuple(problems))
 
 
-def _object_problems(shared: Shared, info: ObjectInfo) -> list[Problem]:
+def check_object(shared: Shared, info: ObjectInfo, known: InodeDigests | None = None) -> Finding:
+    """Read one object and compare it with what the index says."""
+    try:
+        manifest = decode_manifest(shared.index.get(MANIFESTS, info.path.base.encode()) or b"")
+    except ValueError:
+        manifest = None
     place = shared.layout.objects / info.path.base
     try:
-        found = inspect(place)
+        found = inspect(place, known)
     except TreeError as error:
         if error.errno == errno.ENOENT and not os.path.lexists(place):
-            return [Problem(kind="missing", path=info.path, file="", detail="the whole object is gone")]
-        return [Problem(kind="unreadable", path=info.path, file="", detail=str(error))]
-    problems = [
-        Problem(kind="irregular", path=info.path, file=_shown(path), detail=detail) for path, detail in found.oddities
-    ]
-    digest = tree_digest(found.content)
-    if digest != info.tree:
-        named = _named(shared, info, entries_of(found.content))
-        problems += named or [
-            Problem(
-                kind="changed", path=info.path, file="", detail=f"expected tree {info.tree.hex}, found {digest.hex}"
-            )
-        ]
-    return sorted(problems, key=lambda problem: (problem.file, problem.kind))
+            problem = Problem(kind="missing", path=info.path, file="", detail="the whole object is gone")
+        else:
+            problem = Problem(kind="unreadable", path=info.path, file="", detail=str(error))
+        return Finding(info=info, problems=(problem,), manifest=manifest)
+    problems = sorted(_tree_problems(info, found, manifest), key=lambda problem: (problem.file, problem.kind))
+    return Finding(info=info, problems=tuple(problems), inspection=found, manifest=manifest)
 
 
-def _named(shared: Shared, info: ObjectInfo, found: dict[bytes, tuple[str, str]]) -> list[Problem]:
-    """Which entries differ from the manifest; none if the manifest does not say."""
+def _tree_problems(
+    info: ObjectInfo, found: Inspection, manifest: dict[bytes, tuple[str, str]] | None
+) -> Iterator[Problem]:
+    for path, detail in found.oddities:
+        yield Problem(kind="irregular", path=info.path, file=_shown(path), detail=detail)
+    digest, entries = tree_digest(found.content), entries_of(found.content)
+    if digest == info.tree:
+        if manifest != entries:
+            yield Problem(kind=INDEX, path=info.path, file="", detail="its manifest is not of what it holds")
+        return
+    named = [] if manifest is None else differences(manifest, entries)
+    for path, kind, detail in named:
+        yield Problem(kind=kind, path=info.path, file=_shown(path), detail=detail)
+    if not named:
+        detail = f"expected tree {info.tree.hex}, found {digest.hex}"
+        yield Problem(kind="changed", path=info.path, file="", detail=detail)
+
+
+@contextmanager
+def undisturbed(shared: Shared, path: StorePath) -> Generator[None]:
+    """While this holds, nobody replaces, publishes or removes an object's files."""
+    if shared.index.read_only:
+        yield
+        return
+    with shared.claims.claim(path_key(path)):
+        yield
+
+
+def _require(shared: Shared, bases: Iterable[bytes]) -> None:
+    for base in bases:
+        if shared.index.get(OBJECTS, base) is None:
+            raise NotRegistered(path_at(base))
+
+
+def _each(shared: Shared, bases: list[bytes], known: InodeDigests) -> Iterator[Finding | Problem]:
+    """What is found of each object, in order; those that are collected meanwhile are left out."""
+    check = partial(_check, shared, known)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="hermetica-verify") as pool:
+        for start in range(0, len(bases), _AHEAD):
+            for found in pool.map(check, bases[start : start + _AHEAD]):
+                if found is not None:
+                    yield found
+
+
+def _check(shared: Shared, known: InodeDigests, base: bytes) -> Finding | Problem | None:
+    value = shared.index.get(OBJECTS, base)
+    if value is None:
+        return None
     try:
-        expected = decode_manifest(shared.index.get(MANIFESTS, info.path.base.encode()) or b"")
+        info = decode_object(base, value)
+    except IndexDamaged as error:
+        return index_problem(base, error.message)
+    found = check_object(shared, info, known)
+    if not found.problems:
+        return found
+    with undisturbed(shared, info.path):
+        if shared.index.get(OBJECTS, base) is None:  # collected meanwhile
+            return None
+        return check_object(shared, info)
+
+
+def _sharers(shared: Shared, checked: Iterable[bytes], problems: Iterable[Problem]) -> Iterator[Problem]:
+    """What is wrong with objects that were not asked for and share a damaged file with those that were."""
+    inodes: set[tuple[int, int]] = set()
+    digests: set[Digest] = set()
+    for problem in problems:
+        if problem.kind == "changed" and problem.path is not None and problem.file:
+            inode = _shared_inode(shared.layout.objects / problem.path.base / problem.file)
+            digest = _expected(shared, problem.path, problem.file)
+            if inode is not None and digest is not None:
+                inodes.add(inode)
+                digests.add(digest)
+    others = {
+        base
+        for found in find_files(shared, digests).values()
+        for base, below in found
+        if _shared_inode(shared.layout.objects / os.fsdecode(base) / os.fsdecode(below)) in inodes
+    }
+    for each in _each(shared, sorted(others - set(checked)), {}):
+        if isinstance(each, Finding):
+            yield from each.problems
+
+
+def _shared_inode(place: Path) -> tuple[int, int] | None:
+    try:
+        status = place.lstat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
+
+
+def _expected(shared: Shared, path: StorePath, file: str) -> Digest | None:
+    try:
+        entries = decode_manifest(shared.index.get(MANIFESTS, path.base.encode()) or b"")
+        return Digest.parse(entries.get(file.encode(), ("", ""))[1])
     except ValueError:
-        return []
-    return [
-        Problem(kind=kind, path=info.path, file=_shown(path), detail=detail)
-        for path, kind, detail in differences(expected, found)
-    ]
+        return None
 
 
-def _leftover_problems(shared: Shared) -> list[Problem]:
+def _leftover_problems(shared: Shared) -> Iterator[Problem]:
     unregistered, strangers = leftovers(shared)
-    problems = [
-        Problem(kind="stranger", path=None, file=name, detail="not the name of an object") for name in strangers
-    ]
+    for name in strangers:
+        if not is_staged(name):
+            yield Problem(kind="stranger", path=None, file=name, detail="not the name of an object")
+        elif not is_at_work(shared.layout, name):
+            detail = "left by a repair that was cut short; hermetica store verify --repair ends it"
+            yield Problem(kind="unfinished", path=None, file=name, detail=detail)
     for path in unregistered:
         if not shared.claims.try_acquire(path_key(path)):  # somebody is publishing it
             continue
         try:
             if not shared.is_known(path) and os.path.lexists(shared.layout.objects / path.base):
-                problems.append(
-                    Problem(kind="unregistered", path=path, file="", detail="left by a crash; hermetica gc removes it")
-                )
+                detail = "left by a crash; hermetica gc removes it"
+                yield Problem(kind="unregistered", path=path, file="", detail=detail)
         finally:
             shared.claims.release(path_key(path))
-    return problems
 
 
-def _index_problems(shared: Shared) -> list[Problem]:
-    """Rows that contradict each other, seen at one moment."""
-    return shared.index.read(lambda tx: [*_reference_problems(tx), *_ownership_problems(tx), *_holder_problems(tx)])
+def _link_problems(shared: Shared, known: InodeDigests) -> Iterator[Problem]:
+    for place, key, status in shared.links.entries():
+        name = os.fspath(place.relative_to(shared.layout.root))
+        if key is None:
+            yield Problem(kind="links", path=None, file=name, detail="no entry of the link table")
+        elif status.st_nlink > 1 and not _is_of(key, place, known.get((status.st_dev, status.st_ino, status.st_size))):
+            yield Problem(kind="links", path=None, file=name, detail="the file has another digest")
 
 
-def _reference_problems(tx: Transaction) -> list[Problem]:
-    problems: list[Problem] = []
-    expected: set[tuple[bytes, bytes]] = set()
-    rows = dict(tx.items(OBJECTS))
-    for base, value in rows.items():
+def _is_of(key: Key, place: os.PathLike[str], digest: Digest | None) -> bool:
+    if digest is None:
         try:
-            references = object_facts(base, value)[1]
-        except IndexDamaged:
-            continue  # named when the object itself is read
-        expected |= {(reference, base) for reference in references}
-        problems += [
-            _problem(base, f"refers to {_shown(each)}, which is not there") for each in references if each not in rows
-        ]
-    found = set(tx.items(REFERRERS))
-    problems += [
-        _problem(base, f"{_shown(by)} refers to it, and the index does not say so") for base, by in expected - found
-    ]
-    problems += [_problem(base, f"the index says that {_shown(by)} refers to it") for base, by in found - expected]
-    return sorted(problems, key=lambda problem: problem.detail)
-
-
-def _ownership_problems(tx: Transaction) -> list[Problem]:
-    problems: list[Problem] = []
-    owned: set[tuple[bytes, bytes]] = set()
-    for owner, tagged in tx.items(OWNED):
-        owned.add((owner, tagged))
-        table, key = TABLE_OF_TAG.get(tagged[:1]), tagged[1:]
-        stored = None if table is None else tx.get(table.value, key)
-        if stored is None or row_owner(stored) != owner:
-            problems.append(_problem(owner, f"does not own the row {key.hex()[:16]} that the index gives it"))
-    tags = {table: tag for tag, table in TABLE_OF_TAG.items()}
-    for table in Table:
-        for key, stored in tx.items(table.value):
-            owner = row_owner(stored)
-            if owner and ((owner, tags[table] + key) not in owned or tx.get(OBJECTS, owner) is None):
-                problems.append(_problem(owner, f"owns a row of {table.value.decode()} that would outlive it"))
-    return problems
-
-
-def _holder_problems(tx: Transaction) -> list[Problem]:
-    problems = [
-        _problem(key[ID_BYTES:], "is held by a lease and is not there")
-        for key, _ in tx.items(LEASES)
-        if tx.get(OBJECTS, key[ID_BYTES:]) is None
-    ]
-    for name, value in tx.items(ROOTS):
+            fd = os.open(place, FILE_FLAGS)
+        except OSError:
+            return True  # gone meanwhile
         try:
-            base = decode_root(name, value).path.base.encode()
-        except IndexDamaged as error:
-            problems.append(Problem(kind="index", path=None, file="", detail=error.message))
-            continue
-        if tx.get(OBJECTS, base) is None:
-            problems.append(
-                _problem(base, f"the root {name.decode(errors='backslashreplace')} names it, and it is not there")
-            )
-    return problems
-
-
-def _problem(base: bytes, detail: str) -> Problem:
-    try:
-        return Problem(kind="index", path=StorePath.parse_base(base.decode()), file="", detail=detail)
-    except (StoreError, UnicodeDecodeError):
-        return Problem(kind="index", path=None, file="", detail=f"{base!r} {detail}")
+            digest = hash_file(fd, os.fstat(fd).st_size)[0]
+        finally:
+            os.close(fd)
+    return digest == key.digest
 
 
 def _shown(path: bytes) -> str:

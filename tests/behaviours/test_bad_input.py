@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tarfile
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from hermetica.realize.errors import (
     CommandNotFound,
     FetchFailed,
     InvalidInput,
+    NotRealizable,
     OutputMissing,
     UnknownBuiltin,
     UnsupportedSystem,
@@ -29,8 +31,6 @@ from hermetica_store import SpecialFile
 from tests.behaviours.conftest import as_user, module, read
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.behaviours.conftest import CommandLine, Shell
 
 pytestmark = pytest.mark.sandbox
@@ -76,8 +76,30 @@ def test_a_target_that_does_not_exist_is_a_usage_error(command: CommandLine) -> 
 def test_a_missing_program_is_named_with_the_way_out(store: hm.Store, sh: Shell) -> None:
     with pytest.raises(CommandNotFound, match="no-such-program") as caught:
         store.realize(sh("x", "no-such-program --version"))
-    assert caught.value.hint
-    assert "conftest.py" in (caught.value.origin or "")
+    assert caught.value.hint == 'give it a PATH with the package that has it: env={"PATH": f"{package}/bin"}'
+    assert "test_bad_input.py" in (caught.value.origin or "")
+    assert ["conftest.py" in call for call in caught.value.via] == [True]
+
+
+def test_a_missing_program_of_a_script_with_tools_is_added_to_them(store: hm.Store, sh: Shell) -> None:
+    with pytest.raises(CommandNotFound, match="no-such-program") as caught:
+        store.realize(hm.run("x", "no-such-program --version", tools=[f"{sh.busybox}"]))
+    assert "tools=[…]" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("wanted", ["zlib", None, ["x"], Path("pkgs.py"), {"a" * 100: 1}], ids=repr)
+def test_what_is_no_derivation_is_refused_where_it_is_given(store: hm.Store, wanted: Any) -> None:
+    for ask in (store.realize, lambda each: store.realize_all([each]), lambda each: store.plan([each]), store.path):
+        with pytest.raises(NotRealizable, match="is no derivation") as caught:
+            ask(wanted)
+        assert "test_bad_input.py" in (caught.value.origin or "")
+        assert len(caught.value.message) < 90
+
+
+def test_the_text_of_a_store_path_for_programmers_is_short(store: hm.Store, sh: Shell) -> None:
+    path = store.realize(sh("name", "echo > $out")).out
+    assert repr(path) == f"<StorePath {path.digest[:8]}…-name>"
+    assert str(path) == f"/hermetica/store/{path.digest}-name"
 
 
 def test_a_builder_that_fails_shows_the_end_of_its_log(store: hm.Store, sh: Shell) -> None:

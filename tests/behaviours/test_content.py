@@ -171,10 +171,19 @@ def test_b26_a_fetch_without_a_hash_is_refused_and_unknown_tells_it(store: hm.St
         hm.fetchurl(f"{server.url}/file")
     with pytest.raises(FixedOutputMismatch) as caught:
         store.realize(hm.fetchurl(f"{server.url}/file", hash=hm.UNKNOWN))
-    assert CONTENT in str(caught.value)
+    assert caught.value.message == "file: no hash is declared; this is it"
+    assert caught.value.details == (("hash", f"sha256 {CONTENT}  (7 bytes)"),)
+    assert f'write sha256="{CONTENT}" for hash=hm.UNKNOWN' in (caught.value.hint or "")
     with pytest.raises(FetchFailed):
         store.realize(hm.fetchurl(f"{server.url}/absent", sha256="1" * 64))
     assert list((store.objects.root / "tmp").iterdir()) == []
+
+
+def test_b26_a_builder_without_a_hash_is_told_how_to_write_it(store: hm.Store, sh: Shell) -> None:
+    with pytest.raises(FixedOutputMismatch) as caught:
+        store.realize(sh("x", "printf content > $out", fixed=hm.FixedOutput(digest=hm.UNKNOWN)))
+    assert f'write hm.FixedOutput(method="flat", algorithm="sha256", digest="{CONTENT}")' in (caught.value.hint or "")
+    assert "mismatch" not in str(caught.value)
 
 
 def test_b27_what_a_filter_leaves_out_is_never_in_the_store(store: hm.Store, sh: Shell, tmp_path: Path) -> None:

@@ -2,22 +2,162 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import lmdb
 import pytest
 
 import hermetica as hm
-from hermetica_store import StoreVersionMismatch
+from hermetica.realize import CollectionFinished, CollectionStarted, DerivationFinished, Event
+from hermetica_store import LowDisk, Policy, StoreVersionMismatch
 from hermetica_store.schema import META, SCHEMA_VERSION, VERSION_KEY
+from tests.behaviours.conftest import module
 from tests.store.fixtures.make import packages, unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.behaviours.conftest import CommandLine
+    from hermetica_store import StorePath
+    from tests.behaviours.conftest import CommandLine, Shell
 
 pytestmark = pytest.mark.sandbox
+
+
+def pair(sh: Shell) -> tuple[hm.Derivation, hm.Derivation, hm.Derivation]:
+    """A source of bytes, a library built from it, and an app that mentions the library alone."""
+    seed = sh("seed", "head -c 100000 /dev/zero > $out")
+    library = sh("library", "wc -c < $seed > $out; echo said", {"seed": f"{seed}"})
+    return seed, library, sh("app", "echo $lib > $out; echo said", {"lib": f"{library}"})
+
+
+def test_b52_what_a_root_was_built_from_is_kept_on_demand(store: hm.Store, sh: Shell) -> None:
+    seed, library, app = pair(sh)
+    result = store.realize(app)
+    store.objects.add_root("app", result.out)
+    kept = store.objects.collect(Policy(keep_outputs=True))
+    assert kept.paths == ()
+    gone = store.objects.collect(Policy(keep_outputs=False))
+    assert {path.name for path in gone.paths} == {"seed", "busybox"}
+    assert store.path(seed) is None
+    assert store.path(library) is not None
+    assert store.realize(app).outcome == "cached"
+
+
+def test_b52_how_a_root_was_built_goes_on_demand_and_it_is_not_built_again(store: hm.Store, sh: Shell) -> None:
+    app = pair(sh)[2]
+    result = store.realize(app)
+    store.objects.add_root("app", result.out)
+    store.objects.collect()
+    assert len(store.trace.all_records()) == 2
+    gone = store.objects.collect(Policy(keep_derivations=False))
+    assert (gone.paths, gone.logs) == ((), 2)
+    assert store.trace.all_records() == []
+    assert store.realize(app).outcome == "cached"
+
+
+def test_b52_the_settings_say_what_goes_and_the_command_line_has_the_last_word(
+    command: CommandLine, store_root: Path
+) -> None:
+    command.write(
+        "pkgs.py", module("x = [sh(f'x{n}', f'head -c 1000000 /dev/zero > $out; echo {n} >> $out') for n in range(4)]")
+    )
+    command("build", "./pkgs.py:x.*", "--no-link")
+    command.environment["HERMETICA_CONFIG"] = str(
+        command.write("config.toml", '[gc]\nmax_bytes = "3.5M"\nolder_than = "1d"\nkeep_outputs = true\n')
+    )
+    assert command("gc", "--dry-run").stdout == ""
+    dry = json.loads(command("gc", "--older-than", "0s", "--dry-run", "--json").stdout)
+    assert (dry["dry_run"], dry["total_bytes"] >= 2_000_000) == (True, True)
+    shown = command("gc", "--older-than", "0s", "--dry-run")
+    assert "would be deleted" in shown.stderr
+    gone = json.loads(command("gc", "--older-than", "0s", "--json").stdout)
+    assert gone["paths"] == dry["paths"]
+    with hm.Store.open(store_root) as store:
+        assert store.objects.statistics().size_bytes <= 3_500_000
+    ended = command("gc", "--older-than", "soon", status=2)
+    assert "length of time such as 7d" in ended.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 100 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounts a file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=100000000,mode=0755", "none", os.fspath(disk)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount a file system")
+    yield disk
+    subprocess.run(["umount", "--lazy", os.fspath(disk)], check=True)
+
+
+def litter(store: hm.Store, count: int) -> list[StorePath]:
+    """Objects of 4 MB that nothing needs, the least recently used first."""
+    made: list[StorePath] = []
+    for number in range(count):
+        with store.objects.lease() as lease:
+            made.append(store.objects.add_bytes(os.urandom(4_000_000), f"litter-{number:02}", lease=lease))
+        store.objects.put([]).wait()
+        time.sleep(0.002)
+    return made
+
+
+def test_b51_low_disk_makes_a_run_collect_up_to_its_limit_and_breaks_no_build(
+    small_disk: Path, sh: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hermetica.realize.room._PAUSE_S", 0.1)
+    seed = sh("seed", "head -c 3000000 /dev/urandom > $out")
+    script = "cat $seed > copy; head -c 20000000 /dev/zero > $out; sleep 2; cmp copy $seed; date >> $out"
+    builds = [sh(f"slow-{number}", script + f"; echo {number}", {"seed": f"{seed}"}) for number in range(2)]
+    events: list[Event] = []
+    with hm.Store.open(small_disk / "root") as store:
+        litter(store, 2)
+        rooted = store.realize(sh("rooted", "head -c 4000000 /dev/urandom > $out")).out
+        store.objects.add_root("rooted", rooted)
+        dead = litter(store, 12)
+        free = store.objects.free_bytes()
+        rule = LowDisk(min_free_bytes=free - 10_000_000, max_free_bytes=free - 5_000_000)
+        results = store.realize_all(builds, low_disk=rule, jobs=2, on_event=events.append)
+        assert results.ok
+        assert [result.outcome for result in results.all] == ["built", "built"]
+        started = next(event for event in events if isinstance(event, CollectionStarted))
+        finished = [event for event in events if isinstance(event, CollectionFinished)]
+        assert started.free_bytes < started.min_free_bytes == rule.min_free_bytes
+        assert finished[0].objects > 0
+        assert [event.error for event in finished] == [None] * len(finished)
+        left = [store.objects.has(path) for path in dead]
+        assert left == sorted(left), "the least recently used go first"
+        assert left[-1], "no more than it takes"
+        assert store.objects.has(rooted)
+        assert all(store.objects.has(result.out) for result in results.all)
+        assert store.objects.verify().problems == ()
+        ended = [event.time_s for event in events if isinstance(event, DerivationFinished)]
+        assert started.time_s < max(ended), "while it built"
+
+
+def test_b51_enough_free_disk_is_left_alone_and_a_collection_is_never_silent(
+    command: CommandLine, small_disk: Path
+) -> None:
+    command.environment.update(HERMETICA_STORE=str(small_disk / "root"), HERMETICA_GC_MIN_FREE="10M")
+    command.write("pkgs.py", module(*(f"{name} = sh('{name}', 'sleep 0.5; echo {name} > $out')" for name in "xyz")))
+    with hm.Store.open(small_disk / "root") as store:
+        dead = litter(store, 3)
+    assert "collect" not in command("build", "./pkgs.py:x", "--no-link").stderr
+    command.environment.update(HERMETICA_GC_MIN_FREE="99M", HERMETICA_GC_MAX_FREE="90M")
+    for name, mode in (("y", "plain"), ("z", "quiet")):
+        with hm.Store.open(small_disk / "root") as store:
+            assert all(store.objects.has(path) for path in dead)
+        said = command("build", f"./pkgs.py:{name}", "--no-link", "--ui", mode).stderr
+        assert ("collecting: " in said, "collected: " in said) == (mode == "plain", True), said
+        with hm.Store.open(small_disk / "root") as store:
+            assert not any(store.objects.has(path) for path in dead)
+            dead = litter(store, 3)
 
 
 def test_b56_a_store_of_an_earlier_schema_migrates_and_answers_as_before(

@@ -55,6 +55,7 @@ def summary(campaign: Campaign, took_s: float) -> dict[str, object]:
         "objects_checked": tally.objects_checked,
         "promises_checked": campaign.promises.kept,
         "stores": tally.stores,
+        "stuck_sandboxes": tally.stuck_sandboxes,
         "lost": len(tally.lost),
         "seconds": round(took_s, 1),
     }

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -19,7 +20,6 @@ from tests.campaign.points import Points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.campaign.points import Moment
     from tests.campaign.promises import Journal
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PATIENCE_S: Final = 60.0
+_ORPHANS_S: Final = 0.5
 _PAUSE_S: Final = 0.0005
+_WAITS: Final = frozenset({"do_wait_intr_irq", "eventfd_read"})  # for the word to go on
 
 
 @attrs.frozen(kw_only=True)
@@ -57,10 +59,12 @@ class End:
 
     Attributes:
         killed: workloads whose process ended by SIGKILL.
+        stuck: how many sandboxes waited for ever for a bubblewrap that was killed.
         problems: what must not be: a process that blocks, fails or survives.
     """
 
     killed: tuple[str, ...]
+    stuck: int = 0
     problems: tuple[str, ...] = ()
 
 
@@ -136,21 +140,46 @@ def await_end(pids: dict[int, str], *, whole: bool, timer: tuple[float, int | No
         if now > _PATIENCE_S:
             problems.append(f"blocked for {_PATIENCE_S:.0f} s: {', '.join(running.values())}")
             _kill(-leader)
-    return End(killed=tuple(killed), problems=(*problems, *_await_orphans()))
+    stuck, survivors = _await_orphans()
+    return End(killed=tuple(killed), stuck=stuck, problems=(*problems, *survivors))
 
 
-def _await_orphans() -> list[str]:
-    """Wait until builders, too, are gone."""
-    deadline = time.monotonic() + 10
+def _await_orphans() -> tuple[int, list[str]]:
+    """Wait until builders, too, are gone: how many were stuck before they began, and what is wrong.
+
+    Where bubblewrap dies between making its child and letting it go, that child waits for ever, having done nothing
+    and holding nothing of the store. Such are counted and ended; a builder that runs on is a problem.
+    """
+    started, stuck = time.monotonic(), 0
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return []
-        if time.monotonic() > deadline:
-            return ["a builder survived the process that had started it"]
+            return stuck, []
+        waited_s = time.monotonic() - started
+        if not pid and waited_s > _ORPHANS_S:
+            left = _children()
+            waiting = [pid for pid, (name, where) in left.items() if name == "bwrap" and where in _WAITS]
+            for pid in waiting:
+                _kill(pid)
+                os.waitpid(pid, 0)
+            stuck += len(waiting)
+            if waited_s > 10:
+                return stuck, [f"processes survive those that had started them: {left}"]
         if not pid:
             time.sleep(_PAUSE_S)
+
+
+def _children() -> dict[int, tuple[str, str]]:
+    """What still runs below this process: its name, and where it waits."""
+    ids = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="utf-8").split()
+    found: dict[int, tuple[str, str]] = {}
+    for pid in ids:
+        with contextlib.suppress(OSError):
+            place = Path(f"/proc/{pid}")
+            name, where = ((place / part).read_text(encoding="utf-8").strip() for part in ("comm", "wchan"))
+            found[int(pid)] = name, where
+    return found
 
 
 def _kill(pid: int) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store import ObjectStore
-from tests.campaign import checker, crew
+from tests.campaign import builds, checker, crew
 from tests.campaign.points import Moment
 from tests.campaign.promises import Journal, Promises, facts
 from tests.campaign.workloads import WORKLOADS, Place, pins, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _SLOTS: Final = 4
@@ -26,6 +27,11 @@ _TIMER_SHARE: Final = 0.3
 _WHOLE_SHARE: Final = 0.5
 _COLLECT_SHARE: Final = 0.12
 _STALL_S: Final = (0.002, 0.03)
+
+
+def every_workload() -> dict[str, Callable[[Place], None]]:
+    """What this host can do; without a sandbox, everything but builds."""
+    return WORKLOADS if builds.missing() else {**WORKLOADS, **builds.WORKLOADS}
 
 
 @attrs.define(kw_only=True)
@@ -42,6 +48,7 @@ class Tally:
     checks: int = 0
     objects_checked: int = 0
     stores: int = 0
+    stuck_sandboxes: int = 0
     lost: list[str] = attrs.field(factory=list[str])
 
 
@@ -60,7 +67,7 @@ class Campaign:
     rng: random.Random
     tally: Tally
     plant: str | None = None
-    workloads: dict[str, object] = attrs.field(factory=lambda: dict[str, object](WORKLOADS))
+    workloads: dict[str, Callable[[Place], None]] = attrs.field(factory=every_workload)
     promises: Promises = attrs.field(factory=Promises)
     durations_s: dict[str, float] = attrs.field(factory=dict[str, float])
     queue: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
@@ -91,6 +98,8 @@ class Campaign:
     def _fresh_store(self) -> None:
         shutil.rmtree(self.base, ignore_errors=True)
         (self.base / "outside").mkdir(parents=True)
+        if "build" in self.workloads:
+            builds.make_tools(self.base / "outside")
         self.tally.stores += 1
         self.promises.allowed.clear()
 
@@ -107,7 +116,8 @@ class Campaign:
         )
 
     def _moment(self, steps: Counter[str], step: str) -> Moment:
-        return Moment(step, self.rng.randint(1, max(1, steps[step])))
+        most = max(1, steps[step])
+        return Moment(step, min(self.rng.randint(1, most), self.rng.randint(1, most)))  # early ones are always reached
 
     def _round(self) -> None:
         """One store, a few processes, a kill, and a look at everything."""
@@ -141,7 +151,7 @@ class Campaign:
             slot=task.slot,
             rng=random.Random(task.seed),
         )
-        work = WORKLOADS[task.name]
+        work = self.workloads[task.name]
         return crew.start(lambda: crew.perform(task, place, work, self.plant), self._output, group)
 
     def _next_target(self) -> tuple[str, str] | None:
@@ -159,6 +169,7 @@ class Campaign:
     def _note(self, end: crew.End, names: list[str], target: tuple[str, str] | None, took_s: float) -> None:
         tally = self.tally
         tally.rounds += 1
+        tally.stuck_sandboxes += end.stuck
         if not end.killed:
             if len(names) == 1:
                 self.durations_s[names[0]] = took_s
@@ -197,8 +208,8 @@ class Campaign:
         except Exception as error:  # noqa: BLE001 -- a torn lock is a finding
             return [*problems, f"the lock: {error}"]
         problems += self.promises.check(found)
-        for key in [key for key in self.promises.allowed if key.startswith("root link-")]:
-            link = self.base / "outside" / key.removeprefix("root ")
+        for key in [key for key in self.promises.allowed if key.startswith("root link")]:
+            link = self.base / "outside" / key.removeprefix("root ").removeprefix("link:")
             if not link.is_symlink() or link.readlink().name != self.promises.allowed[key][0]:
                 del self.promises.allowed[key]
         return problems

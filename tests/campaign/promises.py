@@ -80,6 +80,8 @@ class Promises:
                 self.allowed.setdefault(key, [None]).append(value)
             elif kind == "did":
                 self.allowed[key] = [value]
+            elif kind == "forget":
+                self.allowed.pop(key, None)
             elif kind == "complaint":
                 self.complaints.append(f"{key}: {value}")
             elif kind == "census":

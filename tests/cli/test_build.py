@@ -72,9 +72,10 @@ def test_a_failure_is_told_once_with_its_log_and_dependants_are_counted(hermetic
     assert len(ended.stdout.split()) == 1
     assert ended.stderr.count("error[") == 1
     assert "1 built, 1 failed, 2 not tried because an input failed" in ended.stderr
-    assert ended.stderr.splitlines()[-3:] == [
+    assert ended.stderr.splitlines()[-4:] == [
         "error[HM105] bad: the builder ended with status 7",
-        "  --> pkgs.py:7",  # where the derivation is made: in sh()
+        "  --> pkgs.py:10",
+        "      through pkgs.py:7 in sh",
         "  | about to fail",
     ]
 
@@ -103,7 +104,7 @@ def test_a_missing_program_is_an_error_with_a_way_out(hermetica: CommandLine) ->
     hermetica.module(*FAILURES)
     text = hermetica("build", "--ui=quiet", "./pkgs.py:gone", status=100).stderr
     assert text.splitlines()[0] == "error[HM103] gone: no-such-program: not found in the sandbox (exit 127)"
-    assert "\n  fix  declare" in text
+    assert "\n  fix  give it a PATH" in text
 
 
 def test_a_dry_run_says_what_and_why_and_leaves_nothing(hermetica: CommandLine) -> None:

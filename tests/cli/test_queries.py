@@ -181,6 +181,45 @@ def test_settings_are_shown(hermetica: CommandLine) -> None:
     assert json.loads(hermetica("config", "show", "--json").stdout)["format"] == "hermetica.config/1"
 
 
+def test_settings_say_where_their_file_is_and_which_mirrors_hold(hermetica: CommandLine) -> None:
+    file = Path(hermetica.environment["HOME"]) / ".config" / "hermetica" / "config.toml"
+    npm = {"npm_config_registry": "http://user:secret@npm.example"}
+    shown = hermetica("config", "show", env=npm).stdout
+    assert f"configuration file = {file}  (not there)" in shown.splitlines()
+    assert "mirrors.npm = http://***@npm.example  (the system's npm)" in shown.splitlines()
+    file.parent.mkdir(parents=True)
+    file.write_text('[mirrors]\nnpm = ["http://mine.example/npm"]\nown = ["http://me:secret@own.example"]\n')
+    text = hermetica("config", "show", "--json", env=npm).stdout
+    document = json.loads(text)
+    assert (document["file"], document["file_exists"]) == (str(file), True)
+    assert document["settings"]["mirrors.npm"] == {"value": ["http://mine.example/npm"], "origin": f"{file}:2"}
+    assert document["settings"]["mirrors.own"]["value"] == ["http://***@own.example"]
+    assert "secret" not in text
+
+
+def test_the_files_of_a_declared_source_are_listed(hermetica: CommandLine) -> None:
+    for name in ("src/a.c", "src/b.h", "notes.md"):
+        hermetica.write(name, name)
+    hermetica.module(
+        "class pkgs:",
+        "    here = hm.source('.', include=['src/**'], exclude=['**/*.h'])",
+        "    app = sh('app', f'cat {here} > $out')",
+        "one = hm.source('notes.md')",
+    )
+    assert hermetica("source", "ls", "./pkgs.py:pkgs.here").stdout.split() == ["src/a.c"]
+    assert hermetica("source", "ls", "./pkgs.py:one").stdout.split() == ["notes.md"]
+    left_out = hermetica("source", "ls", "./pkgs.py:pkgs.here", "--left-out").stdout
+    why = {file: reason for file, _, reason in (line.partition("  ") for line in left_out.splitlines())}
+    assert set(why) == {"notes.md", "pkgs.py", "src/b.h"}
+    assert "pkgs.py:11" in why["src/b.h"]
+    document = json.loads(hermetica("source", "ls", "--json", "./pkgs.py:pkgs.here").stdout)
+    assert (document["root"], document["files"]) == (str(hermetica.directory), ["src/a.c"])
+    wrong = hermetica("source", "ls", "./pkgs.py:pkgs.app", status=2).stderr
+    assert "./pkgs.py:pkgs.app is a Derivation, not what hm.source(…) gives" in wrong
+    assert "has no 'nothing'" in hermetica("source", "ls", "./pkgs.py:nothing", status=2).stderr
+    assert "names no source" in hermetica("source", "ls", "./pkgs.py:", status=2).stderr
+
+
 def test_a_source_says_which_files_are_out_and_why(hermetica: CommandLine) -> None:
     for name in ("src/a.c", "src/b.h", "notes.md"):
         hermetica.write(name, name)

@@ -68,6 +68,7 @@ def test_an_error_as_json_has_every_part_and_the_status() -> None:
         "details": [["cause", "y"]],
         "hint": "z",
         "origin": "f:1",
+        "via": [],
         "status": 3,
     }
 

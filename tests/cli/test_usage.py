@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hermetica.cli.parser import COMMANDS
-from hermetica.cli.units import age_s, size_bytes
+from hermetica.config.units import age_s, size_bytes
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine

@@ -12,7 +12,7 @@ from tests.house.code import PACKAGES, Module, imports, modules
 PURE = (
     "hermetica.cli.status",
     "hermetica.cli.target",
-    "hermetica.cli.units",
+    "hermetica.config.units",
     "hermetica.cli.views.state",
     "hermetica.cli.views.words",
     "hermetica.config.settings",

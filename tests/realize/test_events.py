@@ -27,6 +27,11 @@ SAMPLES: tuple[Event, ...] = (
     all_events.DerivationFinished(
         **AT, drv="00", name="app", outcome=Outcome.TIMED_OUT, outputs={"out": "/x"}, duration_s=0.1, error=ERROR
     ),
+    all_events.CollectionStarted(**AT, free_bytes=1, min_free_bytes=2),
+    all_events.CollectionFinished(**AT, objects=3, size_bytes=4, free_bytes=5, duration_s=0.5, error=ERROR),
+    all_events.HookStarted(**AT, drv="00", name="app", hook="/bin/true"),
+    all_events.HookText(**AT, drv="00", name="app", text="uploaded\n"),
+    all_events.HookFinished(**AT, drv="00", name="app", duration_s=0.5, error=ERROR),
     all_events.RunFinished(**AT, counts={"built": 1}, duration_s=2.0),
 )
 
@@ -65,6 +70,7 @@ def test_an_error_keeps_its_parts() -> None:
         "details": [["got", "x"]],
         "hint": "do y",
         "origin": "pkgs.py:3",
+        "via": [],
     }
 
 

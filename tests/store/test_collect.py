@@ -159,6 +159,72 @@ def test_young_rows_logs_and_kept_builds_can_be_spared(object_store: ObjectStore
     assert is_empty(object_store)
 
 
+def build_rows(path: StorePath, record: bytes, *inputs: StorePath) -> list[Row]:
+    """What a build leaves beside an object: trace, derivation, record, and the history that leads to it."""
+    made_of = b"\0".join(each.base.encode() for each in inputs)
+    return [
+        Row(Table.TRACE, b"r" + record, path.base.encode(), path),
+        Row(Table.DERIVATIONS, b"d" + record, b"{}", path),
+        Row(Table.RECORDS, record, b"{}", path),
+        Row(Table.HISTORY, b"d" + bytes(32) + record, b"", path),
+        Row(Table.HISTORY, b"p" + path.base.encode() + b"\0" + record, made_of, path),
+    ]
+
+
+def test_what_rooted_objects_were_built_from_is_kept_on_demand(object_store: ObjectStore) -> None:
+    with object_store.lease() as lease:
+        source, tool, library, app, other = (
+            add(object_store, lease, text) for text in ("source", "tool", "library", "app", "other")
+        )
+    object_store.put(build_rows(library, b"\x01", source)).wait()
+    object_store.put([*build_rows(app, b"\x02", library), *build_rows(app, b"\x03", tool)]).wait()
+    object_store.add_root("app", app)
+    keeping = Policy(keep_outputs=True)
+    assert object_store.collect(keeping, dry_run=True).paths == object_store.collect(keeping).paths == (other,)
+    assert object_store.collect(Policy(keep_outputs=True, keep_derivations=False)).paths == ()
+    assert object_store.get(Table.RECORDS, b"\x02") is None
+    assert object_store.collect(keeping).paths == ()
+    assert set(object_store.collect().paths) == {source, tool, library}
+
+
+def test_how_objects_came_to_be_goes_on_demand_and_the_trace_stays(object_store: ObjectStore) -> None:
+    with object_store.lease() as lease:
+        app, library = add(object_store, lease, "app"), add(object_store, lease, "library")
+        for path, record in ((app, b"\x01"), (library, b"\x02")):
+            object_store.put(build_rows(path, record)).wait()
+            object_store.write_log(record.hex(), b"said")
+        object_store.add_root("app", app)
+        bare = Policy(keep_derivations=False)
+        assert object_store.collect(bare).rows == 0
+    young = object_store.collect(Policy(keep_derivations=False, keep_rows_s=60, older_than_s=60))
+    assert (young.paths, young.rows, young.logs) == ((), 0, 0)
+    dry = object_store.collect(bare, dry_run=True)
+    assert (dry.paths, dry.rows, dry.logs) == ((library,), 4, 2)
+    assert object_store.collect(bare) == dry
+    assert object_store.get(Table.TRACE, b"r\x01") == app.base.encode()
+    assert object_store.read_log("01") is None
+    assert not object_store.verify().problems
+    object_store.remove_root("app")
+    object_store.collect()
+    assert is_empty(object_store)
+
+
+def test_a_dry_run_states_all_bytes_and_a_limit_on_what_is_freed_holds(object_store: ObjectStore) -> None:
+    with object_store.lease() as lease, object_store.scratch() as scratch:
+        paths = [add(object_store, lease, "x" * 1000, f"o{number}") for number in range(4)]
+        object_store.put(build_rows(paths[0], b"\x01"))
+        object_store.write_log("01", b"said")
+        (scratch.path / "core").write_bytes(bytes(50_000))
+        scratch.keep()
+    dry = object_store.collect(dry_run=True)
+    assert dry.size_bytes == 4000
+    assert dry.scratch_bytes > 50_000
+    assert dry.total_bytes == 4000 + dry.log_bytes + dry.scratch_bytes
+    assert len(object_store.collect(Policy(max_freed_bytes=1001, keep_rows_s=60)).paths) == 2
+    assert len(object_store.collect(Policy(max_freed_bytes=5000, max_bytes=1000, keep_rows_s=60)).paths) == 1
+    assert object_store.collect(Policy(max_freed_bytes=0, keep_rows_s=60)).paths == ()
+
+
 def test_many_rows_at_once_are_new_or_replace_what_was_there(object_store: ObjectStore) -> None:
     with object_store.lease() as lease:
         owner = object_store.add_bytes(b"owner", "owner", lease=lease)

@@ -39,6 +39,28 @@ def test_alive_is_what_some_start_reaches(objects: dict[bytes, Facts], data: st.
     assert alive(starts, objects) == expected
 
 
+@given(graphs(), graphs())
+def test_what_things_were_built_from_is_alive_where_that_is_asked_for(
+    objects: dict[bytes, Facts], others: dict[bytes, Facts]
+) -> None:
+    built_from = {base: others[base].references for base in others}
+    both = {
+        base: Facts(size_bytes=0, used_ms=0, references=(*facts.references, *built_from.get(base, ())))
+        for base, facts in objects.items()
+    }
+    starts = sorted(objects)[:2]
+    assert alive(starts, objects, built_from) == alive(starts, both) >= alive(starts, objects)
+
+
+@given(graphs(), st.integers(0, 300))
+def test_no_more_is_freed_than_it_takes(objects: dict[bytes, Facts], wanted_bytes: int) -> None:
+    chosen = condemned(objects, (), Limits(max_freed_bytes=wanted_bytes))
+    sizes = [objects[base].size_bytes for base in chosen]
+    assert sum(sizes[:-1]) < wanted_bytes or not chosen
+    assert sum(sizes) >= wanted_bytes or len(chosen) == len(objects)
+    assert chosen == condemned(objects, (), Limits())[: len(chosen)]
+
+
 @given(graphs())
 def test_referrers_go_first_and_everything_goes(objects: dict[bytes, Facts]) -> None:
     order = referrers_first(objects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hermetica.cli.realizing import add_build_options, positive, realize
@@ -34,14 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Realizes the targets; the worst status of what failed."""
-    with evaluation():
+    links_wanted = not (session.options.no_link or session.options.check)
+    with evaluation(), ExitStack() as held:
         chosen = Targets().derivations(session.options.targets)
         if session.options.dry_run:
             return _dry_run(session, chosen)
-        results, status = realize(session, list(dict.fromkeys(each.derivation for each in chosen)), **_again(session))
+        lease = held.enter_context(session.objects.lease()) if links_wanted else None  # until the links keep them
+        derivations = list(dict.fromkeys(each.derivation for each in chosen))
+        results, status = realize(session, derivations, lease=lease, **_again(session))
         by_id = {each.derivation.id: each for each in results}
         pairs = [(each, by_id[each.derivation.id]) for each in chosen]
-        links = _link(session, pairs)
+        links = _link(session, pairs) if links_wanted else []
         _print(session, pairs, links, status)
         return status
 
@@ -52,7 +56,7 @@ def _again(session: Session) -> dict[str, Any]:
 
 def _link(session: Session, pairs: Sequence[tuple[Selected, Realization]]) -> list[dict[str, str]]:
     done = [(selected, result) for selected, result in pairs if result.outcome.is_success]
-    if session.options.no_link or session.options.check or not done:
+    if not done:
         return []
     from hermetica.cli.links import make_links  # noqa: PLC0415 -- only where links are made
 
@@ -104,6 +108,7 @@ def _facts(result: Realization) -> dict[str, Any]:
         "outcome": str(result.outcome),
         "duration_s": result.duration_s,
         "log_key": result.log_key,
+        "hook_error": None if result.hook_error is None else error_json(result.hook_error),
         "error": None if result.error is None else {**error_json(result.error), "status": status_of(result.error)},
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Prints the settings, and where each is from."""
+    """Prints the settings, the mirrors, and where each is from."""
+    from hermetica.config.load import config_file  # noqa: PLC0415 -- loaded by the configuration
+    from hermetica.fetch.mirrors import Mirrors  # noqa: PLC0415 -- only here
+
     config = session.config
     origins = dict(config.origins)
     rows: dict[str, Any] = {
@@ -28,12 +33,25 @@ def run(session: Session) -> int:
         for field in attrs.fields(type(config))
         if field.name not in {"mirrors", "origins"}
     }
-    rows |= {f"mirrors.{name}": list(addresses) for name, addresses in config.mirrors}
     settings = {key: {"value": value, "origin": origins.get(key, "default")} for key, value in rows.items()}
+    for name, addresses, said_by in Mirrors.from_config(config).known():
+        key = f"mirrors.{name}"
+        settings[key] = {"value": list(addresses), "origin": f"the system's {said_by}" if said_by else origins[key]}
+    file = config_file(os.environ, Path.cwd())
+    there = file is not None and file.is_file()
     root = str(session.objects.root)
+    document = {
+        "format": "hermetica.config/1",
+        "file": None if file is None else str(file),
+        "file_exists": there,
+        "store_in_use": root,
+        "settings": settings,
+    }
+    place = "no HOME, so none" if file is None else f"{file}{'' if there else '  (not there)'}"
     session.console.result(
-        {"format": "hermetica.config/1", "store_in_use": root, "settings": settings},
+        document,
         [
+            f"configuration file = {place}",
             f"store in use = {root}",
             *(f"{key} = {_shown(row['value'])}  ({row['origin']})" for key, row in settings.items()),
         ],

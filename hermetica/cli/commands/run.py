@@ -31,12 +31,13 @@ def run(session: Session) -> int:
     """Runs the program; its exit status."""
     with evaluation():
         selected = Targets().one(session.options.target)
-        results, status = realize(session, [selected.derivation])
-    if status:
-        return status
-    path = results.all[0][selected.outputs[0]]
-    program = _program(session.objects.on_disk(path), path, selected, session.options.program)
-    return enter(session, path, (program, *session.options.arguments, *session.options.rest))
+    with session.objects.lease() as lease:
+        results, status = realize(session, [selected.derivation], lease=lease)
+        if status:
+            return status
+        path = results.all[0][selected.outputs[0]]
+        program = _program(session.objects.on_disk(path), path, selected, session.options.program)
+        return enter(session, path, (program, *session.options.arguments, *session.options.rest))
 
 
 def enter(session: Session, path: StorePath, command: tuple[str, ...]) -> int:

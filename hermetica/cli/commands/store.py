@@ -6,13 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hermetica.cli import exchanging
+from hermetica.cli import exchanging, integrity, usage
 from hermetica.cli.collecting import plain, tell
-from hermetica.cli.objects import object_of, objects_of
+from hermetica.cli.objects import chosen, object_of
 from hermetica.cli.parser import actions
-from hermetica.cli.status import DAMAGED
 from hermetica.cli.targets import UnknownTarget
-from hermetica.cli.views.words import many, size
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -20,14 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica.cli.session import Session
-    from hermetica_store.verify import Problem
 
-_HARMLESS = frozenset({"unregistered"})
 _ACTIONS = {
     "info": "print where the store is and how much it holds",
     "ls": "list the objects",
-    "verify": "read objects again and compare them with their digests",
-    "du": "print how much space objects take",
+    **integrity.ACTIONS,
+    **usage.ACTIONS,
     "delete": "delete objects that nothing needs",
     "add": "add a file or a directory",
     "path": "print where an object lies on disk",
@@ -38,12 +34,13 @@ _ACTIONS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the actions."""
     made = actions(parser, _ACTIONS)
-    for name in ("verify", "du", "delete"):
-        made[name].add_argument("targets", nargs="+" if name == "delete" else "*", metavar="OBJECT")
+    made["delete"].add_argument("targets", nargs="+", metavar="OBJECT")
     made["ls"].add_argument("-l", "--long", action="store_true", help="with sizes")
     made["add"].add_argument("path", metavar="PATH")
     made["add"].add_argument("--name", metavar="NAME", help="of the object; the last part of PATH where none is given")
     made["path"].add_argument("target", metavar="OBJECT")
+    integrity.add_arguments(made)
+    usage.add_arguments(made)
     exchanging.add_arguments(made)
 
 
@@ -52,8 +49,9 @@ def run(session: Session) -> int:
     act: Callable[[Session], int] = {
         "info": _info,
         "ls": _ls,
-        "verify": _verify,
-        "du": _du,
+        "verify": integrity.run_verify,
+        "quarantine": integrity.run_quarantine,
+        "du": usage.run_du,
         "delete": _delete,
         "add": _add,
         "path": _path,
@@ -93,44 +91,8 @@ def _ls(session: Session) -> int:
     return _sized(session, "objects", rows, long=session.options.long)
 
 
-def _chosen(session: Session) -> list[Any] | None:
-    if not session.options.targets:
-        return None
-    with evaluation():
-        return [path for text in session.options.targets for path in objects_of(session, text)]
-
-
-def _du(session: Session) -> int:
-    objects = session.objects
-    chosen = _chosen(session)
-    infos = [objects.info(path) for path in (objects.paths() if chosen is None else chosen)]
-    rows = [{"path": str(info.path), "size_bytes": info.size_bytes} for info in infos if info is not None]
-    rows.sort(key=lambda row: (-int(str(row["size_bytes"])), row["path"]))
-    status = _sized(session, "usage", rows, long=True)
-    session.console.say(f"{size(sum(int(str(row['size_bytes'])) for row in rows))} in {many(len(rows), 'object')}")
-    return status
-
-
-def _verify(session: Session) -> int:
-    report = session.objects.verify(_chosen(session))
-    document = {"format": "hermetica.verify/1", **plain(report)}
-    session.console.result(document, map(_line, report.problems))
-    damaged = [problem for problem in report.problems if problem.kind not in _HARMLESS]
-    checked = f"{many(report.checked, 'object')} read, {size(report.size_bytes)}"
-    if report.problems:
-        session.console.say(f"{checked}: {many(len(report.problems), 'problem')} found")
-    else:
-        session.console.say(f"{checked}: everything is as it was registered")
-    return DAMAGED if damaged else 0
-
-
-def _line(problem: Problem) -> str:
-    place = "the index" if problem.path is None else f"{problem.path}{'/' if problem.file else ''}{problem.file}"
-    return f"{problem.kind}  {place}  {problem.detail}"
-
-
 def _delete(session: Session) -> int:
-    tell(session, session.objects.delete(_chosen(session) or []), dry_run=False)
+    tell(session, session.objects.delete(chosen(session) or []), dry_run=False)
     return 0
 
 

@@ -79,6 +79,8 @@ def frame(progress: Progress, now_s: float, width: int, height: int, paint: Pain
         parts.append(f"{len(progress.running)} running")
     if progress.waiting:
         parts.append(f"{progress.waiting} waiting")
+    if progress.hooked:
+        parts.append(f"post-build hook of {progress.hooked}")
     if progress.failed:
         parts.append(f"{len(progress.failed)} failed ({', '.join(progress.failed[-3:])})")
     head = fit(f"{clock(max(0.0, now_s - progress.started_s))}  {' · '.join(parts)}", width)

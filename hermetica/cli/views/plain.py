@@ -9,8 +9,12 @@ from hermetica.cli.views import words
 from hermetica.cli.views.lines import Lines
 from hermetica.cli.views.state import Progress
 from hermetica.realize.events import (
+    CollectionFinished,
+    CollectionStarted,
     DerivationFinished,
     DerivationWaiting,
+    HookFinished,
+    HookText,
     LogText,
     RebuildStarted,
     RunFinished,
@@ -50,7 +54,7 @@ class PlainView:
         if isinstance(event, DerivationFinished):
             rest = self._log(event.name, self._lines.finish(event.drv))
             return [*rest, words.ended(event, self.progress.works.get(event.drv, ""), self._console.paint)]
-        return self._talk(event)
+        return self._hook(event) if isinstance(event, HookText | HookFinished) else self._talk(event)
 
     def _talk(self, event: Event) -> list[str]:
         paint = self._console.paint
@@ -59,13 +63,20 @@ class PlainView:
             return [f"{paint.warn('warning')}: {event.message}{where}"]
         if isinstance(event, DerivationWaiting):
             return [f"waiting   {event.name}  {paint.dim('another process is making it')}"]
-        if isinstance(event, RebuildStarted):
-            return [words.again(event, paint)]
+        if isinstance(event, RebuildStarted | CollectionStarted | CollectionFinished):
+            return [words.again(event, paint) if isinstance(event, RebuildStarted) else words.collecting(event, paint)]
         if isinstance(event, RunStarted) and event.total:
             return [words.to_do(event)]
         if isinstance(event, RunFinished) and self.progress.total:
             return [words.summary(event, self.progress.fetched)]
         return []
+
+    def _hook(self, event: HookText | HookFinished) -> list[str]:
+        key = f"hook of {event.drv}"
+        if isinstance(event, HookText):
+            return self._log(f"{event.name} hook", self._lines.take(key, event.text)) if self._verbose else []
+        rest = self._log(f"{event.name} hook", self._lines.finish(key))
+        return rest if event.error is None else [*rest, words.hook_failed(event, self._console.paint)]
 
     def _log(self, name: str, lines: list[str]) -> list[str]:
         paint = self._console.paint

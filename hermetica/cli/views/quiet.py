@@ -1,10 +1,11 @@
-"""Nothing but warnings; failures are told by the command, as always."""
+"""Nothing but warnings, and what was deleted; failures are told by the command, as always."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermetica.realize.events import Warned
+from hermetica.cli.views import words
+from hermetica.realize.events import CollectionFinished, Warned
 
 if TYPE_CHECKING:
     from hermetica.cli.console import Console
@@ -25,6 +26,8 @@ class QuietView:
         """Takes the next event."""
         if isinstance(event, Warned):
             self._console.warn(event.message)
+        elif isinstance(event, CollectionFinished):
+            self._console.say(words.collecting(event, self._console.paint))
 
     def close(self) -> None:
         """Nothing to restore."""

@@ -10,6 +10,8 @@ from hermetica.realize.events import (
     DerivationWaiting,
     Event,
     FetchProgress,
+    HookFinished,
+    HookStarted,
     LogText,
     RebuildStarted,
     RunFinished,
@@ -54,6 +56,7 @@ class Progress:
         failed: the names of those that failed.
         running: by id, in the order they began.
         works: what it took, by id, of all that began.
+        hooked: for which derivation the post-build hook runs; empty where it does not.
         is_over: whether the run has ended.
     """
 
@@ -64,6 +67,7 @@ class Progress:
     failed: list[str] = attrs.field(factory=list[str])
     running: dict[str, Running] = attrs.field(factory=dict[str, Running])
     works: dict[str, str] = attrs.field(factory=dict[str, str])
+    hooked: str = ""
     is_over: bool = False
 
     @property
@@ -85,6 +89,8 @@ class Progress:
                 self.fetched += event.outcome == "built" and self.works.get(event.drv) == "fetch"
             else:
                 self.failed.append(event.name)
+        elif isinstance(event, HookStarted | HookFinished):
+            self.hooked = event.name if isinstance(event, HookStarted) else ""
         elif isinstance(event, RunFinished):
             self.is_over = True
         else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermetica.realize.events import CollectionFinished, CollectionStarted
+
 if TYPE_CHECKING:
     from hermetica.cli.console import Paint
-    from hermetica.realize.events import DerivationFinished, RebuildStarted, RunFinished, RunStarted
+    from hermetica.realize.events import DerivationFinished, HookFinished, RebuildStarted, RunFinished, RunStarted
 
 _KINDS = ("reproduced", "not-reproducible", "failed", "timed-out", "cancelled")
 
@@ -71,6 +73,24 @@ def ended(event: DerivationFinished, work: str, paint: Paint) -> str:
     if event.error is not None and outcome != "cancelled":
         line += f"  {event.error.code} {event.error.message.removeprefix(event.name).lstrip(': ')}"
     return line
+
+
+def hook_failed(event: HookFinished, paint: Paint) -> str:
+    """A post-build hook that failed."""
+    said = (
+        "" if event.error is None else f"{event.error.code} {event.error.message.removeprefix(event.name).lstrip(': ')}"
+    )
+    return f"{paint.warn('warning')}: {event.name}: {said}"
+
+
+def collecting(event: CollectionStarted | CollectionFinished, paint: Paint) -> str:
+    """A collection beside a run: why it begins, or what it took."""
+    if isinstance(event, CollectionStarted):
+        return f"collecting: {size(event.free_bytes)} free, less than {size(event.min_free_bytes)}"
+    took = f"{many(event.objects, 'object')} ({size(event.size_bytes)}) deleted, {size(event.free_bytes)} free"
+    if event.error is None:
+        return f"collected: {took}"
+    return f"{paint.warn('warning')}: the collection ended early: {event.error.code} {event.error.message}; {took}"
 
 
 def summary(event: RunFinished, fetched: int = 0) -> str:

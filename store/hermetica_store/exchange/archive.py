@@ -85,7 +85,7 @@ def export_archive(
         CannotTransfer: it cannot be written.
     """
     roots = tuple(sorted(set(paths)))
-    with held(store, store.closure(roots) if closure else roots) as infos, transferring("the archive"):
+    with held(store, store.closure(roots) if closure else roots) as infos:
         ordered = in_order(infos)
         writer = _Writer(sink, level)
         writer.word(_MAGIC)
@@ -106,7 +106,7 @@ def export_archive(
 
 class _Writer:
     def __init__(self, sink: Sink, level: int) -> None:
-        self._sealer = Sealer(sink)
+        self._sealer = Sealer(sink, "the archive")
         self._compressor = compressor(level, threads=os.cpu_count() or 1)
 
     def put(self, data: bytes) -> None:

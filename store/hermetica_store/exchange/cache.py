@@ -22,7 +22,7 @@ from hermetica_store.flush import sync_file_system
 from hermetica_store.path import STORE_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
     from pathlib import Path
 
     from hermetica_store.path import StorePath
@@ -129,9 +129,8 @@ class CacheWriter:
         self.temporary = cache.root / _TEMPORARY
         self._fd = fd
 
-    def add(self, files: Iterable[tuple[Path, NarInfo]]) -> None:
+    def add(self, placed: Sequence[tuple[Path, NarInfo]]) -> None:
         """Makes temporary NARs and what is said of them part of the cache, in the order given; durable on return."""
-        placed = list(files)
         self._sync()
         for temporary, info in placed:
             temporary.replace(self.cache.root / info.url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import attrs
 
@@ -18,7 +18,7 @@ from hermetica_store.exchange.streams import LEVEL, compressor
 from hermetica_store.exchange.transfer import transferring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from hermetica_store.codec import ObjectInfo
@@ -63,19 +63,22 @@ def export_cache(
         ordered = in_order(infos)
         export = _Export(store, writer, key, level)
         missing = [info for info in ordered if not export.is_there(info)]
+        written: list[NarInfo] = []
         writer.describe(export.signed_anew)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="hermetica-export") as pool:
             for batch in _batches(missing):
                 try:
-                    writer.add(pool.map(export.write, batch))
+                    placed = list(pool.map(export.write, batch))
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
+                writer.add(placed)
+                written += [info for _, info in placed]
     return Exported(
         paths=tuple(info.path for info in ordered),
-        skipped=len(ordered) - len(missing),
-        nar_bytes=export.nar_bytes,
-        written_bytes=export.written_bytes,
+        skipped=len(ordered) - len(written),
+        nar_bytes=sum(info.nar_size for info in written),
+        written_bytes=sum(info.file_size or 0 for info in written),
     )
 
 
@@ -97,8 +100,6 @@ class _Export:
 
     Attributes:
         signed_anew: what was there without our signature, with it.
-        nar_bytes: the length of the NARs written.
-        written_bytes: what they take, compressed.
     """
 
     def __init__(self, store: ObjectStore, writer: CacheWriter, key: SecretKey | None, level: int) -> None:
@@ -107,8 +108,6 @@ class _Export:
         self._key = key
         self._level = level
         self.signed_anew: list[NarInfo] = []
-        self.nar_bytes = 0
-        self.written_bytes = 0
 
     def is_there(self, info: ObjectInfo) -> bool:
         """Whether a cache has an object, with our signature if there is to be one."""
@@ -133,11 +132,9 @@ class _Export:
         size_bytes = nar_size(place)
         temporary = self._writer.temporary / f"{info.path.digest}.nar.zst"
         with temporary.open("xb") as file:
-            piping = _Pipe(file.write, self._level, size_bytes)
+            piping = _Pipe(file, self._level, size_bytes)
             serialise(info, place, piping.put)
             piping.end()
-        self.nar_bytes += size_bytes
-        self.written_bytes += piping.file_size
         nar_hash = piping.nar.digest()
         signed = fingerprint(info.path, nar_hash, size_bytes, info.references)
         file_hash = piping.file.digest()
@@ -157,8 +154,8 @@ class _Export:
 class _Pipe:
     """From a NAR to its compressed file, with the digests of both."""
 
-    def __init__(self, write: Callable[[bytes], object], level: int, size_bytes: int) -> None:
-        self._write = write
+    def __init__(self, target: BinaryIO, level: int, size_bytes: int) -> None:
+        self._target = target
         self._compressor = compressor(
             level, threads=_THREADS if size_bytes >= _LARGE_BYTES else 0, size_bytes=size_bytes
         )
@@ -176,4 +173,5 @@ class _Pipe:
     def _take(self, data: bytes) -> None:
         self.file.update(data)
         self.file_size += len(data)
-        self._write(data)
+        with transferring(self._target.name):
+            self._target.write(data)

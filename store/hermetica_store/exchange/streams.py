@@ -19,6 +19,7 @@ import zstandard
 from blake3 import blake3
 
 from hermetica_store.errors import StoreError
+from hermetica_store.exchange.transfer import transferring
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -132,8 +133,9 @@ def _open(raw: BinaryIO, method: str) -> Source:
 class Sealer:
     """Writes bytes on, and at the end a seal over all of them: a frame that every zstd program passes over."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, where: str) -> None:
         self._sink = sink
+        self._where = where
         self._hasher = blake3(derive_key_context=_SEAL_CONTEXT)
         self.written_bytes = 0
 
@@ -148,9 +150,10 @@ class Sealer:
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
-        while rest:
-            taken = self._sink.write(rest)  # an unbuffered file may take less
-            rest = rest[len(rest) if taken is None else taken :]
+        with transferring(self._where):
+            while rest:
+                taken = self._sink.write(rest)  # an unbuffered file may take less
+                rest = rest[len(rest) if taken is None else taken :]
         self.written_bytes += len(data)
 
 
