@@ -33,6 +33,7 @@ class Config:
         log_limit_bytes: how much it may log; None without end.
         keep_failed: whether failed builds are kept.
         keep_going: whether independent work goes on after a failure.
+        seal: ``auto`` lets runs seal large files with fs-verity, where the file system can; ``off`` does not.
         post_build_hook: a program to run for each derivation that a run makes; None for none.
         post_build_hook_timeout_s: how long it may run; None without end.
         fetch_timeout_s: how long an address may say nothing.
@@ -55,6 +56,7 @@ class Config:
     log_limit_bytes: int | None = 256 << 20
     keep_failed: bool = False
     keep_going: bool = False
+    seal: str = "off"
     post_build_hook: Path | None = None
     post_build_hook_timeout_s: float | None = 600.0
     fetch_timeout_s: float = 30.0

@@ -72,12 +72,14 @@ class Setting:
             seconds, or texts with a unit; ``paths`` is a list.
         minimum: of a number.
         zero_is_none: whether 0 says that there is no limit.
+        choices: the texts that a ``choice`` takes.
     """
 
     key: str
-    kind: Literal["path", "paths", "count", "bytes", "size", "seconds", "age", "switch"]
+    kind: Literal["path", "paths", "count", "bytes", "size", "seconds", "age", "switch", "choice"]
     minimum: int = 0
     zero_is_none: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def expected(self) -> str:
@@ -91,6 +93,7 @@ class Setting:
             "seconds": "a number of seconds",
             "age": "a length of time, such as 30d",
             "switch": "true or false",
+            "choice": " or ".join(self.choices),
         }
         return texts[self.kind] + (", 0 for no limit" if self.zero_is_none else "")
 
@@ -121,6 +124,8 @@ class Setting:
     def _fits(self, value: object) -> bool:
         if self.kind == "path":
             return isinstance(value, str) and bool(value) and "\x00" not in value
+        if self.kind == "choice":
+            return value in self.choices
         if self.kind == "paths":
             each = attrs.evolve(self, kind="path")
             return isinstance(value, list) and all(each._fits(item) for item in cast("list[object]", value))  # noqa: SLF001 -- our own
@@ -141,7 +146,7 @@ class Setting:
             value = True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
         elif self.kind == "paths":
             value = [each for each in text.split(":") if each]
-        elif self.kind not in {"path", "size", "age"}:
+        elif self.kind not in {"path", "size", "age", "choice"}:
             value = _number(text, is_whole=self.kind != "seconds")
         return self.check(value, where)
 
@@ -169,6 +174,7 @@ SETTINGS: Final = {
         Setting(key="log_limit_bytes", kind="bytes", zero_is_none=True),
         Setting(key="keep_failed", kind="switch"),
         Setting(key="keep_going", kind="switch"),
+        Setting(key="seal", kind="choice", choices=("auto", "off")),
         Setting(key="post_build_hook", kind="path"),
         Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="fetch_timeout_s", kind="seconds", minimum=1),

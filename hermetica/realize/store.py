@@ -152,6 +152,8 @@ class Store:
         from hermetica.realize.run import Run  # noqa: PLC0415 -- likewise
         from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
 
+        if self._config is not None and self._config.seal == "auto":
+            self.objects.seal_what_is_published()
         run = Run(
             store=self.objects,
             trace=self.trace,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TooManyLinks,
         TooManyOpenFiles,
     )
+    from hermetica_store.features import Features
     from hermetica_store.leases import Lease
     from hermetica_store.logs import LogWriter
     from hermetica_store.migrate import StoreBusy
@@ -67,6 +68,7 @@ _HOMES = {
         *("StoreUnavailable", "StoreVersionMismatch", "DiskFailed", "LocksUnavailable", "OutOfMemory"),
         *("StoreOutOfFiles", "StoreReadOnly", "SystemRefusal", "TooManyLinks", "TooManyOpenFiles"),
     ),
+    "features": ("Features",),
     "leases": ("Lease",),
     "logs": ("LogWriter",),
     "migrate": ("StoreBusy",),
@@ -99,6 +101,7 @@ __all__ = [
     "Commit",
     "Digest",
     "DiskFailed",
+    "Features",
     "HermeticaError",
     "InUse",
     "IndexDamaged",

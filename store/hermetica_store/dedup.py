@@ -111,7 +111,7 @@ class LinkTable:
         saved = 0
         if isinstance(content.root, Folder):
             with Descent(tree) as descent:
-                for folder in _folders(descent, content):
+                for folder in large_folders(descent, content):
                     saved += sharing.directory(descent.fd, folder.files, is_sealed=True)
         return saved
 
@@ -281,7 +281,7 @@ def _is_right(fd: int, key: Key, size_bytes: int) -> bool:
     return hash_file(fd, size_bytes) == (key.digest, size_bytes)
 
 
-def _folders(descent: Descent, content: Content) -> Iterator[Folder]:
+def large_folders(descent: Descent, content: Content) -> Iterator[Folder]:
     """Every directory with a large file in it, the descent standing there; no other branch is entered."""
     wanted: set[int] = set()
     for folder in reversed(content.folders):

@@ -102,6 +102,10 @@ class _Publication:
                 set_aside(self.shared, [target])
             if prepared.size_bytes >= SHARED_FROM_BYTES:
                 self.shared.links.share(prepared.tree_on_disk, prepared.content)
+                if self.shared.seals:
+                    from hermetica_store.sealing import seal_tree  # noqa: PLC0415 -- who does not seal needs none of it
+
+                    seal_tree(prepared.tree_on_disk, prepared.content)
             move(prepared.tree_on_disk, target)
         info = ObjectInfo(
             path=path,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hermetica_store.codec import ObjectInfo
+    from hermetica_store.features import Features
     from hermetica_store.nar import NarDigest
     from hermetica_store.path import StorePath
     from hermetica_store.quarantine import Quarantined
@@ -190,6 +191,13 @@ class ReadableStore:
 
         self._read()
         return quarantined(self._shared.layout)
+
+    def features(self) -> Features:
+        """What the file system of the store can do, found out by trying."""
+        from hermetica_store.features import features  # noqa: PLC0415 -- rarely asked
+
+        self._read()
+        return features(self._shared.layout)
 
     def usage(self, paths: Iterable[StorePath] | None = None) -> Usage:
         """How much room objects take, and how much of it they share; all of them where none are given.

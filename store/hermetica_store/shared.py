@@ -39,6 +39,7 @@ class Shared:
         overlay: what is pending.
         writer: what writes it down.
         claims: one holder per key.
+        seals: whether what is published is sealed, where the file system can.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -48,6 +49,7 @@ class Shared:
         self.writer = Writer(self.index, layout.root)
         self.claims = Claims(layout.locks, self.writer.when_durable)
         self.leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+        self.seals = False
         self.users = 1
         self.pid = os.getpid()
 

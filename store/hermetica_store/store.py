@@ -271,6 +271,10 @@ class ObjectStore(ReadableStore):
 
         return repair(self._write(), paths, supply)
 
+    def seal_what_is_published(self) -> None:
+        """From now on this process seals large files with fs-verity, where the file system can."""
+        self._write().seals = True
+
     def purge_quarantine(
         self, names: Collection[str] | None = None, *, older_than_s: float = 0.0
     ) -> tuple[Quarantined, ...]:

@@ -44,6 +44,21 @@ def test_b53_equal_files_share_an_inode_and_the_table_ends_empty(store: hm.Store
     assert list(table.iterdir()) == []
 
 
+def test_b53_usage_tells_what_is_shared_from_what_is_an_objects_own(command: CommandLine) -> None:
+    command.write(
+        "pkgs.py", module(f"one = sh('one', '{BIG} > $out')", f"two = sh('two', 'mkdir $out; {BIG} > $out/b')")
+    )
+    command("build", "./pkgs.py", "--no-link")
+    document = json.loads(command("store", "du", "./pkgs.py:one", "./pkgs.py:two", "--closure", "--json").stdout)
+    assert document["format"] == "hermetica.usage/1"
+    assert document["size_bytes"] == sum(each["size_bytes"] for each in document["objects"])
+    assert document["disk_bytes"] < sum(each["disk_bytes"] for each in document["objects"])
+    assert document["exclusive_bytes"] <= document["disk_bytes"]
+    assert all(each["shared_bytes"] for each in document["objects"])
+    lines = command("store", "du").stdout.splitlines()
+    assert [len(line.split()) for line in lines] == [4, 4, 4]
+
+
 PACKAGES = module(
     "tree = sh('tree', 'mkdir -p $out/bin; echo \"#!/bin/sh $out\" > $out/bin/tool; echo data > $out/data; '",
     "          'ln -s data $out/link; mkdir $out/deep; echo x > $out/deep/x')",

@@ -92,6 +92,25 @@ def _store(session: Session) -> Iterator[dict[str, Any]]:
             "HERMETICA_STORE=/a/local/directory",
         )
     yield from _room(root)
+    if os.access(root, os.W_OK):
+        yield from _features(session)
+
+
+def _features(session: Session) -> Iterator[dict[str, Any]]:
+    features = session.objects.features()
+    yield finding("ok", "sharing", f"equal large files become {features.sharing}")
+    try:
+        wanted = session.config.seal
+    except HermeticaError:  # told with the mirrors
+        return
+    if features.sealing == "fs-verity":
+        yield finding("ok", "sealing", f"fs-verity is there; seal = {wanted}")
+    elif wanted == "auto":
+        yield finding(
+            "note", "sealing", "nothing can be sealed here", features.sealing.removeprefix("none: "), 'seal = "off"'
+        )
+    else:
+        yield finding("ok", "sealing", features.sealing)
 
 
 def _room(root: Path) -> Iterator[dict[str, Any]]:

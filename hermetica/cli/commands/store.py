@@ -64,7 +64,8 @@ def run(session: Session) -> int:
 
 def _info(session: Session) -> int:
     objects = session.objects
-    facts: dict[str, Any] = {"root": str(objects.root), **plain(objects.statistics())}
+    features = objects.features()
+    facts: dict[str, Any] = {"root": str(objects.root), **plain(objects.statistics()), **plain(features)}
     lines = [f"{label.replace('_', ' '):<12}  {_value(value)}" for label, value in facts.items()]
     session.console.result({"format": "hermetica.store/1", **facts}, lines)
     return 0
