@@ -79,7 +79,7 @@ class Lock:
             raise LockError(
                 f"cannot read the lock {path}",
                 details=(("cause", str(error)),),
-                hint="hermetica lock debian SUITE PKG…",
+                hint="hermetica lock --help shows how to make one",
             ) from error
 
     def write(self, path: Path) -> None:

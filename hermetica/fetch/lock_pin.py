@@ -6,6 +6,7 @@ Pure. Addresses are logical (``mirror://debian/pool/…``) or a plain URL; which
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -30,17 +31,22 @@ class LockError(HermeticaError):
     code = "HM425"
 
 
+def _unknown_first(size_bytes: int | None) -> int:
+    return -1 if size_bytes is None else size_bytes
+
+
 @attrs.frozen(kw_only=True, order=True)
 class Pin:
     """One pinned file.
 
     Attributes:
-        kind: ``debian`` for a binary package, ``debian-source`` for a tarball of a source package.
+        kind: ``debian`` for a binary package, ``debian-source`` for a tarball of a source package, ``wheel``,
+            ``sdist``, ``npm``, ``crate``, or ``url`` for any file.
         name: of the package.
         version: of the package.
         algorithm: of the hash.
         hash: hexadecimal, of the file's bytes.
-        size_bytes: the file's length.
+        size_bytes: the file's length; None where nobody said.
         addresses: where to look, in order.
     """
 
@@ -49,7 +55,7 @@ class Pin:
     version: str
     algorithm: str
     hash: str
-    size_bytes: int
+    size_bytes: int | None = attrs.field(order=_unknown_first)
     addresses: tuple[str, ...]
 
     def __attrs_post_init__(self) -> None:
@@ -57,8 +63,8 @@ class Pin:
             raise LockError(f"the pin of {self.name} has no {self.algorithm} hash: {self.hash!r}")
         if not _WORD.fullmatch(self.kind) or not self.name or '"' in self.name + self.version:
             raise LockError(f"not a pin: kind {self.kind!r}, name {self.name!r}, version {self.version!r}")
-        if self.size_bytes < 0 or not self.addresses:
-            raise LockError(f"the pin of {self.name} needs a size and an address")
+        if (self.size_bytes or 0) < 0 or not self.addresses:
+            raise LockError(f"the pin of {self.name} needs an address, and no size below 0")
         for address in self.addresses:
             if not _ADDRESS.fullmatch(address):
                 raise LockError(f"the pin of {self.name} has no address: {address!r}")
@@ -90,7 +96,7 @@ class Group:
     Attributes:
         name: of the group.
         request: what they were made from, such as suite and packages; enough to make them again. Each value ascending.
-        pins: ascending by kind, name and version; each name once a kind.
+        pins: ascending by kind, name and version; each of those once.
     """
 
     name: str
@@ -102,21 +108,22 @@ class Group:
     def __attrs_post_init__(self) -> None:
         if not all(_WORD.fullmatch(word) for word in (self.name, *self.request)):
             raise LockError(f"not a name for a group or its request: {self.name!r}, {', '.join(self.request)}")
-        keys = [(pin.kind, pin.name) for pin in self.pins]
-        if doubled := sorted({name for kind, name in keys if keys.count((kind, name)) > 1}):
+        seen = Counter((pin.kind, pin.name, pin.version) for pin in self.pins)
+        if doubled := sorted(name for (_, name, _), times in seen.items() if times > 1):
             raise LockError(f"group {self.name} pins {doubled[0]} twice")
 
-    def pin(self, name: str, *, kind: str | None = None) -> Pin:
+    def pin(self, name: str, *, kind: str | None = None, version: str | None = None) -> Pin:
         """The pin of this name.
 
         Raises:
-            LockError: there is none, or more than one kind has it and none is named.
+            LockError: there is none; or there are several, and neither kind nor version tells them apart.
         """
-        found = [pin for pin in self.pins if pin.name == name and kind in {None, pin.kind}]
+        found = [
+            pin for pin in self.pins if pin.name == name and kind in {None, pin.kind} and version in {None, pin.version}
+        ]
         if len(found) != 1:
-            kinds = ", ".join(pin.kind for pin in found)
             raise LockError(
                 f"group {self.name} has {'several pins' if found else 'no pin'} called {name!r}",
-                details=(("kinds", kinds),) if found else (),
+                details=tuple((pin.kind, pin.version) for pin in found),
             )
         return found[0]

@@ -50,7 +50,8 @@ def _pin_lines(pin: Pin) -> Iterable[str]:
     yield f"name = {_string(pin.name)}"
     yield f"version = {_string(pin.version)}"
     yield f"{pin.algorithm} = {_string(pin.hash)}"
-    yield f"size_bytes = {pin.size_bytes}"
+    if pin.size_bytes is not None:
+        yield f"size_bytes = {pin.size_bytes}"
     yield f"addresses = {_list(pin.addresses)}"
 
 
@@ -127,9 +128,10 @@ def _strings(key: str, value: Any) -> tuple[str, ...]:
 
 def _parse_pin(facts: Mapping[str, Any]) -> Pin:
     algorithms = [key for key in facts if key in ALGORITHMS]
-    if set(facts) != {"kind", "name", "version", "size_bytes", "addresses", *algorithms} or len(algorithms) != 1:
+    needed = {"kind", "name", "version", "addresses", *algorithms}
+    if set(facts) - {"size_bytes"} != needed or len(algorithms) != 1:
         raise LockError(
-            "a pin has kind, name, version, size_bytes, addresses and one hash, nothing else",
+            "a pin has kind, name, version, addresses, one hash, perhaps size_bytes, and nothing else",
             details=(("got", ", ".join(facts) or "none of them"), ("hashes", ", ".join(ALGORITHMS))),
         )
     (algorithm,) = algorithms
@@ -137,7 +139,8 @@ def _parse_pin(facts: Mapping[str, Any]) -> Pin:
     for key, value in texts.items():
         if not isinstance(value, str):
             raise LockError(f"{key} of a pin is no string")
-    if type(facts["size_bytes"]) is not int:
+    size_bytes = facts.get("size_bytes")
+    if size_bytes is not None and type(size_bytes) is not int:
         raise LockError("size_bytes of a pin is no integer")
     return Pin(
         kind=texts["kind"],
@@ -145,6 +148,6 @@ def _parse_pin(facts: Mapping[str, Any]) -> Pin:
         version=texts["version"],
         algorithm=algorithm,
         hash=texts[algorithm],
-        size_bytes=facts["size_bytes"],
+        size_bytes=size_bytes,
         addresses=_strings("addresses", facts["addresses"]),
     )

@@ -15,7 +15,7 @@ from hermetica.errors import HermeticaError
 from hermetica.fetch.apt import ordered_uris
 from hermetica.fetch.connection import shown
 from hermetica.fetch.npm import tarball_path
-from hermetica.fetch.python_index import PipSettings
+from hermetica.fetch.python_index import ListedFile, PipSettings
 from hermetica.fetch.system import SystemMirrors
 
 if TYPE_CHECKING:
@@ -122,6 +122,20 @@ class Mirrors:
         if failure is not None and not found:
             raise failure
         return tuple(dict.fromkeys(found))
+
+    def python_files(self, project: str) -> tuple[ListedFile, ...]:
+        """The files that the configured indices, else pip's own, list for a project.
+
+        Raises:
+            NoMirror: no index could be read.
+        """
+        prefixes = dict(self.configured).get("pypi")
+        indices = tuple(prefix for prefix in prefixes or () if urlsplit(prefix).path.endswith("/simple"))
+        settings = PipSettings(indices=indices) if prefixes else self.system.pip_settings()
+        files, misses = self.system.python_project(settings, project)
+        if not files:
+            raise NoMirror(f"the files of {project}", "pypi", why="no index lists any", details=misses)
+        return files
 
     def _from_system(self, url: str, name: str, path: str) -> tuple[str, ...]:
         if name in {"debian", "debian-security", "ubuntu"}:

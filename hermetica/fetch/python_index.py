@@ -15,9 +15,9 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["ACCEPT", "PipSettings", "file_address", "parse_pip", "project_of"]
+__all__ = ["ACCEPT", "ListedFile", "PipSettings", "file_address", "listed_files", "parse_pip", "project_of"]
 
 ACCEPT: Final = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _SDIST: Final = re.compile(r"(.+)-[^-]+?(?:\.tar\.(?:gz|bz2|xz|zst)|\.tgz|\.zip)")
@@ -31,10 +31,27 @@ class PipSettings:
     Attributes:
         indices: URLs of simple indices, in order.
         find_links: URLs or paths of directories and pages with links.
+        takes_default: whether pip asks an index of its own before these.
     """
 
     indices: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
+    takes_default: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ListedFile:
+    """A file that the page of a project lists.
+
+    Attributes:
+        name: of the file.
+        sha256: hexadecimal; empty where the page does not say.
+        size_bytes: None where the page does not say.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int | None
 
 
 def parse_pip(files: Iterable[str], environ: Mapping[str, str]) -> PipSettings:
@@ -57,6 +74,7 @@ def parse_pip(files: Iterable[str], environ: Mapping[str, str]) -> PipSettings:
     return PipSettings(
         indices=() if is_offline else tuple(dict.fromkeys(indices)),
         find_links=tuple(dict.fromkeys(values.get("find-links", "").split())),
+        takes_default=not is_offline and not values.get("index-url"),
     )
 
 
@@ -94,6 +112,32 @@ def file_address(page: bytes, url: str, file: str, *, is_json: bool) -> str | No
         if name == file:
             return absolute
     return None
+
+
+def listed_files(page: bytes, url: str, *, is_json: bool) -> tuple[ListedFile, ...]:
+    """The files that the page at ``url`` lists; none where it is no such page."""
+    text = page.decode("utf-8", "replace")
+    return tuple(_files_of_json(text) if is_json else _files_of_links(_html_links(text, url)[1]))
+
+
+def _files_of_json(text: str) -> Iterator[ListedFile]:
+    try:
+        files: list[Any] = json.loads(text)["files"]
+        for file in files:
+            size, digest = file.get("size"), file.get("hashes", {}).get("sha256", "")
+            yield ListedFile(
+                name=str(file["filename"]), sha256=str(digest), size_bytes=size if isinstance(size, int) else None
+            )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
+
+
+def _files_of_links(links: Iterable[str]) -> Iterator[ListedFile]:
+    for link in links:
+        address, fragment = urldefrag(link)
+        algorithm, _, digest = fragment.partition("=")
+        name = unquote(urlsplit(address).path.rpartition("/")[2])
+        yield ListedFile(name=name, sha256=digest if algorithm == "sha256" else "", size_bytes=None)
 
 
 def _html_links(text: str, url: str) -> tuple[str, list[str]]:

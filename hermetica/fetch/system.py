@@ -1,4 +1,4 @@
-"""Reads where the system's own package tools are told to fetch from. Nothing is run."""
+"""Reads where the system's own package tools are told to fetch from; what their settings leave open, they are asked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ import attrs
 from hermetica.fetch.apt import AptSource, parse_list, parse_sources
 from hermetica.fetch.connection import InvalidAddress, get, shown
 from hermetica.fetch.npm import parse_registries
-from hermetica.fetch.python_index import ACCEPT, PipSettings, file_address, parse_pip, project_of
+from hermetica.fetch.python_index import (
+    ACCEPT,
+    ListedFile,
+    PipSettings,
+    file_address,
+    listed_files,
+    parse_pip,
+    project_of,
+)
+from hermetica.fetch.tool_defaults import npm_registry, pip_index
 from hermetica.fetch.waiting import Patience, Waiting
 
 if TYPE_CHECKING:
@@ -100,7 +109,9 @@ class SystemMirrors:
 
     @cached_property
     def _pip_settings(self) -> PipSettings:
-        return parse_pip([_text(file) for file in self._pip_files()], self.environ)
+        settings = parse_pip([_text(file) for file in self._pip_files()], self.environ)
+        default = pip_index(self.environ) if settings.takes_default else None
+        return settings if default is None else attrs.evolve(settings, indices=(default, *settings.indices))
 
     def _pip_files(self) -> Iterator[Path]:
         """Files of settings, least important first."""
@@ -118,57 +129,99 @@ class SystemMirrors:
 
     def npm_registries(self) -> dict[str, str]:
         """Registry by scope; the empty one is everybody's."""
+        return self._npm_registries
+
+    @cached_property
+    def _npm_registries(self) -> dict[str, str]:
         files = [self.system_directory / "npmrc"]
         user = self.environ.get("NPM_CONFIG_USERCONFIG") or self.environ.get("npm_config_userconfig")
         if user:
             files.append(Path(user))
         elif home := self.environ.get("HOME"):
             files.append(Path(home, ".npmrc"))
-        return parse_registries([_text(file) for file in files], self.environ)
+        found = parse_registries([_text(file) for file in files], self.environ)
+        default = None if "" in found else npm_registry(self.environ)
+        return found if default is None else {**found, "": default}
 
     def python_file(self, settings: PipSettings, path: str) -> Located:
         """Where the indices and links have a wheel or sdist; asks them over the network, if that is where they are."""
         file = path.rpartition("/")[2]
-        project = project_of(file)
-        pages = list(settings.find_links)
-        if project is not None:
-            pages += [f"{index.rstrip('/')}/{quote(project)}/" for index in settings.indices]
         found: dict[str, None] = {}
         misses: list[tuple[str, str]] = []
-        for page in pages:
+        for place in _pages(settings, project_of(file)):
             try:
-                address = self._on_page(page, file)
+                address = _on_page(place, file)
             except _NoPage as error:
-                misses.append((shown(page), str(error)))
+                misses.append((shown(place), str(error)))
                 continue
             if address is None:
-                misses.append((shown(page), f"does not list {file}"))
+                misses.append((shown(place), f"does not list {file}"))
             else:
                 found[address] = None
         return Located(addresses=tuple(found), misses=tuple(misses))
 
-    def _on_page(self, place: str, file: str) -> str | None:
-        parts = urlsplit(place)
-        if parts.scheme in {"http", "https"}:
-            return _on_web_page(place, file)
-        local = Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(place).expanduser()
-        if local.is_dir():
-            if (local / file).is_file():
-                return (local / file).absolute().as_uri()
-            local = local / "index.html"
-        if not local.is_file():
-            raise _NoPage("is not there")
-        base = local.absolute().as_uri()
-        return file_address(local.read_bytes(), base, file, is_json=local.suffix == ".json")
+    def python_project(
+        self, settings: PipSettings, project: str
+    ) -> tuple[tuple[ListedFile, ...], tuple[tuple[str, str], ...]]:
+        """The files that the indices list for a project, and (page, why) for each page that could not be read."""
+        found: list[ListedFile] = []
+        misses: list[tuple[str, str]] = []
+        for place in _pages(settings, project):
+            try:
+                page = _read_page(place)
+            except _NoPage as error:
+                misses.append((shown(place), str(error)))
+                continue
+            found += listed_files(page.content, page.url, is_json=page.is_json)
+        return tuple(found), tuple(misses)
 
 
-def _on_web_page(url: str, file: str) -> str | None:
-    """The address of a file on a page; None where the page does not list it."""
+def _pages(settings: PipSettings, project: str | None) -> list[str]:
+    """Where files of a project may be listed."""
+    pages = list(settings.find_links)
+    if project is not None:
+        pages += [f"{index.rstrip('/')}/{quote(project)}/" for index in settings.indices]
+    return pages
+
+
+def _on_page(place: str, file: str) -> str | None:
+    """The address of a file that a place lists; None where it does not."""
+    local = _local(place)
+    if local is not None and (local / file).is_file():
+        return (local / file).absolute().as_uri()
+    page = _read_page(place)
+    return file_address(page.content, page.url, file, is_json=page.is_json)
+
+
+@attrs.frozen
+class _Page:
+    content: bytes
+    url: str
+    is_json: bool
+
+
+def _local(place: str) -> Path | None:
+    parts = urlsplit(place)
+    if parts.scheme in {"http", "https"}:
+        return None
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(place).expanduser()
+
+
+def _read_page(place: str) -> _Page:
+    local = _local(place)
+    if local is None:
+        return _web_page(place)
+    file = local / "index.html" if local.is_dir() else local
+    if not file.is_file():
+        raise _NoPage("is not there")
+    return _Page(file.read_bytes(), file.absolute().as_uri(), file.suffix == ".json")
+
+
+def _web_page(url: str) -> _Page:
     try:
         with get(url, {"Accept": ACCEPT}, Waiting(_INDEX_PATIENCE)) as response:
             page = response.read(_PAGE_MAX_BYTES)
-            is_json = "json" in response.headers.get("Content-Type", "")
-            return file_address(page, response.url or url, file, is_json=is_json)
+            return _Page(page, response.url or url, "json" in response.headers.get("Content-Type", ""))
     except HTTPError as error:
         with error:
             raise _NoPage(f"HTTP {error.code} {error.msg}") from error

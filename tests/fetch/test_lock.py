@@ -127,7 +127,7 @@ PIN = Lock([Group(name="a", pins=[ZLIB])]).text()
         ("version = 1\n[groups.a]\npins = 1\n", 2, "the pins of group a are no list|pins of group a is no list"),
         (PIN.replace('kind = "debian-source"\n', ""), 6, "a pin has kind"),
         (PIN.replace("size_bytes = 10", "size_bytes = 1.5"), 6, "no integer"),
-        (PIN.replace("size_bytes = 10", "size_bytes = -1"), 6, "needs a size"),
+        (PIN.replace("size_bytes = 10", "size_bytes = -1"), 6, "no size below 0"),
         (PIN.replace('"' + "7" * 64, '"77'), 6, "no sha256 hash"),
         (PIN.replace('"1:1.2.13"', "1"), 6, "version of a pin is no string"),
         (PIN.replace("mirror://debian/pool", "/pool"), 6, "no address"),

@@ -10,7 +10,10 @@ import pytest
 from tests.house.code import PACKAGES, Module, imports, modules
 
 DEPENDENCIES = frozenset(["attr", "attrs", "blake3", "lmdb", "zstandard"])
-EXTRAS = {"hermetica_store.exchange.signing": frozenset(["cryptography"])}  # what an extra of the distribution brings
+EXTRAS = {  # what an extra of the distribution brings
+    "hermetica.fetch.locking.target": frozenset(["packaging"]),
+    "hermetica_store.exchange.signing": frozenset(["cryptography"]),
+}
 LIBRARIES = ("lmdb", "zstandard", "blake3", "subprocess", "asyncio")
 HEAVY = frozenset([*LIBRARIES, "hermetica_store", "hermetica.model", "hermetica.realize"])
 

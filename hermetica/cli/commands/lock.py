@@ -1,62 +1,111 @@
-"""``hermetica lock``: pins packages of a distribution in a lock file."""
+"""``hermetica lock``: pins what a project needs, by content, in a lock file."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from hermetica.cli.locks import network_of, show_change
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import actions
+from hermetica.cli.views.words import many
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from hermetica.cli.session import Session
-    from hermetica.fetch.lock import Lock
+
+_ACTIONS: Final = {
+    "debian": "pin binary and source packages of a Debian suite",
+    "url": "pin files by their addresses",
+    "pypi": "pin what pylock.toml, uv.lock or requirements with hashes name",
+    "npm": "pin what package-lock.json names",
+    "cargo": "pin what Cargo.lock names",
+    "check": "check that a lock is well formed, and up to date with the locks it was made from",
+}
+_KEYS: Final = {"pypi": "python-lock", "npm": "package-lock", "cargo": "cargo-lock"}
+_USUAL: Final = {"pypi": "pylock.toml", "npm": "package-lock.json", "cargo": "Cargo.lock"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the actions."""
-    debian = actions(parser, {"debian": "pin binary and source packages of a Debian suite"})["debian"]
+    made = actions(parser, _ACTIONS)
+    debian = made["debian"]
     debian.add_argument("suite", metavar="SUITE", help="such as bookworm")
     debian.add_argument("packages", nargs="*", metavar="PACKAGE", help="with all they need; essential ones by name")
     debian.add_argument("--source", action="append", default=[], metavar="PACKAGE", help="a source package too")
-    debian.add_argument("--output", metavar="FILE", default="hermetica.lock", help="the lock (hermetica.lock)")
-    debian.add_argument("--group", metavar="NAME", default="default", help="the group in it to make or replace")
+    made["url"].add_argument("urls", nargs="+", metavar="URL", help="http, https, file, or mirror://NAME/path")
+    for name, file in _USUAL.items():
+        made[name].add_argument("file", nargs="?", metavar="FILE", default=file, help=f"the other lock ({file})")
+    python = made["pypi"]
+    python.add_argument("--python", metavar="VERSION", default="3.11", help="that the wheels have to fit (3.11)")
+    python.add_argument("--machine", metavar="NAME", default="x86_64", help="likewise (x86_64)")
+    python.add_argument("--glibc", metavar="VERSION", default="2.36", help="the newest that wheels may need (2.36)")
+    python.add_argument("--prefer", choices=("wheel", "sdist"), default="wheel", help="sdist takes no wheels (wheel)")
+    for name, each in made.items():
+        each.add_argument("--output", metavar="FILE", default="hermetica.lock", help="the lock (hermetica.lock)")
+        if name != "check":
+            each.add_argument("--group", metavar="NAME", default="default", help="the group in it to make or replace")
 
 
 def run(session: Session) -> int:
     """Makes the pins and writes them; prints what changed."""
-    options = session.options
-    if not options.packages and not options.source:
-        raise Misuse("hermetica lock debian: no package", hint="name packages, or --source PACKAGE")
-    from hermetica.fetch import Mirrors  # noqa: PLC0415 -- only what locks needs the network's room
-    from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- likewise
-    from hermetica.fetch.lock_debian import lock_debian_group  # noqa: PLC0415 -- likewise
+    from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- only what locks needs the network's room
+    from hermetica.fetch.locking.request import make_group  # noqa: PLC0415 -- likewise
 
+    options = session.options
     file = Path(options.output)
+    if options.action == "check":
+        return _check(session, file)
+    request = _request(session, file)
     if file.exists():
         Lock.read(file)  # what is no lock is told before anything is fetched
-    mirrors = Mirrors.from_config(session.config)
-    group = lock_debian_group(options.group, options.suite, options.packages, sources=options.source, mirrors=mirrors)
+    mirrors, patience = network_of(session)
+    group = make_group(options.group, request, base=file.parent, mirrors=mirrors, patience=patience)
     before, after = Lock.update(file, group)
-    session.console.say(f"{file}: group {options.group} pins {len(group.pins)} packages")
-    changes = changed(before, after, options.group)
-    session.console.result(
-        {"format": "hermetica.lock-change/1", "file": str(file), "group": options.group, "changes": changes},
-        (f"{change['name']}  {change['before'] or 'new'} -> {change['after'] or 'gone'}" for change in changes),
-    )
+    session.console.say(f"{file}: group {options.group} pins {many(len(group.pins), 'file')}")
+    show_change(session, file, before, after, [options.group])
     return 0
 
 
-def changed(before: Lock, after: Lock, name: str) -> list[dict[str, str | None]]:
-    """What is another version in one group of two locks, ascending by kind and name."""
-    versions = [
-        {(pin.kind, pin.name): pin.version for group in lock.groups if group.name == name for pin in group.pins}
-        for lock in (before, after)
-    ]
-    return [
-        {"kind": kind, "name": package, "before": old, "after": new}
-        for kind, package in sorted(versions[0].keys() | versions[1].keys())
-        if (old := versions[0].get((kind, package))) != (new := versions[1].get((kind, package)))
-    ]
+def _request(session: Session, lock: Path) -> dict[str, tuple[str, ...]]:
+    options = session.options
+    if options.action == "debian":
+        if not options.packages and not options.source:
+            raise Misuse("hermetica lock debian: no package", hint="name packages, or --source PACKAGE")
+        request = {"suite": (options.suite,), "packages": options.packages, "sources": options.source}
+        return _filled(request.items())
+    if options.action == "url":
+        return {"urls": tuple(options.urls)}
+    relative = Path(os.path.relpath(options.file, lock.parent)).as_posix()
+    request = {_KEYS[options.action]: (relative,)}
+    if options.action == "pypi":
+        request |= {name: (getattr(options, name),) for name in ("python", "machine", "glibc", "prefer")}
+    return request
+
+
+def _filled(request: Iterable[tuple[str, Iterable[str]]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(values) for key, values in request if values}
+
+
+def _check(session: Session, file: Path) -> int:
+    """Says whether a lock is as it was written, and what its groups' files give now; nothing is written."""
+    from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- as above
+    from hermetica.fetch.locking.request import LockOutdated, check_lock  # noqa: PLC0415 -- as above
+
+    mirrors, _ = network_of(session)
+    try:
+        lock, compared = check_lock(file, mirrors=mirrors)
+    except LockOutdated as error:
+        if error.group is not None:
+            before = Lock.read(file)
+            show_change(session, file, before, before.with_group(error.group), [error.group.name])
+        raise
+    pins = sum(len(group.pins) for group in lock.groups)
+    session.console.say(
+        f"{file}: {many(pins, 'pin')} in {many(len(lock.groups), 'group')}; "
+        f"{compared} compared with the files they were made from"
+    )
+    return 0

@@ -1,0 +1,1 @@
+"""Pins from the locks of other tools: what npm, Cargo, uv and pip already decided, kept by content."""

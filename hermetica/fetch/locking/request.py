@@ -1,0 +1,152 @@
+"""Groups from what they were asked for, so that each can be made again: the one way in for every kind of pin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from hermetica.errors import HermeticaError
+from hermetica.fetch.lock import Lock
+from hermetica.fetch.lock_debian import lock_debian_group
+from hermetica.fetch.lock_pin import Group, LockError
+from hermetica.fetch.locking.cargo import cargo_pins
+from hermetica.fetch.locking.files import url_pins
+from hermetica.fetch.locking.foreign import ForeignLockError
+from hermetica.fetch.locking.npm import npm_pins
+from hermetica.fetch.locking.python import Offer, Project, Requirement, parse_pylock, parse_requirements, parse_uv
+from hermetica.fetch.locking.target import PythonTarget, python_pins
+from hermetica.fetch.waiting import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hermetica.fetch.lock_pin import Pin
+    from hermetica.fetch.mirrors import Mirrors
+
+
+class LockOutdated(HermeticaError):
+    """A lock is not what it would be if it were made again.
+
+    Attributes:
+        group: the one that differs, as it would be; None where only the text of the lock does.
+    """
+
+    code = "HM472"
+
+    def __init__(self, message: str, *, hint: str, group: Group | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.group = group
+
+
+_FILES: Final = ("package-lock", "cargo-lock", "python-lock")
+"""Keys of a request whose value is the lock of another tool, relative to our own."""
+
+
+def asked_files(request: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The locks of other tools that a group was made from, relative to the lock; empty for other groups."""
+    return tuple(file for key in _FILES for file in request.get(key, ()))
+
+
+def make_group(
+    name: str, request: Mapping[str, tuple[str, ...]], *, base: Path, mirrors: Mirrors, patience: Patience | None = None
+) -> Group:
+    """The pins that a request gives now.
+
+    Args:
+        name: of the group.
+        request: ``suite``, ``packages`` and ``sources``; or ``urls``; or the file of another tool's lock.
+        base: what files of a request are relative to: the directory of the lock.
+        mirrors: resolve logical addresses.
+        patience: how long to wait for one.
+
+    Raises:
+        LockError: the request is none that this version knows.
+        ForeignLockError: another tool's lock cannot be read.
+        HermeticaError: the network does not give what is needed.
+    """
+    if "suite" in request:
+        (suite,) = request["suite"]
+        packages, sources = request.get("packages", ()), request.get("sources", ())
+        return lock_debian_group(name, suite, packages, sources=sources, mirrors=mirrors)
+    if "urls" in request:
+        pins = url_pins(request["urls"], mirrors, patience or Patience())
+    elif len(files := asked_files(request)) == 1:
+        pins = _from_file(request, base / files[0], files[0], mirrors)
+    else:
+        raise LockError(
+            f"group {name} does not say what it was made from",
+            details=(("has", ", ".join(request) or "nothing"),),
+            hint="make it again with hermetica lock",
+        )
+    return Group(name=name, request=request, pins=pins)
+
+
+def check_lock(path: Path, *, mirrors: Mirrors) -> tuple[Lock, int]:
+    """The lock in a file, and how many of its groups were compared with the locks of other tools.
+
+    Raises:
+        LockError: it is no lock.
+        LockOutdated: it is not as hermetica writes it, or is behind the lock of another tool.
+        ForeignLockError: such a lock cannot be read.
+    """
+    lock = Lock.read(path)
+    if lock.text() != path.read_text(encoding="utf-8"):
+        raise LockOutdated(
+            f"{path} is not as hermetica writes it",
+            hint="it was edited or merged by hand: hermetica update rewrites it",
+        )
+    from_files = [group for group in lock.groups if asked_files(group.request)]
+    for group in from_files:
+        now = make_group(group.name, group.request, base=path.parent, mirrors=mirrors)
+        if now != group:
+            raise LockOutdated(
+                f"{path}: group {group.name} is not what {', '.join(asked_files(group.request))} says now",
+                hint=f"hermetica update {group.name}",
+                group=now,
+            )
+    return lock, len(from_files)
+
+
+def _from_file(request: Mapping[str, tuple[str, ...]], file: Path, where: str, mirrors: Mirrors) -> tuple[Pin, ...]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ForeignLockError(f"cannot read {file}", details=(("cause", str(error)),)) from error
+    if "package-lock" in request:
+        return npm_pins(text, where)
+    if "cargo-lock" in request:
+        return cargo_pins(text, where)
+    python, machine, glibc, prefer = (
+        request.get(key, (default,))[0]
+        for key, default in (("python", "3.11"), ("machine", "x86_64"), ("glibc", "2.36"), ("prefer", "wheel"))
+    )
+    if prefer not in {"wheel", "sdist"}:
+        raise LockError(f"a group prefers wheel or sdist, not {prefer!r}")
+    target = PythonTarget.parse(python, machine, glibc)
+    projects = _python_projects(text, where, target, mirrors)
+    return python_pins(projects, target, cast("Literal['wheel', 'sdist']", prefer), where)
+
+
+def _python_projects(text: str, where: str, target: PythonTarget, mirrors: Mirrors) -> tuple[Project, ...]:
+    if where.endswith("uv.lock"):
+        return parse_uv(text, where)
+    if where.endswith(".toml"):
+        return parse_pylock(text, where)
+    needed = [each for each in parse_requirements(text, where) if target.needs(each.marker)]
+    return tuple(_listed(each, mirrors, where) for each in needed)
+
+
+def _listed(requirement: Requirement, mirrors: Mirrors, where: str) -> Project:
+    """The files of an index whose hashes a requirement allows."""
+    offers = tuple(
+        Offer(file=file.name, sha256=file.sha256, size_bytes=file.size_bytes, address=f"mirror://pypi/{file.name}")
+        for file in mirrors.python_files(requirement.name)
+        if file.sha256 in requirement.hashes
+    )
+    if not offers:
+        raise ForeignLockError(
+            f"{where}: no index lists a file of {requirement.name} {requirement.version} with one of its hashes",
+            hint="compile the requirements again, against the index that is configured here",
+            origin=where,
+        )
+    return Project(name=requirement.name, version=requirement.version, marker="", offers=offers)
