@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
-from hermetica.fetch import DownloadFailed, HashMismatch, download, unpack
+from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, unpack
 from hermetica.fetch.rootfs import debian_rootfs
 from hermetica.model import UNKNOWN
 from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHURL, TEXT, UNPACK
@@ -18,14 +19,16 @@ from hermetica.realize.errors import (
     RealizeError,
     UnknownBuiltin,
 )
+from hermetica.realize.present import present_file
 from hermetica_store import StorePath, SystemRefusal
 from hermetica_store.refusals import blaming_no_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from hermetica.model import Resolved
+    from hermetica.fetch import Downloaded
+    from hermetica.model import Derivation, FixedOutput, Resolved
     from hermetica.realize.context import RunContext
 
     Builtin = Callable[[Resolved, RunContext, Path], None]
@@ -61,20 +64,8 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
     derivation, env, fixed = resolved.derivation, dict(resolved.env), resolved.derivation.fixed
     if fixed is None:
         raise UnknownBuiltin(derivation, "a fetch without a fixed output")
-    size = int(env["size_bytes"]) if env.get("size_bytes", "").isdecimal() else None
-    network = context.network()
-    addresses = network.mirrors.resolve_all(env["urls"].split("\n"))
     try:
-        got = download(
-            addresses,
-            output,
-            expected={fixed.algorithm: fixed.digest} if fixed.is_known else {fixed.algorithm: UNKNOWN},
-            size_limit_bytes=size,
-            on_progress=lambda done, total: context.progress(derivation, done, total),
-            cancelled=lambda: context.cancellation.is_cancelled,
-            patience=network.patience,
-            reach=network.reach,
-        )
+        got = _download(derivation, env, fixed, context, output)
     except HashMismatch as error:
         raise FixedOutputMismatch(
             derivation,
@@ -83,8 +74,10 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             size_bytes=error.size_bytes,
             hint="first ask why upstream changed; the bytes are kept, so the right hash fetches nothing again",
         ) from error
-    except DownloadFailed as error:
-        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+    except (DownloadFailed, NoMirror) as error:
+        if not _is_had(resolved, context, output):
+            raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+        return
     if not fixed.is_known:
         digest = got.hashes[fixed.algorithm]
         raise FixedOutputMismatch(
@@ -94,6 +87,37 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             size_bytes=got.size_bytes,
             hint=f'write {fixed.algorithm}="{digest}" for hash=hm.UNKNOWN; the bytes are kept, so that fetches nothing',
         )
+
+
+def _download(
+    derivation: Derivation, env: Mapping[str, str], fixed: FixedOutput, context: RunContext, output: Path
+) -> Downloaded:
+    network = context.network()
+    return download(
+        network.mirrors.resolve_all(env["urls"].split("\n")),
+        output,
+        expected={fixed.algorithm: fixed.digest} if fixed.is_known else {fixed.algorithm: UNKNOWN},
+        size_limit_bytes=int(env["size_bytes"]) if env.get("size_bytes", "").isdecimal() else None,
+        on_progress=lambda done, total: context.progress(derivation, done, total),
+        cancelled=lambda: context.cancellation.is_cancelled,
+        patience=network.patience,
+        reach=network.reach,
+    )
+
+
+def _is_had(resolved: Resolved, context: RunContext, output: Path) -> bool:
+    """Whether the store has the bytes all the same, though nothing was known of it; then they are at ``output``."""
+    if context.trace.resolved(resolved.id, resolved.derivation.outputs) is not None:  # a check: it asks the address
+        return False
+    path = present_file(resolved.derivation, context)
+    if path is None:
+        return False
+    output.unlink(missing_ok=True)
+    shutil.copyfile(context.store.on_disk(path), output)
+    context.warn(
+        resolved.derivation, f"{resolved.derivation.name} cannot be fetched; {path} is used, which has its hash"
+    )
+    return True
 
 
 _BUILTINS: Final[dict[str, Builtin]] = {

@@ -133,7 +133,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGTERM)
         ended = os.pidfd_open(process.pid)
         try:
-            select.select([ended], [], [], GRACE_S)
+            poller = select.poll()
+            poller.register(ended, select.POLLIN)
+            poller.poll(GRACE_S * 1000)
         finally:
             os.close(ended)
         os.killpg(process.pid, signal.SIGKILL)  # it is not waited for yet, so its number is still its own

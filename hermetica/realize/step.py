@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.model import resolve
+from hermetica.model.identity import contract_id
 from hermetica.realize.context import Usage
 from hermetica.realize.errors import BuildCancelled, FixedOutputMismatch, RealizeError, UnsupportedSystem
 from hermetica.realize.events import DerivationWaiting
@@ -17,8 +18,9 @@ from hermetica.realize.logs import BuildLog
 from hermetica.realize.make import make
 from hermetica.realize.outcome import Outcome, Realization
 from hermetica.realize.plan import Work, work_of
+from hermetica.realize.present import present_tree
 from hermetica.realize.sources import add_sources
-from hermetica.realize.trace import RECORD_FORMAT, record_key, record_row, unresolved_rows
+from hermetica.realize.trace import RECORD_FORMAT, contract_rows, record_key, record_row, unresolved_rows
 from hermetica.sandbox import CONTRACT_VERSION
 from hermetica_store import Candidate
 
@@ -91,6 +93,9 @@ def _check_system(derivation: Derivation) -> None:
 def _look_up(resolved: Resolved, context: RunContext) -> tuple[Realization, Commit | None] | None:
     derivation = resolved.derivation
     outputs = context.trace.resolved(resolved.id, derivation.outputs)
+    if outputs is None and derivation.fixed is not None and (there := present_tree(derivation, context)) is not None:
+        context.store.put(contract_rows(contract_id(derivation.name, derivation.fixed), there))
+        outputs = {derivation.outputs[0]: there}
     if outputs is None or context.lease.hold(outputs.values()) != frozenset(outputs.values()):
         return None
     key = context.trace.resolved_record_key(resolved.id, derivation.outputs[0])

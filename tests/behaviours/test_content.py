@@ -8,12 +8,14 @@ import http.server
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hermetica as hm
 from hermetica.model.builtins import FetchWithoutHash
+from hermetica.realize import Warned
 from hermetica.realize.errors import FetchFailed, FixedOutputMismatch, FixedOutputRefers
 from hermetica_store import hash_tree
 from hermetica_store.path import store_path
@@ -33,6 +35,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, directory: Path) -> None:
         self.requests: list[str] = []
+        self.delay_s = 0.0
         super().__init__(("127.0.0.1", 0), functools.partial(_Handler, directory=str(directory)))
 
     @property
@@ -44,6 +47,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Server)
         self.server.requests.append(self.path)
+        time.sleep(self.server.delay_s)
         super().do_GET()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name it has there
@@ -164,6 +168,69 @@ def test_b25_equal_fetches_download_once_and_a_dead_url_does_not_matter(
     assert server.requests == ["/file"]
     dead = hm.fetchurl("http://127.0.0.1:9/file", sha256=CONTENT)
     assert store.realize(dead).outcome == "cached"
+
+
+def test_b25_two_recipes_for_one_content_download_once(store: hm.Store, server: Server, sh: Shell) -> None:
+    fetches = [hm.fetchurl(f"{server.url}/{path}", name="file", sha256=CONTENT) for path in ("file", "./file")]
+    assert fetches[0].id != fetches[1].id
+    results = store.realize_all([sh(f"u{n}", f"cat {each} > $out") for n, each in enumerate(fetches)] + fetches, jobs=4)
+    assert results.ok
+    assert len(server.requests) == 1
+
+
+FETCH_ONCE = """
+import sys, hermetica as hm
+fetch = hm.fetchurl(sys.argv[2], name="file", sha256=sys.argv[3])
+with hm.Store.open(sys.argv[1]) as store:
+    print(store.realize(fetch).outcome)
+"""
+
+
+def test_b25_six_processes_download_once_whatever_mirror_each_of_them_names(store_root: Path, server: Server) -> None:
+    server.delay_s = 1.0
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", FETCH_ONCE, str(store_root), f"{server.url}/{path}", CONTENT],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for path in ("file", "./file", "file", "././file", "file", "file")
+    ]
+    ended = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0] * 6, ended
+    assert sorted(out.strip() for out, _ in ended) == ["built"] + ["cached"] * 5
+    assert len(server.requests) == 1
+
+
+def test_b25_what_was_added_by_hand_needs_no_address(store: hm.Store, sh: Shell, tmp_path: Path) -> None:
+    warnings: list[str] = []
+
+    def note(event: hm.Event) -> None:
+        if isinstance(event, Warned):
+            warnings.append(event.message)
+
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_text("fixed\n")
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "other").write_text("other")
+    with store.objects.lease() as lease:
+        added = store.objects.add_tree(tree, "tree", lease=lease)
+        store.objects.add_tree(tmp_path / "other", "file", lease=lease)
+        file = store.objects.add_tree(tmp_path / "file", "file", lease=lease)
+        fixed = hm.FixedOutput(method="tree", algorithm="blake3", digest=hash_tree(tree).tree.hex)
+        by_builder = store.realize(sh("tree", "exit 1", fixed=fixed), on_event=note)
+        assert (by_builder.outcome, by_builder.out) == ("cached", added)
+        assert warnings == []
+        dead = store.realize(hm.fetchurl("http://127.0.0.1:9/file", sha256=CONTENT), on_event=note)
+    assert dead.out == file
+    assert warnings == [f"file cannot be fetched; {file} is used, which has its hash"]
+    assert store.realize(hm.fetchurl("http://127.0.0.1:9/file", sha256=CONTENT)).outcome == "cached"
+    with pytest.raises(FetchFailed):
+        store.realize(hm.fetchurl("http://127.0.0.1:9/file", sha256="1" * 64))
+    with pytest.raises(FetchFailed):
+        store.realize(hm.fetchurl("mirror://nowhere/file", name="absent", sha256=CONTENT))
 
 
 def test_b26_a_fetch_without_a_hash_is_refused_and_unknown_tells_it(store: hm.Store, server: Server) -> None:
