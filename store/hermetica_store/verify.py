@@ -26,6 +26,7 @@ from hermetica_store.manifest import decode_manifest, differences, entries_of
 from hermetica_store.places import find_files
 from hermetica_store.publish import path_key
 from hermetica_store.reading import FILE_FLAGS, TreeError, hash_file
+from hermetica_store.refusals import working_in
 from hermetica_store.schema import MANIFESTS, OBJECTS
 from hermetica_store.swap import is_at_work, is_staged
 
@@ -111,7 +112,8 @@ def verify(shared: Shared, paths: Iterable[StorePath] | None) -> VerifyReport:
         problems += each.problems
         checked, size_bytes = checked + 1, size_bytes + each.info.size_bytes
     if paths is None:
-        problems += [*_leftover_problems(shared), *_link_problems(shared, known)]
+        with working_in(shared.layout.root):
+            problems += [*_leftover_problems(shared), *_link_problems(shared, known)]
     else:
         problems += _sharers(shared, wanted, problems)
     return VerifyReport(checked=checked, size_bytes=size_bytes, problems=tuple(problems))
