@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         NotAStore,
         NotRegistered,
         OutOfMemory,
+        StoreBusy,
         StoreFull,
         StoreNotWritable,
         StoreOutOfFiles,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from hermetica_store.features import Features
     from hermetica_store.leases import Lease
     from hermetica_store.logs import LogWriter
-    from hermetica_store.migrate import StoreBusy
     from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
     from hermetica_store.path import STORE_PREFIX, StorePath, store_path
     from hermetica_store.prepare import Candidate, OutputCycle, Prepared
@@ -64,14 +64,13 @@ _HOMES = {
     "digest": ("Digest",),
     "errors": ("HermeticaError", "InvalidDigest", "InvalidStorePath", "StoreError"),
     "faults": (
-        *("IndexDamaged", "InvalidKey", "NotAStore", "NotRegistered", "StoreFull", "StoreNotWritable"),
+        *("IndexDamaged", "InvalidKey", "NotAStore", "NotRegistered", "StoreBusy", "StoreFull", "StoreNotWritable"),
         *("StoreUnavailable", "StoreVersionMismatch", "DiskFailed", "LocksUnavailable", "OutOfMemory"),
         *("StoreOutOfFiles", "StoreReadOnly", "SystemRefusal", "TooManyLinks", "TooManyOpenFiles"),
     ),
     "features": ("Features",),
     "leases": ("Lease",),
     "logs": ("LogWriter",),
-    "migrate": ("StoreBusy",),
     "nar": ("NarDigest", "nar_chunks", "nar_digest"),
     "path": ("STORE_PREFIX", "StorePath", "store_path"),
     "prepare": ("Candidate", "OutputCycle", "Prepared"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from blake3 import blake3
 
 from hermetica_store.errors import StoreError
-from hermetica_store.locks import CLAIMS, offset, try_lock
+from hermetica_store.locks import CLAIMS, is_held, offset, try_lock
 from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
@@ -124,6 +124,15 @@ class Claims:
             return True
         self._leave(at)
         return False
+
+    def is_held(self, key: bytes) -> bool:
+        """Whether somebody holds a key; needs no right to write."""
+        at = _offset(key)
+        with self._condition:
+            if at in self._held:
+                return True
+        with working_in(self._path.parent):
+            return is_held(self._path, at)
 
     def release(self, key: bytes) -> None:
         """Frees a key."""

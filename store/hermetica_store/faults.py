@@ -91,6 +91,20 @@ class StoreVersionMismatch(StoreError):
         )
 
 
+class StoreBusy(StoreError):
+    """A store of an earlier schema that other processes work with, so that it cannot be migrated now."""
+
+    code = "HM450"
+
+    def __init__(self, root: PurePath, found: str, expected: str, processes: frozenset[int]) -> None:
+        super().__init__(
+            f"the store {root} is in use, and cannot be brought from schema {found} to {expected} now",
+            details=(("used by", ", ".join(f"process {pid}" for pid in sorted(processes))),),
+            hint="try again when they have ended",
+        )
+        self.processes = processes
+
+
 class NotAStore(StoreError):
     """A place that is no store and must not become one."""
 

@@ -173,8 +173,15 @@ class Index:
         """Whether it has our schema and all its tables."""
         return self.version == SCHEMA_VERSION and len(self._tables) == len(TABLES)
 
+    def catch_up(self) -> None:
+        """Takes over what another process has migrated since; for readers of an earlier schema."""
+        if not self.is_current:
+            self.refresh_version()
+            self.open_tables(create=False)
+
     def lacks(self, table: bytes) -> bool:
         """Whether a table of ours is not there, and reads as empty, or is not filled yet."""
+        self.catch_up()
         return table not in self._tables or (self.version != SCHEMA_VERSION and table not in FIRST_TABLES)
 
     def close(self) -> None:

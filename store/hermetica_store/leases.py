@@ -106,7 +106,7 @@ def live_leases(tx: Transaction, locks: Path) -> tuple[dict[bytes, bytes], list[
     alive: dict[bytes, bool] = {}
     held: dict[bytes, bytes] = {}
     with working_in(locks.parent):
-        fd = os.open(locks, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(locks, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for key, holder in tx.items(LEASES):
             lease, base = key[:ID_BYTES], key[ID_BYTES:]

@@ -46,6 +46,15 @@ def try_lock(path: Path, at: int) -> int | None:
     return fd
 
 
+def is_held(path: Path, at: int) -> bool:
+    """Whether somebody holds the byte at ``at``; takes nothing, and needs no right to write."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return is_locked(fd, at)
+    finally:
+        os.close(fd)
+
+
 def is_locked(fd: int, at: int) -> bool:
     """Whether somebody holds the byte at ``at``, other than through ``fd`` itself."""
     asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0)

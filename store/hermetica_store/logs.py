@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from hermetica_store.faults import InvalidKey
-from hermetica_store.locks import try_lock
+from hermetica_store.locks import is_locked, try_lock
 from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
@@ -150,6 +150,15 @@ def read_log(layout: Layout, key: str) -> bytes | None:
     return bytes(read)
 
 
+def _look_at(path: Path) -> int | None:
+    """A descriptor of a log that is not being written; None of one that is."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if is_locked(fd, 0):
+        os.close(fd)
+        return None
+    return fd
+
+
 def remove_logs(layout: Layout, wanted: Callable[[str, float], bool], *, dry_run: bool) -> tuple[int, int]:
     """Remove the logs that are neither wanted nor being written; their number and bytes.
 
@@ -163,7 +172,7 @@ def remove_logs(layout: Layout, wanted: Callable[[str, float], bool], *, dry_run
         for path in list(layout.logs.iterdir()):
             if not path.name.endswith(_SUFFIX):
                 continue
-            fd = try_lock(path, 0)
+            fd = _look_at(path) if dry_run else try_lock(path, 0)
             if fd is None:
                 continue
             try:

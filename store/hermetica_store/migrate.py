@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import lmdb
 
-from hermetica_store.errors import StoreError
-from hermetica_store.faults import StoreVersionMismatch
+from hermetica_store.faults import StoreBusy, StoreVersionMismatch
 from hermetica_store.locks import PRESENCE, is_locked, offset, try_lock
 from hermetica_store.migrations import STEPS
 from hermetica_store.refusals import working_in
@@ -35,20 +34,6 @@ _CURSOR: Final = b"upgrade"
 _CHUNK_ROWS: Final = 2000
 _PATIENCE_S: Final = 2.0
 _PAUSE_S: Final = 0.05
-
-
-class StoreBusy(StoreError):
-    """A store of an earlier schema that other processes work with, so that it cannot be migrated now."""
-
-    code = "HM450"
-
-    def __init__(self, root: Path, found: str, processes: frozenset[int]) -> None:
-        super().__init__(
-            f"the store {root} is in use, and cannot be brought from schema {found} to {SCHEMA_VERSION} now",
-            details=(("used by", ", ".join(f"process {pid}" for pid in sorted(processes))),),
-            hint="try again when they have ended",
-        )
-        self.processes = processes
 
 
 def backup_place(layout: Layout, schema: str) -> Path:
@@ -97,7 +82,7 @@ def _carry_out(shared: Shared, step: Step) -> None:
     if others := _strangers(shared):
         if cursor is None:
             index.write(lambda tx: tx.put(META, VERSION_KEY, step.source.encode()))
-        raise StoreBusy(shared.layout.root, step.source, others)
+        raise StoreBusy(shared.layout.root, step.source, step.target, others)
     if cursor is None:
         _back_up(index, shared.layout, step)
     while not index.write(lambda tx: _advance(tx, step)):

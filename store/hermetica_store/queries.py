@@ -28,6 +28,7 @@ class Queries:
     """The questions that one store answers."""
 
     shared: Shared
+    writable: bool = True
 
     def info(self, path: StorePath) -> ObjectInfo | None:
         """What is known of an object."""
@@ -108,7 +109,7 @@ class Queries:
         if info.nar is not None:
             return info.nar
         digest = nar_digest(self.shared.layout.objects / path.base)
-        if not self.shared.index.read_only:
+        if self.writable and not self.shared.index.read_only:
             self.shared.writer.submit(lambda tx: _keep_nar(tx, path.base.encode(), digest))
         return digest
 

@@ -37,14 +37,16 @@ class ReadableStore:
     Attributes:
         root: where it lies; absolute, links resolved.
         read_only: whether it refuses writes.
+        refusal: why it does although it was to be written if that can be; None where nobody wanted to write.
     """
 
     def __init__(self, shared: Shared, *, read_only: bool) -> None:
         self.root = shared.layout.root
         self.read_only = read_only
         self._shared = shared
-        self._queries = Queries(shared)
+        self._queries = Queries(shared, writable=not read_only)
         self._closed = False
+        self.refusal: StoreError | None = None
 
     def close(self) -> None:
         """Returns when everything is durable, and lets go of the store; a second time does nothing.

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from hermetica_store.faults import StoreNotWritable
+from hermetica_store.faults import StoreBusy, StoreNotWritable
 from hermetica_store.layout import Layout, default_root
 from hermetica_store.leases import Lease
 from hermetica_store.logs import LogWriter
@@ -42,12 +42,13 @@ class ObjectStore(ReadableStore):
     """
 
     @classmethod
-    def open(cls, root: Path | None = None, *, read_only: bool = False) -> Self:
+    def open(cls, root: Path | None = None, *, read_only: bool | None = False) -> Self:
         """Opens a store, and makes one where nothing is yet.
 
         Args:
             root: None for ``$HERMETICA_STORE``, else ``$XDG_DATA_HOME/hermetica``, else ``~/.local/share/hermetica``.
-            read_only: answer questions only. Nothing is made then.
+            read_only: answer questions only. Nothing is made then. None: if it is there and cannot be opened for
+                writing now; what writes meets the reason.
 
         Raises:
             NotAStore: something else lies there, or nothing does and the store is to be read only.
@@ -57,6 +58,19 @@ class ObjectStore(ReadableStore):
             IndexDamaged: its index cannot be trusted.
         """
         layout = Layout(Path(os.path.realpath(default_root(os.environ) if root is None else root)))
+        if read_only is not None:
+            return cls._open(layout, read_only=read_only)
+        try:
+            return cls._open(layout, read_only=False)
+        except (StoreNotWritable, StoreBusy) as error:
+            if not layout.exists():
+                raise
+            store = cls._open(layout, read_only=True)
+            store.refusal = error
+            return store
+
+    @classmethod
+    def _open(cls, layout: Layout, *, read_only: bool) -> Self:
         if read_only:
             layout.require()
         else:
@@ -290,6 +304,8 @@ class ObjectStore(ReadableStore):
     def _write(self) -> Shared:
         self._read()
         if self.read_only:
-            raise StoreNotWritable(f"the store {self.root} was opened for reading only")
+            raise self.refusal or StoreNotWritable(
+                f"the store {self.root} is open for reading only", hint="name a store of your own with HERMETICA_STORE"
+            )
         self._shared.check(write=True)
         return self._shared

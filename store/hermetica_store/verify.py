@@ -95,6 +95,7 @@ def verify(shared: Shared, paths: Iterable[StorePath] | None) -> VerifyReport:
     Raises:
         NotRegistered: one of ``paths`` is not there.
     """
+    shared.index.catch_up()
     shared.writer.barrier()
     problems: list[Problem] = []
     known: InodeDigests = {}
@@ -246,14 +247,24 @@ def _leftover_problems(shared: Shared) -> Iterator[Problem]:
             detail = "left by a repair that was cut short; hermetica store verify --repair ends it"
             yield Problem(kind="unfinished", path=None, file=name, detail=detail)
     for path in unregistered:
-        if not shared.claims.try_acquire(path_key(path)):  # somebody is publishing it
-            continue
-        try:
-            if not shared.is_known(path) and os.path.lexists(shared.layout.objects / path.base):
-                detail = "left by a crash; hermetica gc removes it"
-                yield Problem(kind="unregistered", path=path, file="", detail=detail)
-        finally:
-            shared.claims.release(path_key(path))
+        if _is_left(shared, path):
+            detail = "left by a crash; hermetica gc removes it"
+            yield Problem(kind="unregistered", path=path, file="", detail=detail)
+
+
+def _is_left(shared: Shared, path: StorePath) -> bool:
+    """Whether an object is on disk, not registered, and nobody is publishing it."""
+    key = path_key(path)
+    if shared.index.read_only:
+        if shared.claims.is_held(key):
+            return False
+    elif not shared.claims.try_acquire(key):
+        return False
+    try:
+        return not shared.is_known(path) and os.path.lexists(shared.layout.objects / path.base)
+    finally:
+        if not shared.index.read_only:
+            shared.claims.release(key)
 
 
 def _link_problems(shared: Shared, known: InodeDigests) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import pytest
 
 import hermetica as hm
 from hermetica.realize import CollectionFinished, CollectionStarted, DerivationFinished, Event
-from hermetica_store import LowDisk, Policy, StoreVersionMismatch
+from hermetica_store import LowDisk, Policy, StoreNotWritable, StoreVersionMismatch
 from hermetica_store.schema import META, SCHEMA_VERSION, VERSION_KEY
 from tests.behaviours.conftest import module
 from tests.store.fixtures.make import packages, unpack
@@ -185,3 +185,37 @@ def test_b56_a_store_of_a_later_schema_is_refused_with_the_way_out(command: Comm
     ended = command("store", "ls", status=4)
     assert f"error[{StoreVersionMismatch.code}]" in ended.stderr
     assert "use the hermetica that wrote it, or one that came later" in ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_b56_a_read_only_store_answers_queries_and_refuses_writes_helpfully(
+    command: CommandLine, store_root: Path, tmp_path: Path
+) -> None:
+    app = "sh('app', f'echo said; echo {lib} > $out')"
+    command.write("pkgs.py", module("lib = sh('lib', 'echo lib > $out')", f"app = {app}", "new = sh('new', 'true')"))
+    command("build", "./pkgs.py:app", "--no-link")
+    bound = tmp_path / "bound"
+    bound.mkdir()
+    for step in (["mount", "--bind", str(store_root), str(bound)], ["mount", "-o", "remount,ro,bind", str(bound)]):
+        if subprocess.run(step, check=False, capture_output=True).returncode:
+            pytest.skip("may not mount a file system")
+    try:
+        command.environment["HERMETICA_STORE"] = str(bound)
+        path = command("query", "outputs", "./pkgs.py:app").stdout.strip()
+        lib = command("query", "outputs", "./pkgs.py:lib").stdout.strip()
+        assert command("query", "closure", path).stdout.split() == sorted([path, lib])
+        assert "app" in command("query", "derivers", path).stdout
+        assert lib in command("why-depends", path, lib).stdout
+        assert command("log", "./pkgs.py:app").stdout == "said\n"
+        assert "app" in command("show", "./pkgs.py:app").stdout
+        assert "app" in command("ls", "./pkgs.py").stdout
+        assert path in command("store", "ls").stdout
+        command("store", "info")
+        command("store", "verify")
+        command("gc", "--dry-run")
+        for words in (("build", "./pkgs.py:new"), ("gc",), ("root", "add", "x", path), ("store", "add", "pkgs.py")):
+            refused = command(*words, status=4).stderr
+            assert f"error[{StoreNotWritable.code}]" in refused, refused
+            assert "name a store of your own with HERMETICA_STORE" in refused
+    finally:
+        subprocess.run(["umount", "--lazy", bound], check=True)
