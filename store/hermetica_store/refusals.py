@@ -39,7 +39,8 @@ _OTHERS: Final[dict[int, Callable[[str, Details], StoreError]]] = {
     errno.EROFS: lambda place, cause: StoreReadOnly(
         f"the store {place} lies on a file system that is read-only",
         details=cause,
-        hint="mount it for writing; if it was, look into the kernel's log (dmesg) first: errors of a disk make it so",
+        hint="mount it for writing, or name a store of your own with HERMETICA_STORE; "
+        "if it was writable, look into the kernel's log (dmesg) first: errors of a disk make it so",
     ),
     errno.EMFILE: lambda place, cause: TooManyOpenFiles(
         f"this process has too many files open to work on the store {place}",

@@ -13,7 +13,7 @@ import pytest
 
 import hermetica as hm
 from hermetica.realize import CollectionFinished, CollectionStarted, DerivationFinished, Event
-from hermetica_store import LowDisk, Policy, StoreNotWritable, StoreVersionMismatch
+from hermetica_store import LowDisk, Policy, StoreReadOnly, StoreVersionMismatch
 from hermetica_store.schema import META, SCHEMA_VERSION, VERSION_KEY
 from tests.behaviours.conftest import module
 from tests.store.fixtures.make import packages, unpack
@@ -215,7 +215,7 @@ def test_b56_a_read_only_store_answers_queries_and_refuses_writes_helpfully(
         command("gc", "--dry-run")
         for words in (("build", "./pkgs.py:new"), ("gc",), ("root", "add", "x", path), ("store", "add", "pkgs.py")):
             refused = command(*words, status=4).stderr
-            assert f"error[{StoreNotWritable.code}]" in refused, refused
+            assert f"error[{StoreReadOnly.code}]" in refused, refused
             assert "name a store of your own with HERMETICA_STORE" in refused
     finally:
         subprocess.run(["umount", "--lazy", bound], check=True)
