@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from hermetica.errors import EvaluationError, HermeticaError
     from hermetica.fetch.local import source, store_path

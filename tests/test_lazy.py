@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,3 +62,19 @@ def test_a_run_that_finds_everything_there_loads_no_sandbox_and_no_fetching(tmp_
         "ssl",
         "subprocess",
     }
+
+
+def test_a_build_that_is_remembered_loads_next_to_nothing(tmp_path: Path) -> None:
+    module = tmp_path / "graph.py"
+    module.write_text("import hermetica as hm\nhello = hm.text('hello', 'hi')\n")
+    command = f"['build', '--no-link', '--store', {str(tmp_path / 'store')!r}, {f'{module}:hello'!r}]"
+    program = (
+        "import sys; before = set(sys.modules)\nfrom hermetica.cli.main import main\n"
+        f"assert main({command}) == 0\nprint(*(set(sys.modules) - before))"
+    )
+    for _ in range(2):
+        time.sleep(0.03)  # what changed within the clock's granularity is not trusted
+        _prints(program)
+    loaded = set(_prints(program).split())
+    assert "hermetica_store.glance" in loaded
+    assert not loaded & {"attr", "argparse", "typing", "pathlib", "re", "json", "hermetica.model", "threading"}

@@ -98,10 +98,14 @@ class Console:
     Args:
         json: whether results are JSON.
         color: ``auto``, ``always`` or ``never``.
+
+    Attributes:
+        transcript: what was printed, for whoever set it to a list.
     """
 
     def __init__(self, *, json: bool = False, color: str = "auto") -> None:
         self.json = json
+        self.transcript: list[str] | None = None
         self.is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self.paint = Paint(enabled=wants_color(color, is_terminal=self.is_terminal))
         self.paint_results = Paint(
@@ -123,13 +127,18 @@ class Console:
 
     def print(self, text: str) -> None:
         """One line of result."""
-        _write(f"{text}\n")
+        self._result(f"{text}\n")
+
+    def _result(self, text: str) -> None:
+        if self.transcript is not None:
+            self.transcript.append(text)
+        _write(text)
 
     def print_json(self, value: Mapping[str, Any], *, indent: int | None = 1) -> None:
         """A result as JSON."""
         import json  # noqa: PLC0415 -- plain results need none
 
-        _write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+        self._result(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
 
     def result(self, value: Mapping[str, Any], lines: Iterable[str]) -> None:
         """A result in the form that was asked for; ``lines`` is not touched where that is JSON."""

@@ -1,71 +1,26 @@
-"""The entry point: parse, run the command, turn whatever happens into an exit status. Never a traceback."""
+"""The entry point: what is remembered is answered at once, and imports next to nothing; all else is carried out."""
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
-from hermetica.cli.console import Console
-from hermetica.cli.misuse import Misuse
-from hermetica.cli.parser import parse, usage
+from hermetica.cli.recall.answer import answer
+from hermetica.cli.streams import BROKEN_PIPE, INTERRUPTED, silence_stdout
 
+TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130
-BROKEN_PIPE = 141
+    from typing import NoReturn
 
 
 def main(words: Sequence[str]) -> int:
     """Runs one command line; its exit status."""
-    talk = Console.early(words)
-    try:
-        if not words or words[0] in {"-h", "--help", "help"}:
-            talk.print(usage())
-            return 0
-        return _run(words)
-    except SystemExit as leaving:  # argparse printed help
-        return leaving.code if isinstance(leaving.code, int) else 0
-    except BrokenPipeError:
-        _silence_stdout()
-        return BROKEN_PIPE
-    except KeyboardInterrupt:
-        talk.say("interrupted")
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 -- the edge: every error becomes a block and a status
-        from hermetica.cli.report import report_any  # noqa: PLC0415 -- only where something went wrong
+    status = answer(words)
+    if status is None:
+        from hermetica.cli.running import run  # noqa: PLC0415 -- only where the answer is not known
 
-        return report_any(_blame_stdout(error), talk)
-
-
-def _run(words: Sequence[str]) -> int:
-    command, options = parse(words)
-    from hermetica.cli.session import Session  # noqa: PLC0415 -- after parsing: a misuse needs none of it
-
-    with Session(options=options, console=Console(json=options.json, color=options.color)) as session:
-        status = command.run(session)
-    sys.stdout.flush()
+        status = run(words)
     return status
-
-
-def _blame_stdout(error: Exception) -> Exception:
-    """What went wrong; where stdout cannot be written that is the reason, and no defect of ours."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as lost:
-        _silence_stdout()
-        return Misuse(f"stdout cannot be written: {lost.strerror}")
-    return error
-
-
-def _silence_stdout() -> None:
-    """Keeps the interpreter from complaining, when it flushes at its end, that nothing can be written any more."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
 
 
 def console() -> NoReturn:
@@ -74,7 +29,7 @@ def console() -> NoReturn:
         status = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        silence_stdout()
         status = BROKEN_PIPE
     except KeyboardInterrupt:
         status = INTERRUPTED

@@ -169,7 +169,7 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         raise _with_candidates(misuse, parser) from None
     if unknown:
         raise _unknown(unknown[0], parser, options)
-    options.command, options.rest = name, rest
+    options.command, options.rest, options.words = name, rest, list(words)
     return command, options
 
 

@@ -33,6 +33,7 @@ class Config:
         log_limit_bytes: how much it may log; None without end.
         keep_failed: whether failed builds are kept.
         keep_going: whether independent work goes on after a failure.
+        eval_cache: whether a build is remembered by what its evaluation read.
         seal: ``auto`` lets runs seal large files with fs-verity, where the file system can; ``off`` does not.
         post_build_hook: a program to run for each derivation that a run makes; None for none.
         post_build_hook_timeout_s: how long it may run; None without end.
@@ -56,6 +57,7 @@ class Config:
     log_limit_bytes: int | None = 256 << 20
     keep_failed: bool = False
     keep_going: bool = False
+    eval_cache: bool = True
     seal: str = "off"
     post_build_hook: Path | None = None
     post_build_hook_timeout_s: float | None = 600.0

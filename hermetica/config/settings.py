@@ -174,6 +174,7 @@ SETTINGS: Final = {
         Setting(key="log_limit_bytes", kind="bytes", zero_is_none=True),
         Setting(key="keep_failed", kind="switch"),
         Setting(key="keep_going", kind="switch"),
+        Setting(key="eval_cache", kind="switch"),
         Setting(key="seal", kind="choice", choices=("auto", "off")),
         Setting(key="post_build_hook", kind="path"),
         Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),

@@ -15,7 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["GitFiles", "NoGit", "git_files", "ignore_rules"]
+__all__ = ["GitFiles", "NoGit", "ask_git", "git_files", "ignore_rules"]
 
 
 class NoGit(Exception):
@@ -37,7 +37,12 @@ class GitFiles:
     is_ignored: bool
 
 
-def _git(root: Path, *arguments: str, data: bytes | None = None, fine: tuple[int, ...] = (0,)) -> bytes:
+def ask_git(root: Path, *arguments: str, data: bytes | None = None, fine: tuple[int, ...] = (0,)) -> bytes:
+    """What git says of a directory.
+
+    Raises:
+        NoGit: it ended with a status that is not among the ``fine`` ones, or there is no git.
+    """
     import subprocess  # noqa: PLC0415 -- a source outside every work tree needs none
 
     environ = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
@@ -69,7 +74,7 @@ def _names(listing: bytes) -> list[str]:
     return [os.fsdecode(name) for name in listing.split(b"\x00") if name]
 
 
-def _is_below_git(root: Path) -> bool:
+def _is_belowask_git(root: Path) -> bool:
     """Whether git would find a repository from ``root`` up; asking git itself costs a process."""
     real = Path(os.path.realpath(root))
     return any(os.path.lexists(f"{place}/.git") for place in (real, *real.parents))
@@ -81,16 +86,16 @@ def git_files(root: Path) -> GitFiles:
     Raises:
         NoGit: it is in no work tree, or there is no git.
     """
-    if not _is_below_git(root):
+    if not _is_belowask_git(root):
         raise NoGit("not a git repository (or any of the parent directories): .git")
-    listing = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    staged = _names(_git(root, "ls-files", "-z", "--stage"))
+    listing = ask_git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    staged = _names(ask_git(root, "ls-files", "-z", "--stage"))
     submodules = frozenset(entry.partition("\t")[2] for entry in staged if entry.startswith("160000 "))
     listed = frozenset(_names(listing))
     nested = frozenset(name for name in listed if name.endswith("/"))  # untracked work trees of other repositories
     submodules |= frozenset(name.rstrip("/") for name in nested)
     files = listed - nested - submodules
-    is_ignored = not listed and bool(_git(root, "check-ignore", ".", fine=(0, 1, 128)))
+    is_ignored = not listed and bool(ask_git(root, "check-ignore", ".", fine=(0, 1, 128)))
     return GitFiles(files=files, submodules=submodules, is_ignored=is_ignored)
 
 
@@ -103,7 +108,9 @@ def ignore_rules(root: Path, paths: Iterable[str]) -> dict[str, str]:
     data = b"\x00".join(os.fsencode(path) for path in paths)
     if not data:
         return {}
-    listing = _names_with_empty(_git(root, "check-ignore", "-z", "-v", "--stdin", "--no-index", data=data, fine=(0, 1)))
+    listing = _names_with_empty(
+        ask_git(root, "check-ignore", "-z", "-v", "--stdin", "--no-index", data=data, fine=(0, 1))
+    )
     rules: dict[str, str] = {}
     for source, line, pattern, path in zip(*(iter(listing),) * 4, strict=True):
         rules[path] = f"{source}:{line} ({pattern})"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hermetica.fetch.select import UnreadableSource, select
 from hermetica.model.origin import caller
 from hermetica.model.source import Source, store_path_source
+from hermetica.readings import reading_ourselves, tell_of_source
 from hermetica_store import ObjectStore, StoreError, hash_tree
 from hermetica_store.layout import Layout, default_root
 from hermetica_store.path import StorePath
@@ -56,11 +57,13 @@ def source(
     origin = caller()
     base = Path(origin.file).parent if origin is not None and not origin.file.startswith("<") else Path.cwd()
     root = (base / path).resolve()
-    try:
-        files = None if root.is_file() else select(root, include=include, exclude=exclude).files
-    except OSError as error:
-        raise UnreadableSource(f"{root} cannot be read: {error.strerror}") from error
-    digest = _digest(root, files)
+    with reading_ourselves():
+        try:
+            files = None if root.is_file() else select(root, include=include, exclude=exclude).files
+        except OSError as error:
+            raise UnreadableSource(f"{root} cannot be read: {error.strerror}") from error
+        digest = _digest(root, files)
+    tell_of_source(str(root), files)
     store_path = path_of_content(name or root.name, digest.tree)
     return Source(path=store_path, root=str(root), files=files, size_bytes=digest.size_bytes, origin=origin)
 

@@ -79,6 +79,12 @@ class Trace:
         found = self._look_up([_key(_UNRESOLVED, digest, output) for digest, output in wanted])
         return [path if path is not None and self.store.has(path) else None for path in found]
 
+    def rows_of(self, derivation: Derivation) -> list[tuple[bytes, bytes]]:
+        """The rows, key and value, that say where the outputs of ``derivation`` are; those that there are."""
+        keys = [_key(_UNRESOLVED, derivation.input_id, output) for output in derivation.outputs]
+        values = self.store.get_many(Table.TRACE, keys)
+        return [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
+
     def record(self, key: bytes) -> dict[str, Any] | None:
         """The build record under ``key``."""
         value = self.store.get(Table.RECORDS, key)

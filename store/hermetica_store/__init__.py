@@ -6,8 +6,7 @@ cost nothing more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from hermetica_store.adding import SourceChanged
     from hermetica_store.claims import ClaimCancelled

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store.faults import NotAStore
+from hermetica_store.place import default_place
 from hermetica_store.refusals import working_in
 
 if TYPE_CHECKING:
@@ -19,12 +20,8 @@ _DATABASE: Final = "data.mdb"
 
 
 def default_root(environ: Mapping[str, str]) -> Path:
-    """``$HERMETICA_STORE``, else below ``$XDG_DATA_HOME``, else below ``~/.local/share``."""
-    if chosen := environ.get("HERMETICA_STORE"):
-        return Path(chosen).expanduser()
-    data = environ.get("XDG_DATA_HOME")
-    base = Path(data) if data and Path(data).is_absolute() else Path.home() / ".local" / "share"
-    return base / "hermetica"
+    """The place of the user's store, as ``default_place``."""
+    return Path(default_place(environ))
 
 
 @attrs.frozen(slots=False)

@@ -8,25 +8,50 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store.faults import InvalidKey
+from hermetica_store.tables import (
+    LEASES,
+    MANIFESTS,
+    META,
+    NARS,
+    OBJECTS,
+    OWNED,
+    REFERRERS,
+    ROOTS,
+    SCHEMA_VERSION,
+    STATS,
+    USED,
+    VERSION_KEY,
+)
 
 if TYPE_CHECKING:
     from hermetica_store.path import StorePath
 
-SCHEMA_VERSION: Final = "2"
-READABLE: Final = frozenset({SCHEMA_VERSION, "1"})  # what it lacks of ours is empty to readers
-VERSION_KEY: Final = b"schema"
-KEY_BYTES_MAX: Final = 480
+__all__ = [
+    "FIRST_TABLES",
+    "LEASES",
+    "MANIFESTS",
+    "META",
+    "NARS",
+    "OBJECTS",
+    "OWNED",
+    "READABLE",
+    "REFERRERS",
+    "ROOTS",
+    "SCHEMA_VERSION",
+    "SEVERAL_VALUES",
+    "STATS",
+    "TABLES",
+    "TABLE_OF_TAG",
+    "TAGS",
+    "USED",
+    "VERSION_KEY",
+    "Row",
+    "Table",
+    "check_key",
+]
 
-META: Final = b"meta"
-OBJECTS: Final = b"objects"
-USED: Final = b"used"
-NARS: Final = b"nars"
-MANIFESTS: Final = b"manifests"
-REFERRERS: Final = b"referrers"
-OWNED: Final = b"owned"
-ROOTS: Final = b"roots"
-LEASES: Final = b"leases"
-STATS: Final = b"stats"
+READABLE: Final = frozenset({SCHEMA_VERSION, "1"})  # what it lacks of ours is empty to readers
+KEY_BYTES_MAX: Final = 480
 SEVERAL_VALUES: Final = frozenset({REFERRERS, OWNED})  # a key there has a sorted set of values
 
 

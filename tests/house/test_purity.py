@@ -10,6 +10,8 @@ import pytest
 from tests.house.code import PACKAGES, Module, imports, modules
 
 PURE = (
+    "hermetica.cli.recall.form",
+    "hermetica.cli.recall.impure",
     "hermetica.cli.status",
     "hermetica.cli.target",
     "hermetica.config.units",
@@ -38,6 +40,7 @@ PURE = (
     "hermetica.fetch.tar_header",
     "hermetica.model",
     "hermetica.model.*",
+    "hermetica.readings",
     "hermetica.realize.checks",
     "hermetica.realize.errors",
     "hermetica.realize.events",
@@ -65,6 +68,7 @@ PURE = (
     "hermetica_store.marking",
     "hermetica_store.path",
     "hermetica_store.rewrite",
+    "hermetica_store.tables",
     "hermetica_store.scan",
     "hermetica_store.selection",
     "hermetica_store.tree",

@@ -6,13 +6,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hermetica.cli.realizing import add_build_options, positive, realize
+from hermetica.cli.recall.keep import Memory
 from hermetica.cli.status import status_name, status_of
 from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hermetica.cli.session import Session
     from hermetica.cli.targets import Selected
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("targets", nargs="+", metavar="TARGET")
     add_build_options(parser)
+    parser.add_argument("--no-eval-cache", action="store_true", help="evaluate, whatever is remembered")
     group = parser.add_argument_group("reproducibility")
     group.add_argument("--check", action="store_true", help="build what is realized again, compare, change nothing")
     group.add_argument("--rounds", type=positive, default=1, metavar="N", help="build N times; all must be alike")
@@ -36,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Realizes the targets; the worst status of what failed."""
     links_wanted = not (session.options.no_link or session.options.check)
+    memory = Memory(session)
     with evaluation(), ExitStack() as held:
-        chosen = Targets().derivations(session.options.targets)
+        with memory.watching():
+            chosen = Targets().derivations(session.options.targets)
         if session.options.dry_run:
             return _dry_run(session, chosen)
         lease = held.enter_context(session.objects.lease()) if links_wanted else None  # until the links keep them
@@ -47,7 +51,20 @@ def run(session: Session) -> int:
         pairs = [(each, by_id[each.derivation.id]) for each in chosen]
         links = _link(session, pairs) if links_wanted else []
         _print(session, pairs, links, status)
+        if status == 0:
+            _remember(memory, pairs, links)
         return status
+
+
+def _remember(
+    memory: Memory, pairs: Sequence[tuple[Selected, Realization]], links: Sequence[Mapping[str, str]]
+) -> None:
+    memory.keep(
+        [result.derivation for _, result in pairs],
+        [result[output] for selected, result in pairs for output in selected.outputs],
+        [place for made in links for place in made.values()],
+        cached=all(str(result.outcome) == "cached" for _, result in pairs),
+    )
 
 
 def _again(session: Session) -> dict[str, Any]:
