@@ -31,6 +31,7 @@ from hermetica_store.nar import nar_string
 from hermetica_store.nar_reader import InvalidNar
 from tests.exchange.closures import Closure, fill, whole
 from tests.store import trees
+from tests.store.processes import finish, start
 from tests.store.trees import TREES, Tree
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def word(value: object) -> bytes:
 def archive_of(contents: Iterable[tuple[dict[str, Any], bytes]], **beginning: Any) -> bytes:
     """An archive by hand, of any headers and NARs, with a true digest."""
     listed = list(contents)
-    first: dict[str, Any] = {"format": "hermetica.archive/1", "objects": len(listed), "roots": [], **beginning}
+    objects = [header["path"] for header, _ in listed]
+    first: dict[str, Any] = {"format": "hermetica.archive/1", "objects": objects, "roots": [], **beginning}
     data = word(b"hermetica-archive-1") + word(first)
     for header, nar in listed:
         defaults: dict[str, Any] = {"nar_size_bytes": len(nar), "references": []}
@@ -209,6 +211,7 @@ def test_nothing_may_follow_an_archive(object_store: ObjectStore, other_store: O
     assert whole(other_store) == set()
 
 
+STRANGER = f"hx{'0' * 30}-stranger"
 BAD: dict[str, Callable[[StorePath, bytes], list[tuple[dict[str, Any], bytes]]]] = {
     "the content is another": lambda path, nar: [({"path": path.base}, nar.replace(b"/usr/bin/env", b"/usr/bin/ENV"))],
     "the name is another": lambda path, nar: [({"path": f"{path.digest}-other"}, nar)],
@@ -251,7 +254,15 @@ def test_an_archive_by_hand_is_read(object_store: ObjectStore, other_store: Obje
 
 
 @pytest.mark.parametrize(
-    "beginning", [{"objects": 2}, {"roots": ["hx" + "0" * 30 + "-x"]}, {"format": "hermetica.archive/2"}, {"roots": 1}]
+    "beginning",
+    [
+        {"objects": []},
+        {"objects": [STRANGER]},
+        {"objects": ["x"]},
+        {"roots": [STRANGER]},
+        {"roots": 1},
+        {"format": "hermetica.archive/2"},
+    ],
 )
 def test_a_beginning_that_promises_other_objects_is_refused(
     beginning: dict[str, Any], object_store: ObjectStore, other_store: ObjectStore, closure: Closure
@@ -284,9 +295,9 @@ def test_what_is_no_archive_is_refused(title: str, other_store: ObjectStore) -> 
 
 
 def test_a_bomb_meets_the_limit_of_what_it_promised(other_store: ObjectStore, tmp_path: Path) -> None:
-    beginning = word(b"hermetica-archive-1") + word({"format": "hermetica.archive/1", "objects": 1, "roots": []})
-    path = f"hx{'0' * 30}-bomb"
-    header = word(b"object") + word({"nar_size_bytes": 64, "path": path, "references": []})
+    first: dict[str, Any] = {"format": "hermetica.archive/1", "objects": [STRANGER], "roots": []}
+    beginning = word(b"hermetica-archive-1") + word(first)
+    header = word(b"object") + word({"nar_size_bytes": 64, "path": STRANGER, "references": []})
     bomb = packed(beginning + header + word(b"nix-archive-1") + bytes(1 << 28))
     assert len(bomb) < 1 << 17
     with pytest.raises((InvalidArchive, InvalidNar)):
@@ -337,7 +348,7 @@ def test_a_stream_that_cannot_be_read_ends_typed(other_store: ObjectStore) -> No
         import_archive(other_store, Unreadable(), lease=lease)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(TREES)
 def test_the_length_and_bytes_of_a_nar_are_known_beforehand_and_right(tree: Tree) -> None:
     with tempfile.TemporaryDirectory() as name, ObjectStore.open(Path(name) / "root") as store, store.lease() as lease:
@@ -352,3 +363,38 @@ def test_the_length_and_bytes_of_a_nar_are_known_beforehand_and_right(tree: Tree
         with ObjectStore.open(Path(name) / "other") as other:
             assert take(other, archive) == (path,)
             assert whole(other) == {path}
+
+
+MEASURED = """
+import resource
+from hermetica_store.exchange import export_archive, export_cache, import_archive, import_cache
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+place, other, paths = Path(sys.argv[2]), ObjectStore.open(Path(sys.argv[2]) / "other"), list(store.paths())
+with other.lease() as lease, (place / "a").open("wb") as file:
+    before = peak()
+    export_archive(store, paths, file)
+    export_cache(store, paths, place / "cache")
+    say(peak() - before)
+with other.lease() as lease, (place / "a").open("rb") as file:
+    import_archive(other, file, lease=lease)
+say(other.verify().size_bytes)
+other.collect()
+with other.lease() as lease:
+    import_cache(other, place / "cache", lease=lease)
+say(other.verify().size_bytes)
+say(peak() - before)
+other.close()
+"""
+
+
+def test_a_large_object_takes_no_more_memory_than_buffers(tmp_path: Path) -> None:
+    size_bytes = 200 << 20
+    with ObjectStore.open(tmp_path / "root") as store, store.lease() as lease:
+        with (tmp_path / "large").open("wb") as file:
+            file.truncate(size_bytes)
+        store.add_root("large", store.add_tree(tmp_path / "large", "large", lease=lease))
+    exporting, first, second, all_in_all = finish(start(tmp_path / "root", MEASURED, tmp_path)).split()
+    assert int(first) == int(second) == size_bytes
+    assert int(exporting) < 100_000, "KiB"
+    assert int(all_in_all) < 120_000, "KiB"

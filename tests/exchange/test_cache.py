@@ -6,10 +6,13 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 from typing import TYPE_CHECKING
 
 import attrs
@@ -267,6 +270,8 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "bzip2": bz2.compress,
     "zstd": zstandard.compress,
     "none": lambda data: data,
+    "xz in parts": lambda data: lzma.compress(data[:1000]) + lzma.compress(data[1000:]),
+    "zstd in parts": lambda data: zstandard.compress(data[:1000]) + zstandard.compress(data[1000:]),
 }
 
 
@@ -278,7 +283,11 @@ def test_caches_that_others_compressed_are_read_and_their_damage_is_found(
     data = COMPRESSIONS[method](b"".join(nar_chunks(object_store.on_disk(closure.library))))
     place = cache / "nar" / "0.nar"
     info = attrs.evolve(
-        said(cache, closure.library), url="nar/0.nar", compression=method, file_hash=None, file_size=None
+        said(cache, closure.library),
+        url="nar/0.nar",
+        compression=method.partition(" ")[0],
+        file_hash=None,
+        file_size=None,
     )
     say(cache, info)
     middle = len(data) // 2
@@ -289,6 +298,30 @@ def test_caches_that_others_compressed_are_read_and_their_damage_is_found(
     assert whole(other_store) == set()
     place.write_bytes(data)
     assert take(other_store, cache) == (closure.library,)
+
+
+def test_a_pipe_is_no_nar_and_nobody_waits_for_it(
+    object_store: ObjectStore, other_store: ObjectStore, closure: Closure, cache: Path
+) -> None:
+    export_cache(object_store, [closure.library], cache)
+    place = cache / said(cache, closure.library).url
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(InvalidArchive, match="no regular file"):
+        take(other_store, cache)
+
+
+def test_a_stream_that_wants_too_much_memory_is_refused(
+    object_store: ObjectStore, other_store: ObjectStore, closure: Closure, cache: Path
+) -> None:
+    export_cache(object_store, [closure.library], cache)
+    block = bytes.fromhex("0200210128000000")  # LZMA2 with a window of 4 GiB
+    window = lzma.compress(b"", check=lzma.CHECK_CRC32)[:12] + block + struct.pack("<I", zlib.crc32(block)) + bytes(64)
+    for method, data in (("xz", window), ("zstd", bytes.fromhex("28b52ffd00b8") + bytes(16))):
+        (cache / "nar" / "0.nar").write_bytes(data)
+        say(cache, attrs.evolve(said(cache, closure.library), url="nar/0.nar", compression=method, file_hash=None))
+        with pytest.raises(InvalidArchive, match="cannot be decompressed"):
+            take(other_store, cache)
 
 
 def test_what_is_no_cache_is_refused_and_left_alone(

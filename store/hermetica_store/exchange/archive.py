@@ -89,7 +89,8 @@ def export_archive(
         ordered = in_order(infos)
         writer = _Writer(sink, level)
         writer.word(_MAGIC)
-        writer.header({"format": FORMAT, "objects": len(ordered), "roots": [path.base for path in roots]})
+        objects = [info.path.base for info in ordered]
+        writer.header({"format": FORMAT, "objects": objects, "roots": [path.base for path in roots]})
         nar_bytes = 0
         for info in ordered:
             place = store.on_disk(info.path)
@@ -145,30 +146,23 @@ def import_archive(store: ObjectStore, stream: ByteStream, *, lease: Lease, wher
     reader = _Reader(stream, where)
     with store.scratch() as room, Staging(store, lease, room.path, where) as staging:
         reader.expect(_MAGIC)
-        roots, count = reader.beginning()
-        present = 0
-        seen: set[StorePath] = set()
-        while (word := reader.word(_WORD_MAX)) == b"object":
-            claim, size_bytes = reader.claim()
-            if claim.path in seen:
-                raise reader.error(f"{claim.path} stands in it twice")
-            seen.add(claim.path)
+        objects, roots = reader.beginning()
+        present = staging.present(objects)
+        for path in objects:
+            claim, size_bytes = reader.claim(path)
             part = Part(reader, size_bytes)
-            if claim.path in staging.present([claim.path]):
-                present += 1
+            if path in present:
                 part.skip()
             else:
                 staging.take(claim, partial(restore_nar, part), sequential=True)
             if part.left:
                 raise reader.error("it is cut short")
-        reader.end(word)
-        if len(seen) != count or not seen.issuperset(roots):
-            raise reader.error("its beginning promises other objects")
+        reader.end()
         prepared = staging.publish()
     return Imported(
         roots=roots,
         added=tuple(each.path for each in prepared),
-        present=present,
+        present=len(present),
         size_bytes=sum(each.size_bytes for each in prepared),
     )
 
@@ -199,22 +193,26 @@ class _Reader:
 
     def expect(self, expected: bytes) -> None:
         if self.word(_WORD_MAX) != expected:
-            raise self.error(f"it does not begin with {expected.decode()}")
+            raise self.error(f"{expected.decode()} does not stand where it has to")
 
-    def beginning(self) -> tuple[tuple[StorePath, ...], int]:
-        header = self._header({"format": str, "objects": int, "roots": list})
+    def beginning(self) -> tuple[tuple[StorePath, ...], tuple[StorePath, ...]]:
+        header = self._header({"format": str, "objects": list, "roots": list})
         if header["format"] != FORMAT:
             raise self.error("it is of another version")
-        return self._paths(header["roots"]), header["objects"]
+        objects, roots = self._paths(header["objects"]), self._ascending(header["roots"])
+        if len(set(objects)) != len(objects) or not set(objects).issuperset(roots):
+            raise self.error("its beginning names objects twice, or roots that are none of them")
+        return objects, roots
 
-    def claim(self) -> tuple[Claim, int]:
+    def claim(self, path: StorePath) -> tuple[Claim, int]:
+        self.expect(b"object")
         header = self._header({"nar_size_bytes": int, "path": str, "references": list})
-        (path,) = self._paths([header["path"]])
-        return Claim(path=path, references=self._paths(header["references"])), header["nar_size_bytes"]
+        if header["path"] != path.base:
+            raise self.error(f"{path.base} does not stand where its beginning says")
+        return Claim(path=path, references=self._ascending(header["references"])), header["nar_size_bytes"]
 
-    def end(self, word: bytes) -> None:
-        if word != b"end":
-            raise self.error("something else than an object stands in it")
+    def end(self) -> None:
+        self.expect(b"end")
         with transferring(self._where):
             self._source.finish()
         self._sealed.check()
@@ -243,9 +241,12 @@ class _Reader:
 
     def _paths(self, bases: list[Any]) -> tuple[StorePath, ...]:
         try:
-            paths = tuple(StorePath.parse_base(str(base)) for base in bases)
+            return tuple(StorePath.parse_base(str(base)) for base in bases)
         except InvalidStorePath as error:
             raise self.error("a header in it names what is no object") from error
+
+    def _ascending(self, bases: list[Any]) -> tuple[StorePath, ...]:
+        paths = self._paths(bases)
         if any(left >= right for left, right in pairwise(paths)):
             raise self.error("a header in it names objects out of order")
         return paths

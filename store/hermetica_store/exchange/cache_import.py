@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import stat
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
@@ -128,6 +129,8 @@ def _restore(directory: Path, info: NarInfo, place: Path) -> None:
 def _reading(file: Path) -> Generator[ByteStream]:
     """An open file whose errors are not those of the store."""
     with transferring(file):
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe would wait for somebody to write
+            raise InvalidArchive(str(file), "it is no regular file")
         opened = file.open("rb", buffering=0)
     with opened:
         yield _Guarded(opened, file)

@@ -115,7 +115,10 @@ class Staging:
 
     def present(self, paths: Iterable[StorePath]) -> frozenset[StorePath]:
         """Those that are in the store; from now on no collection takes them."""
-        found = self._lease.hold(paths)
+        likely = [path for path in paths if self._store.has(path)]  # holding writes, and most imports find nothing
+        if not likely:
+            return frozenset()
+        found = self._lease.hold(likely)
         self._known |= found
         return found
 

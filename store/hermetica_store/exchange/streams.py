@@ -119,12 +119,41 @@ class _Appended(io.RawIOBase):
         return len(data)
 
 
+class _Xz:
+    """Streams of xz, one after the other, none of which gets more memory than its window may take."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._decompressor = self._fresh()
+        self._rest = b""
+
+    def read(self, size: int, /) -> bytes:
+        while size:
+            if self._decompressor.eof:
+                self._rest = self._decompressor.unused_data or self._raw.read(_READ_BYTES)
+                if not self._rest:
+                    break
+                self._decompressor = self._fresh()
+            elif self._decompressor.needs_input and not self._rest:
+                self._rest = self._raw.read(_READ_BYTES)
+                if not self._rest:
+                    raise EOFError
+            data, self._rest = self._decompressor.decompress(self._rest, size), b""
+            if data:
+                return data
+        return b""
+
+    @staticmethod
+    def _fresh() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2 * WINDOW_BYTES_MAX)
+
+
 def _open(raw: BinaryIO, method: str) -> Source:
     if method == "zstd":
         decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
         return decompressor.stream_reader(raw, read_size=_READ_BYTES, read_across_frames=True)
     if method == "xz":
-        return lzma.LZMAFile(raw)
+        return _Xz(raw)
     if method == "gzip":
         return gzip.GzipFile(fileobj=raw)
     return bz2.BZ2File(raw) if method == "bzip2" else raw
