@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hermetica_store import ObjectStore
+from hermetica_store.exchange import SecretKey
 from tests.exchange.closures import Closure, fill
 
 if TYPE_CHECKING:
@@ -25,3 +26,16 @@ def other_store(tmp_path: Path) -> Iterator[ObjectStore]:
     """The second store, empty."""
     with ObjectStore.open(tmp_path / "other-root") as store:
         yield store
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """Where a binary cache is to be."""
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def key() -> SecretKey:
+    """What signs it."""
+    pytest.importorskip("cryptography", reason="the extra that signs is not installed")
+    return SecretKey.of_seed("test-1", bytes(32))
