@@ -1,7 +1,7 @@
 """Two trees compared: which entries differ, and in what. Pure: it looks at what is known of trees, never at a disk.
 
 Where two files hold different bytes only their digests are known here; `compare_trees` adds the first byte that
-differs. Source: docs/format-store.md, "Comparing trees".
+differs. Source: docs/cli.md, "Reproducibility".
 """
 
 from __future__ import annotations
