@@ -121,6 +121,14 @@ def test_b46_its_failure_is_reported_and_loses_nothing(command: CommandLine, tmp
     command("build", "--post-build-hook", "", "--no-link", "./more.py:lib")
 
 
+def test_b46_a_program_runs_although_the_hook_failed_for_it(command: CommandLine, tmp_path: Path) -> None:
+    lines = ("mkdir -p $out/bin", "echo '#!{}/bin/sh' > $out/bin/x", "echo exit 9 >> $out/bin/x", "chmod +x $out/bin/x")
+    command.write("pkgs.py", module(f"x = sh('x', {'; '.join(lines)!r}.format(busybox))"))
+    hook = program(tmp_path, "exit 1")
+    ended = command("run", "--post-build-hook", str(hook), "./pkgs.py:x", status=9)
+    assert "error[HM120]" in ended.stderr
+
+
 def test_b46_a_hook_that_is_not_there_or_no_program_is_told(store: hm.Store, sh: Shell, tmp_path: Path) -> None:
     results = store.realize_all([sh("x", "echo > $out")], post_build_hook=tmp_path / "absent")
     assert results.ok

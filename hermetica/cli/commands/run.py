@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hermetica.cli.misuse import did_you_mean
 from hermetica.cli.realizing import add_build_options, realize
+from hermetica.cli.status import HOOK_FAILED, OK
 from hermetica.cli.targets import Targets, UnknownTarget
 from hermetica.model import evaluation
 
@@ -33,7 +34,7 @@ def run(session: Session) -> int:
         selected = Targets().one(session.options.target)
     with session.objects.lease() as lease:
         results, status = realize(session, [selected.derivation], lease=lease)
-        if status:
+        if status not in {OK, HOOK_FAILED}:
             return status
         path = results.all[0][selected.outputs[0]]
         program = _program(session.objects.on_disk(path), path, selected, session.options.program)
