@@ -11,6 +11,7 @@ from hermetica_store.descent import DIRECTORY_FLAGS
 from hermetica_store.digest import Digest
 from hermetica_store.inspection import inspect
 from hermetica_store.reading import FILE_FLAGS, TreeError, hash_file
+from hermetica_store.refusals import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,30 +39,50 @@ def assemble(shared: Shared, finding: Finding, places: Places, tree: Path) -> bo
     """Make a damaged object's tree at ``tree``, canonical; whether it is right, to the last byte.
 
     Every file is copied, never linked: nothing that is damaged or may be shares an inode with it.
+
+    Raises:
+        OSError: there is no room.
     """
     manifest = finding.manifest
-    if not manifest or b"" not in manifest:
+    if manifest is None or not _is_tree(manifest):
         return False
-    sources = _files_of(finding)
+    own = _files_of(finding)
     try:
         for path in sorted(manifest):
-            kind, text = manifest[path]
-            place = tree / os.fsdecode(path) if path else tree
-            if kind == _DIRECTORY:
-                place.mkdir(mode=0o755)
-            elif kind == _LINK:
-                place.symlink_to(text)
-                os.utime(place, ns=TIMES_NS, follow_symlinks=False)
-            elif not any(
-                _copy(source, place, text, executable=kind == _EXECUTABLE)
-                for source in _sources(shared, finding, sources, places, text)
-            ):
+            if not _make(manifest[path], _below(tree, path), _sources(shared, finding, own, places, path)):
                 return False
         for path in sorted((path for path, entry in manifest.items() if entry[0] == _DIRECTORY), reverse=True):
-            _seal(tree / os.fsdecode(path) if path else tree)
-    except OSError:
+            _seal(_below(tree, path))
+    except OSError as error:
+        if error.errno in FULL:
+            raise
         return False
     return is_right(finding, tree)
+
+
+def _is_tree(manifest: dict[bytes, tuple[str, str]]) -> bool:
+    """Whether entries have plain names and stand in directories: a damaged manifest may say anything."""
+    for path in manifest:
+        parent, _, name = path.rpartition(b"/")
+        if path and (name in {b"", b".", b".."} or manifest.get(parent, ("", ""))[0] != _DIRECTORY):
+            return False
+    return b"" in manifest
+
+
+def _make(entry: tuple[str, str], place: Path, sources: Iterator[Path]) -> bool:
+    kind, text = entry
+    if kind == _DIRECTORY:
+        place.mkdir(mode=0o755)
+    elif kind == _LINK:
+        place.symlink_to(text)
+        os.utime(place, ns=TIMES_NS, follow_symlinks=False)
+    else:
+        return any(_copy(source, place, text, executable=kind == _EXECUTABLE) for source in sources)
+    return True
+
+
+def _below(place: Path, path: bytes) -> Path:
+    return place / os.fsdecode(path) if path else place
 
 
 def is_right(finding: Finding, tree: Path) -> bool:
@@ -81,25 +102,31 @@ def _files_of(finding: Finding) -> dict[str, bytes]:
     return {entry.digest.hex: path for path, entry in entries if isinstance(entry, File)}
 
 
-def _sources(shared: Shared, finding: Finding, own: dict[str, bytes], places: Places, text: str) -> Iterator[Path]:
-    """Where a file with a digest may be found, likeliest first."""
-    objects = shared.layout.objects
+def _sources(shared: Shared, finding: Finding, own: dict[str, bytes], places: Places, path: bytes) -> Iterator[Path]:
+    """Where the file at ``path`` may be found, likeliest first."""
+    objects, text = shared.layout.objects, (finding.manifest or {})[path][1]
+    base = finding.info.path.base
     if text in own:
-        place = objects / finding.info.path.base
-        yield place / os.fsdecode(own[text]) if own[text] else place
+        yield _below(objects / base, own[text])
+    yield _below(objects / base, path)  # what could not be read as a whole may hold it still
     for tail in ("", "-x"):
         yield shared.layout.links / text[:2] / (text[2:] + tail)
-    for base, below in places.get(text, ()):
-        place = objects / os.fsdecode(base)
-        yield place / os.fsdecode(below) if below else place
+    for other, below in places.get(text, ()):
+        yield _below(objects / os.fsdecode(other), below)
 
 
 def _copy(source: Path, place: Path, text: str, *, executable: bool) -> bool:
-    """Copy a file if it has the digest; whether it does."""
+    """Copy a file if it is there, can be read and has the digest; whether it does."""
     try:
-        old = os.open(source, FILE_FLAGS)
-    except OSError:
+        return _copy_checked(source, place, text, executable=executable)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
         return False
+
+
+def _copy_checked(source: Path, place: Path, text: str, *, executable: bool) -> bool:
+    old = os.open(source, FILE_FLAGS)
     try:
         new = os.open(place, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:

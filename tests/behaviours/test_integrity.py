@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hermetica_store.dedup import can_clone
+from hermetica_store.publish import move
 from tests.behaviours.conftest import module
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def change_a_link(tree: Path) -> None:
 
 
 def delete_everything(tree: Path) -> None:
-    tree.rename(tree.parent.parent / "moved-away")
+    move(tree, tree.parent.parent / "moved-away")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_b54_an_object_and_what_it_was_built_with_are_repaired_in_order(command:
     command("build", "./pkgs.py:app", "--no-link")
     objects = sorted((store_root / "store").iterdir())
     for place in objects:  # the shell that is their source, too
-        place.rename(store_root / place.name)
+        move(place, store_root / place.name)
     status = json.loads(command("store", "verify", "--repair", "--json").stdout)
     assert len(status["repaired"]) == len(objects) == 4
     assert sorted((store_root / "store").iterdir()) == objects
@@ -166,6 +167,6 @@ def test_b54_a_source_is_copied_again_where_it_still_is(store: hm.Store, sh: She
     report = store.repair([source])
     assert [(each.path, each.how) for each in report.repaired] == [(source, "supplied")]
     assert store.on_disk(source).stat().st_ino != before
-    store.on_disk(path).rename(store.objects.root / "moved-away")
+    move(store.on_disk(path), store.objects.root / "moved-away")
     assert [each.how for each in store.repair().repaired] == ["supplied"]
     assert store.objects.verify().problems == ()

@@ -18,6 +18,7 @@ from hermetica_store import (
 )
 from hermetica_store.copy import copy_tree
 from hermetica_store.prepare import Candidate
+from hermetica_store.publish import move
 from hermetica_store.rebuilt import take_rebuilt
 from hermetica_store.schema import LEASES, MANIFESTS, NARS, OBJECTS, OWNED, REFERRERS, STATS
 from hermetica_store.swap import is_staged
@@ -67,7 +68,7 @@ def add_fifo(place: Path) -> None:
 
 
 def replace_directory(place: Path) -> None:
-    (opened(place) / "deep").rename(place.parent.parent / "elsewhere")
+    move(opened(place) / "deep", place.parent.parent / "elsewhere")
     (place / "deep").symlink_to("bin")
 
 
@@ -80,7 +81,7 @@ def make_writable(place: Path) -> None:
 
 
 def vanish(place: Path) -> None:
-    place.rename(place.parent.parent / "elsewhere")
+    move(place, place.parent.parent / "elsewhere")
 
 
 DAMAGES = (change, delete, add_file, add_fifo, replace_directory, touch, make_writable, vanish)
@@ -124,6 +125,41 @@ def test_what_nobody_has_is_named_with_what_to_do(object_store: ObjectStore) -> 
     assert "hermetica" in left.hint
     assert object_store.quarantined() == ()
     assert object_store.verify().damaged == (path,)
+
+
+@pytest.mark.parametrize("entry", [b"../escaped", b"/escaped", b"link/escaped", b"a/../../escaped", b"."])
+def test_a_damaged_manifest_writes_nowhere_else(object_store: ObjectStore, tmp_path: Path, entry: bytes) -> None:
+    path = publish(object_store, "x", SMALL)
+    base = path.base.encode()
+    place = object_store.on_disk(path)
+    before = walk(tmp_path)
+    link = bytes((4,)) + b"link" + b"\x01" + bytes((len(os.fsencode(tmp_path)),)) + os.fsencode(tmp_path)
+    file = bytes((len(entry),)) + entry + b"\x02" + bytes(32)
+    write(object_store, lambda tx: tx.put(MANIFESTS, base, b"\x01" + b"\0\0" + link + file))
+    change(place)
+    assert [each.path for each in object_store.repair().unrepaired] == [path]
+    assert [each for each in walk(tmp_path) if each not in before] == []
+
+
+CRAMPED = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
+try:
+    store.repair()
+except StoreFull:
+    say("full")
+"""
+
+
+def test_where_there_is_no_room_for_a_repair_the_object_stays_as_it_is(object_store: ObjectStore) -> None:
+    path = publish(object_store, "x", {"large": bytes(4 << 20), **SMALL})
+    change(object_store.on_disk(path))
+    publish(object_store, "other", {**SMALL, "more": b"more"})
+    before = state(object_store.on_disk(path))
+    assert finish(start(object_store.root, CRAMPED)) == "full"
+    assert state(object_store.on_disk(path)) == before
+    assert names(object_store.root / "tmp") == []
+    assert [each.path for each in object_store.repair().repaired] == [path]
 
 
 def copying(source: Path, store: ObjectStore) -> Callable[[StorePath, Scratch, frozenset[StorePath]], Path]:

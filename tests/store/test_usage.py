@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hermetica_store import NotRegistered, ObjectStore, StorePath
+from hermetica_store.publish import move
 from tests.store.test_dedup import LARGE, cloning_store, entries, publish
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def test_what_is_not_there_cannot_be_measured(object_store: ObjectStore) -> None
     path = publish(object_store, "x", {"a": LARGE})
     with pytest.raises(NotRegistered):
         object_store.usage([StorePath(path.digest, "other")])
-    object_store.on_disk(path).rename(object_store.root / "moved-away")
+    move(object_store.on_disk(path), object_store.root / "moved-away")
     assert object_store.usage([path]).objects == ()
 
 
