@@ -36,6 +36,8 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--timeout", type=duration, metavar="S", help="seconds that a builder may run")
     group.add_argument("--silence-timeout", type=duration, metavar="S", help="seconds that it may say nothing")
     group.add_argument("--log-limit", type=positive, metavar="BYTES", help="bytes of log that it may write")
+    group.add_argument("--build-limit", type=positive, metavar="BYTES", help="bytes that it may have on disk at once")
+    group.add_argument("--file-limit", type=positive, metavar="N", help="files that it may have at once")
     group.add_argument("-k", "--keep-going", action="store_true", help="after a failure finish what does not need it")
     group.add_argument("--post-build-hook", metavar="PROGRAM", help="run it for each derivation that was made")
     group.add_argument("--hook-timeout", type=duration, metavar="S", help="seconds that it may run")
@@ -79,6 +81,8 @@ def run_options(session: Session) -> dict[str, Any]:
         "timeout_s": options.timeout or config.timeout_s,
         "silence_timeout_s": options.silence_timeout or config.silence_timeout_s,
         "log_limit_bytes": options.log_limit or config.log_limit_bytes,
+        "build_limit_bytes": options.build_limit or config.build_limit_bytes,
+        "build_limit_entries": options.file_limit or config.build_limit_entries,
         "keep_going": options.keep_going or config.keep_going,
         "keep_failed": options.keep_failed or config.keep_failed,
         **_hook(session),

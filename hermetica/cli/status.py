@@ -81,6 +81,7 @@ TABLE: Final = {
     "hermetica_store.faults.IndexDamaged": DAMAGED,
     "hermetica_store.faults.InvalidKey": INTERNAL,
     "hermetica_store.faults.NotRegistered": USAGE,
+    "hermetica_store.ingest.TreeTooLarge": FAILED,
     "hermetica_store.claims.ClaimCancelled": INTERRUPTED,
     "hermetica_store.nar_reader.InvalidNar": REFUSED,
     "hermetica_store.prepare.OutputCycle": FAILED,

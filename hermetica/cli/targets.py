@@ -158,11 +158,12 @@ class Targets:
 
 def _load(place: str) -> ModuleType:
     file = Path(place)
-    try:
-        file.lstat()
-    except (OSError, ValueError) as error:
-        if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR}:
-            raise UnknownTarget(f"{place} cannot be looked at", details=(("cause", str(error)),)) from error
+    for candidate in (file, Path(f"{place}.py")):  # what is looked at below
+        try:
+            candidate.lstat()
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR}:
+                raise UnknownTarget(f"{place} cannot be looked at", details=(("cause", str(error)),)) from error
     if file.is_dir() and (file / "__init__.py").exists():
         file = file / "__init__.py"
     if file.is_file():

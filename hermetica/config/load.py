@@ -31,6 +31,8 @@ class Config:
         timeout_s: how long a builder may run; None without end.
         silence_timeout_s: how long it may say nothing; None without end.
         log_limit_bytes: how much it may log; None without end.
+        build_limit_bytes: how much a builder may have on disk at once; None without end.
+        build_limit_entries: how many files it may have at once; None without end.
         keep_failed: whether failed builds are kept.
         keep_going: whether independent work goes on after a failure.
         eval_cache: whether a build is remembered by what its evaluation read.
@@ -55,6 +57,8 @@ class Config:
     timeout_s: float | None = None
     silence_timeout_s: float | None = None
     log_limit_bytes: int | None = 256 << 20
+    build_limit_bytes: int | None = 256 << 30
+    build_limit_entries: int | None = 4_000_000
     keep_failed: bool = False
     keep_going: bool = False
     eval_cache: bool = True

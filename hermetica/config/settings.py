@@ -172,6 +172,8 @@ SETTINGS: Final = {
         Setting(key="timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="silence_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="log_limit_bytes", kind="bytes", zero_is_none=True),
+        Setting(key="build_limit_bytes", kind="bytes", zero_is_none=True),
+        Setting(key="build_limit_entries", kind="count", zero_is_none=True),
         Setting(key="keep_failed", kind="switch"),
         Setting(key="keep_going", kind="switch"),
         Setting(key="eval_cache", kind="switch"),

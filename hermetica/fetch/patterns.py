@@ -27,22 +27,29 @@ class InvalidPattern(EvaluationError, ValueError):
 
 
 def _part(part: str) -> str:
-    """The regular expression of one part of a path."""
-    text, position = "", 0
+    """The regular expression of one part of a path.
+
+    What stands between two stars is taken where it first occurs, as in `fnmatch`: trying the others too changes nothing
+    and takes time without end.
+    """
+    pieces, position = [""], 0
     while position < len(part):
         character = part[position]
         position += 1
         end = part.find("]", position + 1) if character == "[" else -1
         if character == "*":
-            text += "[^/]*"
+            pieces.append("")
         elif character == "?":
-            text += "[^/]"
+            pieces[-1] += "[^/]"
         elif end > 0:
-            text += _set(part[position:end])
+            pieces[-1] += _set(part[position:end])
             position = end + 1
         else:
-            text += re.escape(character)
-    return text
+            pieces[-1] += re.escape(character)
+    first, *between = pieces
+    if not between:
+        return first
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in between[:-1] if piece) + f"[^/]*{between[-1]}"
 
 
 def _set(inner: str) -> str:
@@ -54,6 +61,7 @@ def _set(inner: str) -> str:
 @functools.lru_cache(maxsize=512)
 def _compiled(pattern: str) -> re.Pattern[str]:
     parts = [part for part in pattern.split("/") if part not in {"", "."}]
+    parts = [part for part, before in zip(parts, ["", *parts], strict=False) if not part == before == "**"]
     if pattern.startswith("/") or ".." in parts:
         raise SourceOutside(
             f"a pattern cannot leave the source: {pattern!r}", hint="write it relative to the source's root: src/**"

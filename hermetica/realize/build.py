@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
@@ -17,12 +18,14 @@ from hermetica.realize.errors import (
     BuildFailed,
     BuildSilent,
     BuildTimedOut,
+    BuildTooLarge,
     CommandNotFound,
     LogLimitExceeded,
     OutputMissing,
     RealizeError,
+    TooManyProcesses,
 )
-from hermetica.sandbox import BuilderNotFound, Mount, SandboxSpec, World, run
+from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, World, run
 from hermetica.sandbox import Outcome as ExitOutcome
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from hermetica.model import Derivation, Resolved
     from hermetica.realize.context import RunContext
     from hermetica.realize.logs import BuildLog
+    from hermetica.realize.options import Options
     from hermetica.sandbox import Exit
     from hermetica_store import ObjectStore, Scratch
 
@@ -129,7 +133,13 @@ def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> Sand
         build_dir=str(build_dir),
         rootfs=None if resolved.rootfs is None else str(store.on_disk(resolved.rootfs)),
         world=_WORLD,
+        limits=_limits(context.options.build_limit_bytes, context.options.build_limit_entries),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _limits(written_bytes: int | None, written_entries: int | None) -> Limits:
+    return Limits(written_bytes=written_bytes, written_entries=written_entries)
 
 
 def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog) -> Built:
@@ -152,8 +162,8 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
             cancellation=context.cancellation,
             spawner=context.spawner(),
         )
-        _check_exit(derivation, ended, log, options.timeout_s, options.silence_timeout_s)
-        candidates = _find_outputs(resolved, scratch.path / "store")
+        _check_exit(derivation, ended, log, options)
+        candidates = _find_outputs(resolved, scratch.path / "store", options.build_limit_bytes)
     except BuilderNotFound as error:
         raise CommandNotFound(
             derivation, f"the builder {spec.builder} cannot be run", details=error.details, hint=error.hint
@@ -175,7 +185,7 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
     return Built(candidates=candidates, usage=usage)
 
 
-def _find_outputs(resolved: Resolved, store_dir: Path) -> tuple[Candidate, ...]:
+def _find_outputs(resolved: Resolved, store_dir: Path, size_limit_bytes: int | None) -> tuple[Candidate, ...]:
     derivation = resolved.derivation
     candidates: list[Candidate] = []
     missing: list[str] = []
@@ -191,6 +201,7 @@ def _find_outputs(resolved: Resolved, store_dir: Path) -> tuple[Candidate, ...]:
                 scratch_digest=digest,
                 output=output,
                 discard_references=bool(resolved.checks.get(output, {}).get("discard_references")),
+                size_limit_bytes=size_limit_bytes,
             )
         )
     if missing:
@@ -202,22 +213,29 @@ def _find_outputs(resolved: Resolved, store_dir: Path) -> tuple[Candidate, ...]:
     return tuple(candidates)
 
 
-def _check_exit(
-    derivation: Derivation, ended: Exit, log: BuildLog, timeout_s: float | None, silence_timeout_s: float | None
-) -> None:
+def _check_exit(derivation: Derivation, ended: Exit, log: BuildLog, options: Options) -> None:
     tail = log.tail()
     if ended.outcome is ExitOutcome.CANCELLED:
         raise BuildCancelled(derivation, "cancelled", log_tail=tail)
     if ended.outcome is ExitOutcome.TIMED_OUT:
         raise BuildTimedOut(
-            derivation, f"ran longer than {timeout_s:g} s", hint="--timeout S allows more", log_tail=tail
+            derivation, f"ran longer than {options.timeout_s:g} s", hint="--timeout S allows more", log_tail=tail
         )
     if ended.outcome is ExitOutcome.SILENT:
-        message = f"said nothing for {silence_timeout_s:g} s"
+        message = f"said nothing for {options.silence_timeout_s:g} s"
         raise BuildSilent(derivation, message, hint="--silence-timeout S allows more", log_tail=tail)
     if ended.outcome is ExitOutcome.LOG_LIMIT:
         raise LogLimitExceeded(
             derivation, "wrote more log than it may", hint="--log-limit BYTES allows more", log_tail=tail
+        )
+    if ended.outcome is ExitOutcome.SIZE_LIMIT:
+        raise _too_large(derivation, options, tail)
+    if ended.outcome is ExitOutcome.PROCESS_LIMIT:
+        raise TooManyProcesses(
+            derivation,
+            "made more processes than it may",
+            details=(("limit", f"{Limits().processes:,}, threads counted"),),
+            log_tail=tail,
         )
     if ended.signal is not None:
         raise BuildFailed(derivation, f"the builder was killed by signal {ended.signal}", log_tail=tail)
@@ -230,6 +248,17 @@ def _way_to_path(derivation: Derivation) -> str:
     if "PATH" not in derivation.env:
         return 'give it a PATH with the package that has it: env={"PATH": f"{package}/bin"}'
     return 'add the package that has it to its PATH: env={"PATH": f"…:{package}/bin"}, or tools=[…] in hm.run'
+
+
+def _too_large(derivation: Derivation, options: Options, tail: str) -> BuildTooLarge:
+    limits = (("bytes", options.build_limit_bytes), ("files", options.build_limit_entries))
+    return BuildTooLarge(
+        derivation,
+        "wrote more to the disk than it may",
+        details=tuple((f"limit, {what}", f"{limit:,}") for what, limit in limits if limit is not None),
+        hint="--build-limit BYTES and --file-limit N allow more",
+        log_tail=tail,
+    )
 
 
 def _failed(derivation: Derivation, status: int, tail: str) -> BuildFailed:

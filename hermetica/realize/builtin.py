@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
@@ -25,7 +26,6 @@ from hermetica_store.refusals import blaming_no_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from hermetica.fetch import Downloaded
     from hermetica.model import Derivation, FixedOutput, Resolved
@@ -43,20 +43,25 @@ def _text(resolved: Resolved, _context: RunContext, output: Path) -> None:
         output.chmod(0o755)
 
 
-def _input(context: RunContext, text: str) -> Path:
+def _input(resolved: Resolved, context: RunContext, text: str) -> Path:
+    """Where a file of an input lies on the host: links in it, which a builder made, lead to nothing undeclared."""
     base, _, below = text.removeprefix("/hermetica/store/").partition("/")
     path = context.store.on_disk(StorePath.parse_base(base))
-    return path / below if below else path
+    real = Path(os.path.realpath(path / below if below else path))
+    declared = {os.path.realpath(context.store.on_disk(each)) for each in context.store.closure(resolved.inputs)}
+    if path.is_symlink() or not declared & {str(place) for place in (real, *real.parents)}:
+        raise InvalidInput(resolved.derivation, f"{text} leads out of the inputs", details=(("to", str(real)),))
+    return real
 
 
 def _unpack(resolved: Resolved, context: RunContext, output: Path) -> None:
     env = dict(resolved.env)
     strip = env.get("strip_components", "auto")
-    unpack(_input(context, env["archive"]), output, strip_components=None if strip == "auto" else int(strip))
+    unpack(_input(resolved, context, env["archive"]), output, strip_components=None if strip == "auto" else int(strip))
 
 
 def _debian_rootfs(resolved: Resolved, context: RunContext, output: Path) -> None:
-    debs = [_input(context, text) for text in dict(resolved.env)["debs"].split("\n")]
+    debs = [_input(resolved, context, text) for text in dict(resolved.env)["debs"].split("\n")]
     debian_rootfs(debs, output)
 
 

@@ -80,6 +80,18 @@ class LogLimitExceeded(RealizeError):
     code = "HM107"
 
 
+class BuildTooLarge(RealizeError):
+    """The builder wrote more to the disk than it may."""
+
+    code = "HM127"
+
+
+class TooManyProcesses(RealizeError):
+    """The builder, run by the superuser, made more processes than it may; others are held by the kernel."""
+
+    code = "HM128"
+
+
 class BuildCancelled(RealizeError):
     """The run was ended from outside."""
 

@@ -29,7 +29,7 @@ def make(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLo
     else:
         built = _run_builtin(resolved, context, scratch)
     fixed, tree = derivation.fixed, built.candidates[0].tree
-    if fixed is not None and fixed.method == "flat" and tree.is_file():
+    if fixed is not None and fixed.method == "flat" and tree.is_file() and not tree.is_symlink():
         tree.chmod(0o644)  # a contract on bytes says nothing of modes: never executable
     return built
 

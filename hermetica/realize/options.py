@@ -17,6 +17,8 @@ Hook: TypeAlias = "str | os.PathLike[str] | Callable[[PostBuild], object]"
 """A program's path, or what takes a ``PostBuild``."""
 
 DEFAULT_LOG_LIMIT_BYTES = 256 << 20
+DEFAULT_BUILD_LIMIT_BYTES = 256 << 30
+DEFAULT_BUILD_LIMIT_ENTRIES = 4_000_000
 
 
 def available_cores() -> int:
@@ -39,6 +41,8 @@ class Options:
         timeout_s: how long a builder may run; None for ever.
         silence_timeout_s: how long it may say nothing; None for ever.
         log_limit_bytes: how much log it may write; None without end.
+        build_limit_bytes: how much a builder may have on disk at once, and how large its outputs; None without end.
+        build_limit_entries: how many files, directories and links it may have at once; None without end.
         keep_going: whether a failure lets independent work go on.
         keep_failed: whether the directory of a failed build stays, to be looked at and entered.
         check: whether what is asked for is built again, and compared with what the store has.
@@ -55,6 +59,8 @@ class Options:
     timeout_s: float | None = None
     silence_timeout_s: float | None = None
     log_limit_bytes: int | None = DEFAULT_LOG_LIMIT_BYTES
+    build_limit_bytes: int | None = DEFAULT_BUILD_LIMIT_BYTES
+    build_limit_entries: int | None = DEFAULT_BUILD_LIMIT_ENTRIES
     keep_going: bool = False
     keep_failed: bool = False
     check: bool = False
@@ -78,6 +84,8 @@ class RunOptions(TypedDict, total=False):
     timeout_s: float | None
     silence_timeout_s: float | None
     log_limit_bytes: int | None
+    build_limit_bytes: int | None
+    build_limit_entries: int | None
     keep_going: bool
     keep_failed: bool
     check: bool

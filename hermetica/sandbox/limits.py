@@ -19,11 +19,12 @@ class Limits:
 
     Attributes:
         open_files: descriptors of one process. processes: threads and processes of the building user; the
-        kernel does not hold the superuser's builds to it. stack_bytes, stack_max_bytes: the main thread's
-        stack, and how far a program may raise it. core_bytes: size of a core dump. file_size_bytes: size of
-        any one file. memory_bytes: address space of one process. cpu_s: processor time of one process.
-        locked_bytes: memory that a process may lock. temporary_bytes: size of /tmp and of /dev/shm, each;
-        they live in memory.
+        kernel does not hold the superuser's builds to it, so those are counted and ended. stack_bytes,
+        stack_max_bytes: the main thread's stack, and how far a program may raise it. core_bytes: size of a core
+        dump. file_size_bytes: size of any one file. memory_bytes: address space of one process. cpu_s:
+        processor time of one process. locked_bytes: memory that a process may lock. temporary_bytes: size of
+        /tmp and of /dev/shm, each; they live in memory. written_bytes, written_entries: what it may have on
+        disk at once, outputs included; counted now and then, so it is ended a little later.
     """
 
     open_files: int = 4096
@@ -36,6 +37,8 @@ class Limits:
     cpu_s: int | None = None
     locked_bytes: int = MIB // 16
     temporary_bytes: int | None = 2048 * MIB
+    written_bytes: int | None = None
+    written_entries: int | None = None
 
 
 @attrs.frozen

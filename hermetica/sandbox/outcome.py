@@ -18,6 +18,8 @@ class Outcome(enum.Enum):
     TIMED_OUT = "timed-out"
     SILENT = "silent"
     LOG_LIMIT = "log-limit"
+    SIZE_LIMIT = "size-limit"
+    PROCESS_LIMIT = "process-limit"
     CANCELLED = "cancelled"
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hermetica.sandbox.cancellation import Cancellation
+    from hermetica.sandbox.consumption import Consumption
     from hermetica.sandbox.errors import SandboxError
     from hermetica.sandbox.init import Usage
     from hermetica.sandbox.native import Native
@@ -41,9 +42,19 @@ _START_S: Final = 5.0
 
 
 class Session:
-    """One started sandbox: passes its output on, and ends it. Used by one thread."""
+    """One started sandbox: passes its output on, and ends it. Used by one thread.
 
-    def __init__(self, running: Running, native: Native, log: Callable[[bytes], None], watchdog: Watchdog) -> None:
+    A ``spec`` is given for what is to be held to limits that the kernel does not enforce.
+    """
+
+    def __init__(
+        self,
+        running: Running,
+        native: Native,
+        log: Callable[[bytes], None],
+        watchdog: Watchdog,
+        spec: SandboxSpec | None = None,
+    ) -> None:
         self.running = running
         self.native = native
         self.log = log
@@ -53,6 +64,8 @@ class Session:
         self.init: Init | None = None
         self.reported_all = False
         self.killed_by: int | None = None
+        self.spec = spec
+        self._consumption: Consumption | None = None
         self._next_tick_s = watchdog.started_s + _TICK_S
 
     def watch(self, cancellation: Cancellation | None) -> Outcome:
@@ -69,10 +82,11 @@ class Session:
                 poll.unregister(self.running.log)
             if self.running.status in ready:
                 self._read_status()
+            verdict = None
             if self.init is not None and (not ready or time.monotonic() >= self._next_tick_s):
                 self._next_tick_s = time.monotonic() + _TICK_S
-                self.init.tick(self.native)
-            verdict = self.watchdog.verdict(time.monotonic())
+                verdict = self._look_after(self.init)
+            verdict = verdict or self.watchdog.verdict(time.monotonic())
             if verdict is not None and not self.reported_all:
                 return verdict
         return Outcome.EXITED
@@ -125,6 +139,17 @@ class Session:
         if self.init is None and self.reader.started is not None:
             self.init = Init.attach(self.reader.started, self.native)
             self.running.let_go()
+
+    def _look_after(self, init: Init) -> Outcome | None:
+        """Keep the first process going; the limit that no kernel enforces and that is exceeded, if any."""
+        init.tick(self.native)
+        if self.spec is None:
+            return None
+        if self._consumption is None:  # only what lasts so long is worth it
+            from hermetica.sandbox.consumption import Consumption  # noqa: PLC0415 -- likewise
+
+            self._consumption = Consumption.of(self.spec, init.pid)
+        return self._consumption.verdict(time.monotonic())
 
     def _read_log(self) -> bool:
         """Whether there may be more."""
@@ -181,7 +206,7 @@ def run(
         bwrap = used.bwrap()
         running = start(spec, bwrap, used)
         stack.callback(running.close)
-        session = Session(running, used.native, log, watchdog)
+        session = Session(running, used.native, log, watchdog, spec)
         outcome, usage = _see_through(session, cancellation)
         if outcome is Outcome.EXITED and (error := session.failure(spec, bwrap)):
             raise error

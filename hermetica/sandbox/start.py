@@ -217,6 +217,8 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
         TierUnavailable: the world needs more than tier T0.
     """
     prepare_directories(spec)
+    if spec.rootfs and os.path.islink(spec.rootfs):  # noqa: PTH114 -- text, as a mount would follow it on the host
+        raise InvalidSandboxSpec(f"a rootfs is a directory, not a symbolic link: {spec.rootfs}")
     mounted = _with_links_in_place(spec)
     entries = list_entries(spec.rootfs, with_etc=True) if spec.rootfs else ()
     launch = command_line(mounted, entries)

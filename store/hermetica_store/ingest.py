@@ -23,6 +23,7 @@ from hermetica_store.canonicalise import (
 )
 from hermetica_store.content import Content, File, Folder, Link, spread_touched
 from hermetica_store.descent import Descent, listing
+from hermetica_store.errors import StoreError
 from hermetica_store.links import relative_target
 from hermetica_store.reading import SpecialFile, TreeChanged, hash_and_scan, working_on
 from hermetica_store.tree import require_utf8
@@ -53,29 +54,46 @@ class _Frame:
     pending: list[tuple[bytes, os.stat_result]]
 
 
-def ingest(root: Path, scanner: Scanner, *, check_writers: bool = True) -> Content:
+class TreeTooLarge(StoreError):
+    """A tree whose files come to more than it may be, holes counted."""
+
+    code = "HM428"
+
+    def __init__(self, root: bytes, limit_bytes: int) -> None:
+        super().__init__(
+            f"{os.fsdecode(root)} is larger than it may be",
+            details=(("limit", f"{limit_bytes:,} bytes, holes counted"),),
+            hint="hermetica build --build-limit BYTES allows more",
+        )
+
+
+def ingest(root: Path, scanner: Scanner, *, check_writers: bool = True, size_limit_bytes: int | None = None) -> Content:
     """Make the tree at ``root`` canonical and give its content; ``scanner`` collects the digests it mentions.
 
     Args:
         root: a file, directory or symbolic link owned by us, that no other process of ours changes.
         scanner: with the tracked digests whose places are wanted.
         check_writers: look for files still open for writing, and replace them by copies.
+        size_limit_bytes: of all regular files; None without end.
 
     Raises:
+        TreeTooLarge: it is larger.
         SpecialFile: it holds a socket, fifo or device.
         UnrepresentableName: a name or link target is not UTF-8.
         TreeChanged: somebody wrote to it meanwhile.
         TreeError: the system refused.
     """
     with working_on(root):
-        return _Ingestion(root, scanner, check_writers=check_writers).run()
+        return _Ingestion(root, scanner, check_writers, size_limit_bytes).run()
 
 
 class _Ingestion:
-    def __init__(self, root: Path, scanner: Scanner, *, check_writers: bool) -> None:
+    def __init__(self, root: Path, scanner: Scanner, check_writers: bool, size_limit_bytes: int | None) -> None:  # noqa: FBT001 -- private
         self._root = os.fsencode(root)
         self._scanner = scanner
         self._check_writers = check_writers
+        self._size_limit_bytes = size_limit_bytes
+        self._size_bytes = 0
         self._folders: list[Folder] = []
         self._linked: dict[tuple[int, int], tuple[os.stat_result, list[_Place]]] = {}
 
@@ -153,6 +171,9 @@ class _Ingestion:
         folder.touched |= bool(file.held)
 
     def _file(self, name: bytes, status: os.stat_result, dir_fd: int | None) -> File:
+        self._size_bytes += status.st_size
+        if self._size_limit_bytes is not None and self._size_bytes > self._size_limit_bytes:
+            raise TreeTooLarge(self._root, self._size_limit_bytes)
         fd = open_to_read(name, status, dir_fd)
         try:
             if self._check_writers and is_open_for_writing(fd):

@@ -54,6 +54,7 @@ class Candidate:
         output: which output of its derivation it is.
         discard_references: whether it counts as referring to nothing, whatever it mentions.
         check_writers: whether foreign descriptors may still be able to write to it.
+        size_limit_bytes: of its regular files, holes counted: more is not even read. None without end.
     """
 
     tree: Path
@@ -62,6 +63,7 @@ class Candidate:
     output: str = _DEFAULT_OUTPUT
     discard_references: bool = False
     check_writers: bool = True
+    size_limit_bytes: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +110,7 @@ def prepare(candidates: Sequence[Candidate], references: Collection[StorePath] =
         references: the objects they may mention; what else they mention does not count.
 
     Raises:
+        TreeTooLarge: a tree is larger than its limit.
         SpecialFile: a tree holds a socket, fifo or device.
         UnrepresentableName: a name or link target is not UTF-8.
         OutputCycle: the outputs refer to each other in a circle.
@@ -134,7 +137,9 @@ def prepare(candidates: Sequence[Candidate], references: Collection[StorePath] =
 
 def _take(candidate: Candidate, known: Collection[str], scratch: Sequence[str]) -> _Taken:
     scanner = Scanner(() if candidate.discard_references else known, tracked=scratch)
-    content = ingest(candidate.tree, scanner, check_writers=candidate.check_writers)
+    content = ingest(
+        candidate.tree, scanner, check_writers=candidate.check_writers, size_limit_bytes=candidate.size_limit_bytes
+    )
     return _Taken(candidate, content, frozenset(scanner.found))
 
 

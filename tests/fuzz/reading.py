@@ -105,7 +105,7 @@ def _page(data: bytes) -> None:
 
 def _patterns(text: str) -> None:
     first, _, path = text.partition("\n")
-    Patterns((first,)).match(path[:200])
+    Patterns((first[:1000],)).match(path[:200])
 
 
 def _target(text: str) -> None:
