@@ -20,6 +20,7 @@ from hermetica_store.digest import Digest
 from hermetica_store.manifest import encode_manifest
 from hermetica_store.nar import NarDigest, nar_string
 from tests.fetch.archives import COMPRESSORS, deb_of, header, member, padded, pax, sealed, tar, zip_of
+from tests.fuzz import exchange
 from tests.fuzz.corpus import CORPUS
 
 if TYPE_CHECKING:
@@ -222,6 +223,7 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     for target, made in (*rooms, ("record", _records()), ("lock", _locks())):
         for name, content in made:
             yield ("canonical" if name == "canonical" else target), name, content
+    yield from exchange.seeds()
     yield "tar", "tree", _TREE
     for number, name in enumerate(COMPRESSORS):
         yield "compressed", name, bytes((number,)) + _TREE[:2048]
