@@ -125,6 +125,7 @@ def project(hermetica: CommandLine) -> CommandLine:
     hermetica.write("late.py", "TEXT = 'late'\n")
     hermetica.write("helper.py", "TEXT = 'first'\n")
     (hermetica.directory / "data/link").symlink_to("one")
+    (hermetica.directory / "data/version").symlink_to("/proc/version")
     return hermetica
 
 
@@ -215,6 +216,7 @@ def test_what_git_says_of_a_source_is_read_too(project: CommandLine) -> None:
         ("open('data/out', 'w')", "it writes data/out"),
         ("os.mkdir('made')", "os.mkdir"),
         ("open('/proc/version').read()", "it reads /proc/version"),
+        ("open('data/version').read()", "data/version, which says nothing of its changes"),
         ("os.environ['A'] = 'b'", "os.putenv"),
         ("import socket; socket.gethostname()", "socket"),
         ("os.listdir(os.open('data', os.O_RDONLY))", "descriptor"),

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -41,8 +42,9 @@ _HARMLESS: Final = frozenset(
     }
 )
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_stat: Final = os.stat  # as it is when nobody watches
 _COMPILED: Final = f"{os.sep}__pycache__{os.sep}"  # where imports write what they compiled
-_WITHOUT_STAMPS: Final = ("/proc/", "/sys/", "/dev/")
+_WITHOUT_STAMPS: Final = (b"/proc/", b"/sys/")
 STANDARD: Final = f"{os.path.dirname(os.path.realpath(os.__file__))}{os.sep}"  # noqa: PTH120 -- compared as text
 
 
@@ -51,6 +53,19 @@ def is_standard(path: str) -> bool:
     if not path.startswith((STANDARD, f"{os.path.dirname(os.__file__)}{os.sep}")):  # noqa: PTH120 -- as above
         return False
     return f"{os.sep}site-packages{os.sep}" not in path and f"{os.sep}dist-packages{os.sep}" not in path
+
+
+def _has_no_stamp(path: bytes) -> bool:
+    """Whether something can change and look as before: what the kernel makes up, devices, pipes."""
+    if path.startswith(_WITHOUT_STAMPS):
+        return True
+    try:
+        status = _stat(path)
+        return status.st_dev in {_stat(each).st_dev for each in _WITHOUT_STAMPS} or not (
+            S_ISREG(status.st_mode) or S_ISDIR(status.st_mode)
+        )
+    except OSError:
+        return False
 
 
 @attrs.define(eq=False)
@@ -102,7 +117,7 @@ class Watch:
             return  # what a descriptor leads to was opened before
         name = os.fsencode(os.fspath(path)) if path is not None else b"."  # type: ignore[call-overload]  # foreign
         whole = name if name.startswith(b"/") else os.path.join(os.getcwdb(), name)  # noqa: PTH109, PTH118 -- bytes
-        if kind != "l" and whole.startswith(tuple(os.fsencode(each) for each in _WITHOUT_STAMPS)):
+        if kind != "l" and _has_no_stamp(whole):
             self.refuse(f"it reads {os.fsdecode(whole)}, which says nothing of its changes")
         self.reads[kind, whole] = None
 
