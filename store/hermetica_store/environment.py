@@ -7,6 +7,7 @@ Source: lmdb.h, "MDB_NOLOCK" and "MDB_RDONLY".
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -17,6 +18,7 @@ import lmdb
 
 from hermetica_store.faults import IndexDamaged, StoreNotWritable, StoreUnavailable
 from hermetica_store.refusals import FULL, fault
+from hermetica_store.unfinished import alone, drop_unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +108,18 @@ def open_environment(layout: Layout, map_bytes: int) -> Environment:
     Raises:
         StoreError: neither can be.
     """
+    try:
+        return _opened(layout, map_bytes)
+    except IndexDamaged:
+        with contextlib.suppress(OSError), alone(layout):
+            with contextlib.suppress(IndexDamaged):  # somebody else may have made it anew
+                return _opened(layout, map_bytes)
+            if drop_unfinished(layout):
+                return _opened(layout, map_bytes)
+        raise
+
+
+def _opened(layout: Layout, map_bytes: int) -> Environment:
     try:
         return Environment(
             _environment(layout, map_bytes, readonly=False, lock=True), is_read_only=False, is_unlocked=False

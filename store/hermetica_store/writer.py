@@ -20,6 +20,7 @@ import attrs
 from hermetica_store.faults import StoreUnavailable
 from hermetica_store.flush import sync_file_system
 from hermetica_store.refusals import working_in
+from hermetica_store.schema import OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,7 @@ class Writer:
         self._hurry = threading.Event()
         self._waiting: deque[Change[Any]] = deque()
         self._busy = 0
+        self._has_flushed = False
         self._closing = False
         self._thread: threading.Thread | None = None
         self._directory = -1  # open from before the first write on: syncfs tells each descriptor of failures since
@@ -247,9 +249,10 @@ class Writer:
         left = list(group)
         while left:
             try:
-                if any(change.flush for change in left):
+                if any(change.flush for change in left) or self._is_new():
                     with working_in(self._root):
                         sync_file_system(self._directory)
+                self._has_flushed = True
                 self._index.write(partial(_apply_all, left))
             except _Refused as refused:
                 refused.change.commit.doom(refused.cause)
@@ -260,6 +263,10 @@ class Writer:
                 return
             else:
                 return
+
+    def _is_new(self) -> bool:
+        """Whether not even the store's own directories need be on disk: nobody has published, so nobody has flushed."""
+        return not self._has_flushed and self._index.read(lambda tx: tx.count(OBJECTS)) == 0
 
 
 class _Refused(Exception):

@@ -5,6 +5,7 @@ It opens the LMDB environment without locks, so it must be alone with the store.
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -80,7 +81,8 @@ def check(root: Path, *, collected: bool = False) -> tuple[State, list[str]]:
     try:
         state.tables.update(_read_tables(root))
     except lmdb.Error as error:
-        return state, [f"the index cannot be read: {error}"]
+        unfinished = not collected and _is_unfinished(root)
+        return state, [] if unfinished else [f"the index cannot be read: {error}"]
     if not state.tables:
         return state, []
     problems += _read_rows(state)
@@ -90,6 +92,11 @@ def check(root: Path, *, collected: bool = False) -> tuple[State, list[str]]:
     if collected:
         problems += _leftovers(root, state)
     return state, problems
+
+
+def _is_unfinished(root: Path) -> bool:
+    """Whether power was lost before the first transaction."""
+    return (root / "index" / "data.mdb").stat().st_size <= 3 * mmap.PAGESIZE and not any((root / "store").iterdir())
 
 
 def _read_tables(root: Path) -> dict[str, Table]:

@@ -1,11 +1,11 @@
 """A model of a disk that may lose power: what was done, what of it must have survived, and what else may have.
 
-What is modelled. Data of a file is durable once fsync or fdatasync of it, or syncfs, began after the write had ended and
-is over; the same for its size, and but for fdatasync its mode and times. A name is durable after fsync of its directory
-or syncfs; flushing a file does not keep its name. A rename is atomic, also between directories. Everything else may be
-lost or not: bytes by pages of 4 KiB, each with its own history, and a size without its bytes reads as zeros; names in the
-order of a journal or, weaker than any journal, each on its own, so long as one file's moves and one name's meanings keep
-their order. Pure.
+What is modelled. Data of a file is durable once fsync or fdatasync of it, or syncfs, began after the write had ended
+and is over; the same for its size, and but for fdatasync its mode and times. A name is durable after fsync of its
+directory or syncfs; flushing a file does not keep its name. A rename is atomic, also between directories. Everything
+else may be lost or not: bytes by pages of 4 KiB, each with its own history, and a size without its bytes reads as
+zeros; names in the order of a journal or, weaker than any journal, each on its own, so long as one file's moves and
+one name's meanings keep their order. Pure.
 """
 
 from __future__ import annotations
@@ -187,7 +187,9 @@ def _any(pending: list[Step], rng: random.Random) -> list[Step]:
     kept: list[Step] = _pages(pending, rng)
     bound: set[Any] = set()
     for step in reversed([step for step in pending if step.kind != "write"]):
-        keys = {(id(parent), name) for parent, name, _ in step.names} | {id(node) for _, _, node in step.names if node}
+        keys: set[Any] = {(id(parent), name) for parent, name, _ in step.names} | {
+            id(node) for _, _, node in step.names if node
+        }
         keys |= {(id(step.node), step.kind)} if step.node is not None else set()
         if keys & bound or rng.random() < 0.5:
             kept.append(step)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hermetica.sandbox import SandboxSpec
 
 _PHASES: Final = (
+    ("rows", "lock"),
     ("add-sources", "rewrite", "lock"),
     ("add-texts", "build", "lock"),
     ("roots", "collect", "add-sources"),

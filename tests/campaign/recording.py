@@ -1,8 +1,8 @@
 """What a run does to a directory, as the kernel saw it: recorded with strace, read back as operations of a model.
 
 Everything below the directory is followed, from its creation: names, bytes, sizes, modes and times. Descriptors are
-followed over threads and forks; what happens elsewhere is left out. Writes through a memory map are not seen (LMDB makes
-none but to its lock file, which holds nothing that outlives a reboot).
+followed over threads and forks; what happens elsewhere is left out. Writes through a memory map are not seen: LMDB
+makes none but to its lock file, which holds nothing that outlives a reboot.
 """
 
 from __future__ import annotations
@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CALLS: Final = (
-    *("openat", "close", "dup", "dup2", "dup3", "fcntl", "lseek", "write", "pwrite64", "writev", "pwritev", "ftruncate"),
+    *(
+        "openat",
+        "close",
+        "dup",
+        "dup2",
+        "dup3",
+        "fcntl",
+        "lseek",
+        "write",
+        "pwrite64",
+        "writev",
+        "pwritev",
+        "ftruncate",
+    ),
     *("truncate", "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat"),
     *("mkdir", "mkdirat", "rmdir", "chmod", "fchmod", "fchmodat", "utimensat", "fsync", "fdatasync", "syncfs", "sync"),
     *("copy_file_range", "sendfile", "read", "pread64", "clone", "clone3", "fork", "vfork", "execve"),
@@ -153,7 +166,7 @@ class _Reader:
                 return None
             here, parts = self._disk.root, text[len(self._base) :].split(b"/")
         else:
-            number = directory.split("<")[0]
+            number = directory.partition("<")[0]
             file = table.get(int(number)) if number.lstrip("-").isdigit() else None
             if file is None:
                 return None

@@ -105,9 +105,23 @@ def add_texts(place: Place) -> None:
         place.kept(made)
         if place.rng.random() < 0.6:
             place.root_it(store, made[-1])
-            key, value = f"{place.slot}-{made[-1].base}".encode()[:60], place.rng.randbytes(4)
-            commit = store.put([Row(Table.ATTRIBUTES, key, value, made[-1])])
-            commit.wait()
+            put_row(place, store, made[-1])
+
+
+def rows(place: Place) -> None:
+    """Put rows that belong to nothing, in a store that may be new."""
+    with ObjectStore.open(place.root) as store:
+        for _ in range(2):
+            put_row(place, store, None)
+
+
+def put_row(place: Place, store: ObjectStore, owner: StorePath | None) -> None:
+    """Put one of a few rows."""
+    row = Row(Table.ATTRIBUTES, f"{place.slot}-{place.rng.randrange(3)}".encode(), place.rng.randbytes(4), owner)
+    key = f"row {row.key.hex()}"
+    place.journal.write("forget", key)  # a collection may take what was there before
+    store.put([row]).wait()
+    place.journal.did(key, row.value.hex())
 
 
 def rewrite(place: Place) -> None:
@@ -247,6 +261,7 @@ WORKLOADS: Final[dict[str, Callable[[Place], None]]] = {
     "rewrite": rewrite,
     "collect": collect,
     "delete": delete,
+    "rows": rows,
     "verify": verify,
     "roots": roots,
     "hold": hold,

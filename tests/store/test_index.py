@@ -37,6 +37,30 @@ def small_map(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Index.__init__, "__kwdefaults__", {"map_bytes": 1 << 18})
 
 
+@pytest.mark.parametrize("left", [bytes(8192), bytes(12288), b"\1", bytes(4096) + b"\1" * 4096])
+def test_an_index_that_lost_power_before_its_first_transaction_is_made_anew(tmp_path: Path, left: bytes) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    (layout.index / "data.mdb").write_bytes(left)
+    with ObjectStore.open(tmp_path) as store:
+        store.put([Row(Table.TRACE, b"k", b"v")]).wait()
+    with ObjectStore.open(tmp_path) as store:
+        assert store.get(Table.TRACE, b"k") == b"v"
+
+
+def test_an_index_that_may_have_held_something_is_not_made_anew(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.create()
+    database = layout.index / "data.mdb"
+    for size, object_there in ((1 << 16, False), (8192, True)):
+        database.write_bytes(bytes(size))
+        if object_there:
+            (layout.objects / "something").touch()
+        with pytest.raises(IndexDamaged):
+            ObjectStore.open(tmp_path)
+        assert database.stat().st_size == size
+
+
 @pytest.mark.usefixtures("small_map")
 def test_the_map_grows_by_itself(tmp_path: Path) -> None:
     with ObjectStore.open(tmp_path) as store:
