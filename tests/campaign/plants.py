@@ -31,9 +31,9 @@ def lease_not_rechecked() -> None:
     known: list[Any] = []
     look, snapshot = vars(collect)["live_leases"], vars(collect)["_snapshot"]
 
-    def look_anew(shared: Any) -> Any:
+    def look_anew(*args: Any, **more: Any) -> Any:
         known.clear()
-        return snapshot(shared)
+        return snapshot(*args, **more)
 
     def believe(tx: Any, locks: Path) -> Any:
         if not known:
