@@ -16,8 +16,9 @@ import attrs
 from hermetica_store.assemble import assemble, is_right, lost_files
 from hermetica_store.codec import decode_object
 from hermetica_store.collect import leftovers
-from hermetica_store.consistency import INDEX, Problem, mend_index
+from hermetica_store.consistency import INDEX, Problem, index_problem, mend_index
 from hermetica_store.errors import HermeticaError, StoreError
+from hermetica_store.faults import IndexDamaged
 from hermetica_store.flush import sync_file_system
 from hermetica_store.inspection import inspect
 from hermetica_store.leases import Lease
@@ -25,6 +26,7 @@ from hermetica_store.manifest import encode_manifest
 from hermetica_store.path import StorePath
 from hermetica_store.places import find_files
 from hermetica_store.quarantine import put
+from hermetica_store.rederive import register_anew
 from hermetica_store.refusals import working_in
 from hermetica_store.schema import MANIFESTS, OBJECTS
 from hermetica_store.scratch import scratch
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from hermetica_store.codec import ObjectInfo
     from hermetica_store.index import Transaction
     from hermetica_store.places import Places
     from hermetica_store.scratch import Scratch
@@ -184,11 +187,12 @@ class _Repairing:
         value = self._shared.index.get(OBJECTS, base)
         if value is None:
             return None
+        info: ObjectInfo | None
         try:
             info = decode_object(base, value)
-        except HermeticaError as error:
-            hint = "hermetica build makes it anew after its row is gone; put back a copy of index/"
-            self.unrepaired.append(Unrepaired(path=path, why=error.message, hint=hint))
+        except IndexDamaged as error:
+            info = self._register_anew(path, value, error.message)
+        if info is None:
             return None
         with undisturbed(self._shared, path):
             finding = check_object(self._shared, info)
@@ -196,6 +200,16 @@ class _Repairing:
             return finding
         for problem in finding.problems:
             self._mend_manifest(finding, problem)
+        return None
+
+    def _register_anew(self, path: StorePath, damaged: bytes, message: str) -> ObjectInfo | None:
+        """Make the row of an object anew; what it says now, or None where that cannot be."""
+        base = path.base.encode()
+        if register_anew(self._shared, path, damaged):
+            self.rows.append(index_problem(base, message))
+            return decode_object(base, self._shared.index.get(OBJECTS, base) or b"")
+        hint = "put back a copy of index/; or build it into another store and import it from there"
+        self.unrepaired.append(Unrepaired(path=path, why=f"{message}, and its files are not what it names", hint=hint))
         return None
 
     def _mend_manifest(self, finding: Finding, problem: Problem) -> None:

@@ -11,20 +11,18 @@ from hermetica_store import (
     CannotSupply,
     NotQuarantined,
     ObjectStore,
-    Row,
     Scratch,
     StorePath,
-    Table,
 )
 from hermetica_store.copy import copy_tree
 from hermetica_store.prepare import Candidate
 from hermetica_store.publish import move
 from hermetica_store.rebuilt import take_rebuilt
-from hermetica_store.schema import LEASES, MANIFESTS, NARS, OBJECTS, OWNED, REFERRERS, STATS
+from hermetica_store.schema import MANIFESTS
 from hermetica_store.swap import is_staged
-from tests.store.processes import add, finish, heard, kill, names, start
+from tests.store.processes import finish, heard, kill, names, start
 from tests.store.test_dedup import LARGE, damage, entries, publish
-from tests.store.test_verify import ABSENT, write
+from tests.store.test_verify import write
 from tests.store.trees import walk
 
 if TYPE_CHECKING:
@@ -259,42 +257,6 @@ def test_a_damaged_entry_of_the_link_table_is_dropped(object_store: ObjectStore)
     assert [problem.kind for problem in object_store.verify().problems] == ["links"]
     object_store.repair()
     assert object_store.verify().problems == ()
-
-
-def test_rows_that_follow_from_others_are_put_right(object_store: ObjectStore) -> None:
-    store = object_store
-    with store.lease() as lease:
-        library = add(store, lease, "library")
-        app = add(store, lease, "app", "app", library)
-        store.put([Row(Table.TRACE, b"k", b"v", app), Row(Table.TRACE, b"gone", b"v", library)]).wait()
-        before = store.verify().problems
-        assert before == ()
-        base, other = app.base.encode(), library.base.encode()
-        write(store, lambda tx: tx.delete(REFERRERS, other, base))
-        write(store, lambda tx: tx.put(REFERRERS, base, other))
-        write(store, lambda tx: tx.delete(OWNED, base))
-        write(store, lambda tx: tx.put(OWNED, other, b"tnothing"))
-        write(store, lambda tx: tx.put(LEASES, bytes(8) + ABSENT, b"1"))
-        write(store, lambda tx: tx.put(MANIFESTS, base, b"\x09nonsense"))
-        write(store, lambda tx: tx.delete(MANIFESTS, other))
-        write(store, lambda tx: tx.put(NARS, base, b"\x09"))
-        write(store, lambda tx: tx.put(STATS, bytes(16), b"short"))
-        report = store.repair()
-        assert report.unrepaired == ()
-        assert len(report.rows) >= 8
-        assert store.verify().problems == ()
-        assert store.referrers(library) == (app,)
-
-
-def test_what_follows_from_nothing_is_named_with_what_to_do(object_store: ObjectStore) -> None:
-    store = object_store
-    with store.lease() as lease:
-        library = add(store, lease, "library")
-        app = add(store, lease, "app", "app", library)
-        store.add_root("r", app)
-        write(store, lambda tx: tx.delete(OBJECTS, app.base.encode()))
-        left = store.repair().unrepaired
-    assert ["root rm" in each.hint for each in left] == [True]
 
 
 def test_quarantine_is_listed_until_it_is_purged(object_store: ObjectStore) -> None:
