@@ -156,11 +156,12 @@ def _from_archive(session: Session, lease: Lease) -> Imported:
 
 
 def _from_cache(session: Session, lease: Lease) -> Imported:
-    from hermetica_store.exchange import CacheDirectory, import_cache  # noqa: PLC0415 -- with the store
+    from hermetica_store.exchange import CacheDirectory, PublicKey, import_cache  # noqa: PLC0415 -- with the store
 
     options = session.options
     directory = Path(options.cache)
     keys = [key for text in options.trusted_key for key in _public_keys(text)]
+    keys = keys or [PublicKey.parse(text) for text in session.config.trusted_keys]
     cache = CacheDirectory(directory)
     paths = [_in_cache(cache, text) for text in options.sources] if options.sources else None
     return import_cache(session.objects, directory, paths, lease=lease, keys=keys)

@@ -69,14 +69,14 @@ class Setting:
     Attributes:
         key: its name.
         kind: of its values; ``count`` and ``bytes`` are whole numbers. ``size`` and ``age`` are numbers of bytes and of
-            seconds, or texts with a unit; ``paths`` is a list.
+            seconds, or texts with a unit; ``paths`` and ``texts`` are lists.
         minimum: of a number.
         zero_is_none: whether 0 says that there is no limit.
         choices: the texts that a ``choice`` takes.
     """
 
     key: str
-    kind: Literal["path", "paths", "count", "bytes", "size", "seconds", "age", "switch", "choice"]
+    kind: Literal["path", "paths", "texts", "count", "bytes", "size", "seconds", "age", "switch", "choice"]
     minimum: int = 0
     zero_is_none: bool = False
     choices: tuple[str, ...] = ()
@@ -87,6 +87,7 @@ class Setting:
         texts = {
             "path": "a path, such as '/var/lib/hermetica'",
             "paths": "a list of paths, such as ['/srv/hermetica']",
+            "texts": "a list of texts",
             "count": f"a whole number, {self.minimum} or more",
             "bytes": "a whole number of bytes",
             "size": "an amount of bytes, such as 20G",
@@ -108,7 +109,7 @@ class Setting:
             raise ConfigError(f"{self.key} cannot be {value!r}", where=where, details=(("expected", self.expected),))
         if self.zero_is_none and value == 0:
             return None
-        if self.kind == "paths":
+        if self.kind in {"paths", "texts"}:
             return tuple(cast("list[str]", value))
         return float(value) if self.kind == "seconds" else value  # type: ignore[return-value,arg-type]  # _fits
 
@@ -126,7 +127,7 @@ class Setting:
             return isinstance(value, str) and bool(value) and "\x00" not in value
         if self.kind == "choice":
             return value in self.choices
-        if self.kind == "paths":
+        if self.kind in {"paths", "texts"}:
             each = attrs.evolve(self, kind="path")
             return isinstance(value, list) and all(each._fits(item) for item in cast("list[object]", value))  # noqa: SLF001 -- our own
         if self.kind == "switch" or isinstance(value, bool):
@@ -146,6 +147,8 @@ class Setting:
             value = True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
         elif self.kind == "paths":
             value = [each for each in text.split(":") if each]
+        elif self.kind == "texts":
+            value = text.split()
         elif self.kind not in {"path", "size", "age", "choice"}:
             value = _number(text, is_whole=self.kind != "seconds")
         return self.check(value, where)
@@ -178,6 +181,7 @@ SETTINGS: Final = {
         Setting(key="keep_going", kind="switch"),
         Setting(key="eval_cache", kind="switch"),
         Setting(key="seal", kind="choice", choices=("auto", "off")),
+        Setting(key="trusted_keys", kind="texts"),
         Setting(key="post_build_hook", kind="path"),
         Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="fetch_timeout_s", kind="seconds", minimum=1),

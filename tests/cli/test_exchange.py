@@ -175,3 +175,15 @@ def test_keys_may_stand_in_a_file(hermetica: CommandLine, added: str, other: tup
     (hermetica.directory / "keys").write_text(f"{second}\n{document['public']}\n")
     hermetica("store", "export", added, "--cache", "cache", "--sign", "secret")
     assert hermetica("store", *other, "import", "--cache", "cache", "--trusted-key", "keys").stdout.split() == [added]
+
+
+def test_keys_may_stand_in_the_settings(hermetica: CommandLine, added: str, other: tuple[str, str]) -> None:
+    pytest.importorskip("cryptography", reason="the extra that signs is not installed")
+    key = hermetica("store", "generate-key", "k-1", "-o", "secret").stdout.strip()
+    trusting = {"HERMETICA_TRUSTED_KEYS": f"{key} other-1:{'A' * 43}="}
+    hermetica("store", "export", added, "--cache", "cache")
+    assert "HM435" in hermetica("store", *other, "import", "--cache", "cache", status=6, env=trusting).stderr
+    hermetica("store", "export", added, "--cache", "cache", "--sign", "secret")
+    hermetica("store", *other, "import", "--cache", "cache", env=trusting)
+    nonsense = {"HERMETICA_TRUSTED_KEYS": "nonsense"}
+    assert "HM436" in hermetica("store", *other, "import", "--cache", "cache", status=2, env=nonsense).stderr
