@@ -45,7 +45,7 @@ def ask_git(root: Path, *arguments: str, data: bytes | None = None, fine: tuple[
     """
     import subprocess  # noqa: PLC0415 -- a source outside every work tree needs none
 
-    environ = {key: value for key, value in os.environ.items() if key not in _REPOSITORY_VARIABLES}
+    environ = {key: value for key, value in os.environ.items() if key not in REPOSITORY_VARIABLES}
     environ |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         ended = subprocess.run(
@@ -65,7 +65,7 @@ def ask_git(root: Path, *arguments: str, data: bytes | None = None, fine: tuple[
 
 _TRUSTING = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false")
 """Another user's work tree is read too (root builds what a user checked out), and nothing it configures is run."""
-_REPOSITORY_VARIABLES = frozenset(
+REPOSITORY_VARIABLES = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"}
 )  # set while a hook runs, for another repository perhaps
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from hermetica.model.builtins import FetchWithoutHash, debian_rootfs, fetchurl, run, text, unpack
+from hermetica.model.builtins import (
+    FetchWithoutHash,
+    InvalidRevision,
+    debian_rootfs,
+    fetchgit,
+    fetchurl,
+    run,
+    text,
+    unpack,
+)
 from hermetica.model.canonical import NotCanonical, UnhashableValue
 from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput, derivation
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
@@ -24,6 +33,7 @@ __all__ = [
     "InvalidHash",
     "InvalidOutputName",
     "InvalidRecord",
+    "InvalidRevision",
     "MangledPlaceholder",
     "Meta",
     "NotCanonical",
@@ -41,6 +51,7 @@ __all__ = [
     "debian_rootfs",
     "derivation",
     "evaluation",
+    "fetchgit",
     "fetchurl",
     "from_record",
     "from_records",

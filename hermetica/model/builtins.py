@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from hermetica.model.source import Source
 
 FETCHURL: Final = "builtin:fetchurl/1"
+FETCHGIT: Final = "builtin:fetchgit/1"
+FETCHES: Final = frozenset({FETCHURL, FETCHGIT})
+"""Builtins that ask the network; ``urls`` in their environment are the addresses, one a line."""
 UNPACK: Final = "builtin:unpack/1"
 TEXT: Final = "builtin:text/1"
 DEBIAN_ROOTFS: Final = "builtin:debian-rootfs/1"
 _DEFAULT_ALGORITHM: Final[Algorithm] = "sha256"
+_REVISION_DIGITS: Final = (40, 64)  # of SHA-1, of SHA-256
 NEUTRAL: Final = "any"  # the system of what every machine can make
 
 
@@ -79,6 +83,63 @@ def fetchurl(
         env={"urls": "\n".join(urls), **({} if size_bytes is None else {"size_bytes": str(size_bytes)})},
         system=NEUTRAL,
         fixed=FixedOutput(algorithm=algorithm, digest=digest),
+        meta=meta or Meta(),
+    )
+
+
+class InvalidRevision(EvaluationError, ValueError):
+    """What should name a commit names none, or one that can move."""
+
+    code = "HM217"
+
+
+def fetchgit(
+    url: str | Sequence[str],
+    *,
+    rev: str,
+    name: str | None = None,
+    blake3: str | None = None,
+    submodules: bool = False,
+    hash: str | None = None,  # noqa: A002 -- the word of the interface: hash=hm.UNKNOWN
+    meta: Meta | None = None,
+) -> Derivation:
+    """The files of a commit, without its history, pinned by their content; fetched on the host, never in a sandbox.
+
+    The commit only says where to look: what counts is ``blake3``, as git's own ids are SHA-1.
+
+    Args:
+        url: an address of the repository, or several that are tried in order.
+        rev: the whole id of a commit, 40 or 64 hexadecimal digits; branches and tags move.
+        name: of the object; the last part of the first address where none is given.
+        blake3: tree digest of the files.
+        submodules: whether theirs belong to it, at the commits that this one names.
+        hash: ``hm.UNKNOWN``, to be told the digest by a failing build.
+        meta: what people want to know of it.
+
+    Raises:
+        FetchWithoutHash: not exactly one of ``blake3`` and ``hash`` is given.
+        InvalidRevision: ``rev`` is no whole id.
+    """
+    urls = (url,) if isinstance(url, str) else tuple(url)
+    if not urls or (blake3 is None) == (hash is None) or hash not in {None, UNKNOWN}:
+        raise FetchWithoutHash(
+            f"fetchgit of {urls[0] if urls else 'nothing'} needs exactly one hash",
+            hint="add blake3=…, or hash=hm.UNKNOWN to be told it",
+            origin=user_line(),
+        )
+    if len(rev) not in _REVISION_DIGITS or set(rev) - set("0123456789abcdef"):
+        raise InvalidRevision(
+            f"not the whole id of a commit: {rev!r}",
+            hint=f"git ls-remote {urls[0]} shows what branches and tags are at",
+            origin=user_line(),
+        )
+    path = urlsplit(urls[0]).path.rstrip("/").removesuffix(".git")
+    return derivation(
+        name=name or unquote(posixpath.basename(path)) or "repository",
+        builder=FETCHGIT,
+        env={"urls": "\n".join(urls), "rev": rev, "submodules": "1" if submodules else ""},
+        system=NEUTRAL,
+        fixed=FixedOutput(method="tree", algorithm="blake3", digest=blake3 or UNKNOWN),
         meta=meta or Meta(),
     )
 

@@ -11,7 +11,7 @@ from hermetica.errors import HermeticaError
 from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, unpack
 from hermetica.fetch.rootfs import debian_rootfs
 from hermetica.model import UNKNOWN
-from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHURL, TEXT, UNPACK
+from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHURL, TEXT, UNPACK
 from hermetica.realize.errors import (
     BuildCancelled,
     FetchFailed,
@@ -125,11 +125,31 @@ def _is_had(resolved: Resolved, context: RunContext, output: Path) -> bool:
     return True
 
 
+def _fetchgit(resolved: Resolved, context: RunContext, output: Path) -> None:
+    from hermetica.fetch.clone import GitFailed, fetch_git  # noqa: PLC0415 -- few builds have one
+
+    derivation, env = resolved.derivation, dict(resolved.env)
+    addresses = context.network().mirrors.resolve_all(env["urls"].split("\n"))
+    try:
+        fetch_git(
+            addresses,
+            env["rev"],
+            output,
+            submodules=bool(env["submodules"]),
+            cancelled=lambda: context.cancellation.is_cancelled,
+        )
+    except GitFailed as error:
+        if context.cancellation.is_cancelled:
+            raise
+        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+
+
 _BUILTINS: Final[dict[str, Builtin]] = {
     TEXT: _text,
     UNPACK: _unpack,
     DEBIAN_ROOTFS: _debian_rootfs,
     FETCHURL: _fetchurl,
+    FETCHGIT: _fetchgit,
 }
 
 

@@ -109,11 +109,17 @@ def _check_fixed(resolved: Resolved, prepared: Prepared, context: RunContext) ->
             expected=f"{fixed.algorithm} {fixed.digest}" if fixed.is_known else UNKNOWN,
             got=f"{fixed.algorithm} {got}",
             size_bytes=prepared.size_bytes,
-            hint="the content is kept under its true address: with the right hash nothing is made again"
-            if fixed.is_known
-            else f'write hm.FixedOutput(method="{fixed.method}", algorithm="{fixed.algorithm}", digest="{got}"); '
-            "the content is kept, nothing is made again",
+            hint=_mismatch_hint(derivation, fixed, got),
         )
+
+
+def _mismatch_hint(derivation: Derivation, fixed: FixedOutput, got: str) -> str:
+    if fixed.is_known:
+        return "the content is kept under its true address: with the right hash nothing is made again"
+    declaration = f'hm.FixedOutput(method="{fixed.method}", algorithm="{fixed.algorithm}", digest="{got}")'
+    if work_of(derivation) is Work.FETCH:
+        declaration = f'{fixed.algorithm}="{got}" for hash=hm.UNKNOWN'
+    return f"write {declaration}; the content is kept, nothing is made again"
 
 
 def keep_under_true_address(

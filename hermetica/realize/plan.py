@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from hermetica.model.builtins import FETCHURL
+from hermetica.model.builtins import FETCHES, FETCHURL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ class Work(StrEnum):
 
 def work_of(derivation: Derivation) -> Work:
     """What it takes to realize ``derivation``."""
-    if derivation.builder == FETCHURL:
+    if derivation.builder in FETCHES:
         return Work.FETCH
     return Work.BUILTIN if derivation.builder.startswith("builtin:") else Work.BUILD
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from hermetica.model.builtins import FETCHURL
+from hermetica.model.builtins import FETCHES
 from hermetica_store import Row, Table
 
 if TYPE_CHECKING:
@@ -21,14 +21,19 @@ def _reused_fetches(plan: Plan) -> Iterator[Derivation]:
     seen: set[object] = set()
     for step in plan.steps:
         for _, source in step.derivation.inputs.derivations:
-            if source.builder == FETCHURL and source.input_id not in missing and source.id not in seen:
+            if source.builder in FETCHES and source.input_id not in missing and source.id not in seen:
                 seen.add(source.id)
                 yield source
 
 
+def _address(derivation: Derivation) -> str:
+    """Where a content is asked for: the addresses, and the commit where that is part of it."""
+    return "\n".join(filter(None, (derivation.env["urls"], derivation.env.get("rev"))))
+
+
 def addresses_row(derivation: Derivation, known: frozenset[str] = frozenset()) -> Row:
     """The row that remembers the addresses under which a content was asked for."""
-    urls = sorted(known | {derivation.env["urls"]})
+    urls = sorted(known | {_address(derivation)})
     return Row(Table.FETCHES, derivation.input_id.raw, json.dumps(urls).encode(), None)
 
 
@@ -41,7 +46,7 @@ def changed_addresses(plan: Plan, context: RunContext) -> None:
     for derivation in _reused_fetches(plan):
         value = context.store.get(Table.FETCHES, derivation.input_id.raw)
         known = frozenset(json.loads(value)) if value is not None else frozenset[str]()
-        if derivation.env["urls"] in known:
+        if _address(derivation) in known:
             continue
         if known:
             context.warn(

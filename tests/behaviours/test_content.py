@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -156,6 +158,30 @@ def test_b24_a_fixed_output_may_not_refer_and_equals_the_tree_added_by_hand(
     dependency = sh("dependency", "echo > $out")
     with pytest.raises(FixedOutputRefers):
         store.realize(sh("y", "mkdir $out; echo $d > $out/file", {"d": f"{dependency}"}, fixed=fixed))
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
+def test_b24_a_commit_is_fetched_by_its_content(
+    store: hm.Store, sh: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "file").write_text("committed\n")
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (["init", "-q"], ["add", "file"], [*who, "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", "-C", str(tmp_path / "r"), *command], check=True)
+    told = subprocess.run(["git", "-C", str(tmp_path / "r"), "rev-parse", "HEAD"], check=True, stdout=subprocess.PIPE)
+    url, rev = f"file://{tmp_path}/r", told.stdout.decode().strip()
+    with pytest.raises(FixedOutputMismatch) as caught:
+        store.realize(hm.fetchgit(url, rev=rev, hash=hm.UNKNOWN))
+    digest = caught.value.got.split()[-1]
+    assert digest in str(caught.value.hint)
+    shutil.rmtree(tmp_path / "r")
+    fetched = hm.fetchgit(url, rev=rev, blake3=digest)
+    result = store.realize(sh("x", "cat $repository/file > $out", {"repository": f"{fetched}"}))
+    assert store.on_disk(result.out).read_text() == "committed\n"
+    with pytest.raises(FetchFailed, match="cannot fetch the commit"):
+        store.realize(hm.fetchgit(url, rev=rev, blake3="0" * 64))
 
 
 def test_b25_equal_fetches_download_once_and_a_dead_url_does_not_matter(

@@ -323,6 +323,9 @@ REFUSED = [
     ("HM210", f"hm.fetchurl('https://a/b', sha256='{'0' * 64}', hash=hm.UNKNOWN)", "needs exactly one hash"),
     ("HM210", f"hm.fetchurl('https://a/b', hash='{'0' * 64}')", "takes hm.UNKNOWN alone"),
     ("HM210", f"hm.fetchurl([], sha256='{'0' * 64}')", "needs exactly one hash"),
+    ("HM210", f"hm.fetchgit('https://a/b', rev='{'0' * 40}')", "needs exactly one hash"),
+    ("HM210", f"hm.fetchgit('https://a/b', rev='{'0' * 40}', hash='{'0' * 64}')", "needs exactly one hash"),
+    ("HM217", f"hm.fetchgit('https://a/b', rev='main', blake3='{'0' * 64}')", "not the whole id of a commit: 'main'"),
 ]
 
 

@@ -52,6 +52,10 @@ def kinds() -> dict[str, hm.Derivation]:
         "fixed, flat, sha256": archive,
         "fixed, flat, sha512": hm.fetchurl("https://example.org/a", sha512="5c" * 64),
         "fixed, flat, blake3": hm.fetchurl(["https://example.org/b", "https://example.net/b"], blake3="3d" * 32),
+        "fixed, git": hm.fetchgit("https://example.org/r.git", rev="1c" * 20, blake3="2a" * 32),
+        "fixed, git, submodules": hm.fetchgit(
+            ["https://example.org/r", "https://example.net/r"], rev="1c" * 32, blake3="2a" * 32, submodules=True
+        ),
         "fixed, unknown": hm.fetchurl("https://example.org/c", hash=hm.UNKNOWN),
         "fixed, tree": hm.derivation(
             name="vendor",
