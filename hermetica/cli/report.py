@@ -9,7 +9,7 @@ from typing import Final
 
 from hermetica.cli.console import Console, Paint, clean
 from hermetica.cli.misuse import Misuse
-from hermetica.cli.status import status_of
+from hermetica.cli.status import status_name, status_of
 from hermetica.errors import HermeticaError
 
 _LABEL_COLUMNS: Final = 16
@@ -72,6 +72,7 @@ def show(error: HermeticaError, console: Console) -> None:
 
 def error_document(error: HermeticaError) -> dict[str, object]:
     """An error as ``hermetica.error/1``."""
+    status = status_of(error)
     return {
         "format": "hermetica.error/1",
         "code": error.code,
@@ -81,7 +82,8 @@ def error_document(error: HermeticaError) -> dict[str, object]:
         "hint": error.hint,
         "origin": error.origin,
         "via": list(error.via),
-        "status": status_of(error),
+        "status": int(status),
+        "status_name": status_name(status),
     }
 
 

@@ -70,6 +70,7 @@ def test_an_error_as_json_has_every_part_and_the_status() -> None:
         "origin": "f:1",
         "via": [],
         "status": 3,
+        "status_name": "evaluation",
     }
 
 
