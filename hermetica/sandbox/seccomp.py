@@ -2,8 +2,10 @@
 
 Refused: setuid and setgid bits, however they would be made; extended attributes; pushing input into a
 terminal; key rings (the caller's is inherited); io_uring, whose operations no filter sees; `openat2`, whose
-mode lies in memory that no filter can read. Supplementary groups differ between hosts and cannot be dropped
-by an ordinary user, so `getgroups` answers "none".
+mode lies in memory that no filter can read; bpf, perf events and userfaultfd, which no build needs and kernels
+were attacked through; sockets of families other than local, internet and netlink ones, for not every family keeps
+to network namespaces: a virtual machine's vsock reaches its host. Supplementary groups differ between hosts and
+cannot be dropped by an ordinary user, so `getgroups` answers "none".
 
 Source: seccomp(2), the kernel's Documentation/userspace-api/seccomp_filter.rst and its system call tables.
 """
@@ -21,7 +23,9 @@ from hermetica.sandbox.errors import SandboxUnavailable
 SET_ID_BITS: Final = 0o6000
 _CREATES: Final = 0o100 | 0o20000000  # O_CREAT, __O_TMPFILE: only then does open(2) read its mode
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-_EPERM, _ENOSYS, _ENOTSUP = 1, 38, 95
+_EPERM, _ENOSYS, _ENOTSUP, _EAFNOSUPPORT = 1, 38, 95, 97
+_FAMILIES: Final = (0, 1, 2, 10, 16, 17)  # unspecified, local, IPv4, IPv6, netlink, packet: each keeps to its namespace
+_SOCKETCALL_SOCKET: Final = 1
 
 _LD, _JA, _JEQ, _JGT, _JGE, _JSET, _RET = 0x20, 0x05, 0x15, 0x25, 0x35, 0x45, 0x06
 _ALLOW: Final = 0x7FFF0000
@@ -53,6 +57,9 @@ class Abi:
         absent: calls that answer ENOSYS.
         ioctl: its number.
         getgroups: calls that answer "no supplementary groups".
+        socket: its number.
+        socketcall: the call that makes sockets with arguments in memory, which no filter can read; where there is one
+            it makes none, and the C libraries use `socket`.
     """
 
     architecture: int
@@ -63,6 +70,8 @@ class Abi:
     absent: tuple[int, ...]
     ioctl: int
     getgroups: tuple[int, ...]
+    socket: int
+    socketcall: int | None = None
 
 
 _NEW_XATTR = (463, 466)  # setxattrat, getxattrat, listxattrat, removexattrat: numbered alike everywhere
@@ -74,36 +83,41 @@ X86_64: Final = Abi(
     chmod={90: 1, 91: 1, 268: 2, 452: 2, 85: 1, 133: 1, 259: 2},  # chmod fchmod fchmodat fchmodat2 creat mknod mknodat
     open={2: 1, 257: 2},
     xattr=((188, 199), _NEW_XATTR),
-    absent=(248, 249, 250, *_NEW_ABSENT),
+    absent=(248, 249, 250, 298, 321, 323, *_NEW_ABSENT),  # key rings, perf_event_open, bpf, userfaultfd
     ioctl=16,
     getgroups=(115,),
+    socket=41,
 )
 I386: Final = Abi(
     architecture=0x40000003,
     chmod={15: 1, 94: 1, 306: 2, 452: 2, 8: 1, 14: 1, 297: 2},
     open={5: 1, 295: 2},
     xattr=((226, 237), _NEW_XATTR),
-    absent=(286, 287, 288, *_NEW_ABSENT),
+    absent=(286, 287, 288, 336, 357, 374, *_NEW_ABSENT),
     ioctl=54,
     getgroups=(80, 205),
+    socket=359,
+    socketcall=102,
 )
 AARCH64: Final = Abi(
     architecture=0xC00000B7,
     chmod={52: 1, 53: 2, 452: 2, 33: 2},  # fchmod fchmodat fchmodat2 mknodat
     open={56: 2},
     xattr=((5, 16), _NEW_XATTR),
-    absent=(217, 218, 219, *_NEW_ABSENT),
+    absent=(217, 218, 219, 241, 280, 282, *_NEW_ABSENT),
     ioctl=29,
     getgroups=(158,),
+    socket=198,
 )
 ARM: Final = Abi(
     architecture=0x40000028,
     chmod={15: 1, 94: 1, 333: 2, 452: 2, 8: 1, 14: 1, 324: 2},
     open={5: 1, 322: 2},
     xattr=((226, 237), _NEW_XATTR),
-    absent=(309, 310, 311, *_NEW_ABSENT),
+    absent=(309, 310, 311, 364, 386, 388, *_NEW_ABSENT),
     ioctl=54,
     getgroups=(80, 205),
+    socket=281,
 )
 _MACHINES: Final = {"x86_64": (X86_64, I386), "aarch64": (AARCH64, ARM)}
 
@@ -144,6 +158,16 @@ def _refuse_terminal_input() -> Program:
     )
 
 
+def _refuse_families() -> Program:
+    last = len(_FAMILIES)
+    allowed = (Instruction(_JEQ, last - index, 0, family) for index, family in enumerate(_FAMILIES))
+    return (_argument(0), *allowed, _answer(_EAFNOSUPPORT), _PASS)
+
+
+def _refuse_unreadable_sockets() -> Program:
+    return (_argument(0), Instruction(_JEQ, 0, 1, _SOCKETCALL_SOCKET), _answer(_ENOSYS), _PASS)
+
+
 def _when(number: int, body: Program) -> Program:
     return (Instruction(_JEQ, 0, len(body), number), *body)
 
@@ -157,6 +181,8 @@ def _rules(abi: Abi) -> tuple[Program, ...]:
         *(_when(number, _refuse_creation(flags)) for number, flags in abi.open.items()),
         *(_when(number, _refuse_set_id(mode)) for number, mode in abi.chmod.items()),
         _when(abi.ioctl, _refuse_terminal_input()),
+        _when(abi.socket, _refuse_families()),
+        *((_when(abi.socketcall, _refuse_unreadable_sockets()),) if abi.socketcall is not None else ()),
         *(_within(first, last, (_answer(_ENOTSUP),)) for first, last in abi.xattr),
         *(_when(number, (_answer(_ENOSYS),)) for number in abi.absent),
         *(_when(number, (_answer(0),)) for number in abi.getgroups),

@@ -14,7 +14,7 @@ from hermetica.sandbox.errors import InvalidSandboxSpec
 from hermetica.sandbox.limits import Limits
 from hermetica.sandbox.world import STORE_PREFIX, World
 
-CONTRACT_VERSION: Final = 1
+CONTRACT_VERSION: Final = 2
 """Counts up whenever a builder could observe a change of the sandbox contract (docs/format-sandbox.md)."""
 
 RESERVED: Final = frozenset({"dev", "proc", "tmp", "sys", "hermetica"})

@@ -73,7 +73,7 @@ def test_the_default_contract_is_this_command_line() -> None:
         b"127.0.0.1 localhost\n::1 localhost\n",
         b"hermetica\n",
     )
-    assert CONTRACT_VERSION == 1
+    assert CONTRACT_VERSION == 2
 
 
 @given(order=st.permutations(SPEC.inputs))
