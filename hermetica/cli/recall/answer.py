@@ -32,6 +32,22 @@ def answer(words: Sequence[str]) -> int | None:
     """The exit status of a command that is known, its output written; None where it has to be carried out."""
     if not words or words[0] != "build":
         return None
+    try:
+        known = _known(words)
+    except (OSError, ValueError, LookupError, RuntimeError, ImportError):  # the whole way meets it too, and tells
+        return None
+    if known is None:
+        return None
+    if known.told:
+        sys.stderr.write(NOTICE)
+        sys.stderr.flush()
+    sys.stdout.write(os.fsdecode(known.output))
+    sys.stdout.flush()
+    return 0
+
+
+def _known(words: Sequence[str]) -> Evaluated | None:
+    """What a command led to, if all is as it was."""
     place = _store(words)
     key = key_of(words)
     if place is None or key is None:
@@ -47,14 +63,7 @@ def answer(words: Sequence[str]) -> int | None:
             found.append(row)
         return bool(found)
 
-    if not glance(place, look):
-        return None
-    if found[0].told:
-        sys.stderr.write(NOTICE)
-        sys.stderr.flush()
-    sys.stdout.write(os.fsdecode(found[0].output))
-    sys.stdout.flush()
-    return 0
+    return found[0] if glance(place, look) else None
 
 
 def _holds(row: Evaluated, rows: Glance) -> bool:
@@ -92,7 +101,16 @@ def key_of(words: Sequence[str]) -> bytes | None:
         return None
     variables = [f"{name}={value}" for name, value in sorted(os.environ.items()) if is_always_read(name)]
     fields = (
-        *(__version__, sys.version, sys.executable, python.st_ino, python.st_mtime_ns, sys.flags, sys.path),
+        *(
+            __version__,
+            sys.version,
+            sys.executable,
+            python.st_ino,
+            python.st_mtime_ns,
+            sys.flags,
+            sys.path,
+            sys.orig_argv,
+        ),
         *(os.getuid(), os.geteuid(), os.getgid(), *os.uname(), here, variables, list(words)),
     )
     return KEY_PREFIX + blake3(FORMAT + repr(fields).encode("utf-8", "backslashreplace")).digest()

@@ -1,4 +1,4 @@
-"""Whether the code of a module could read what has no trace: the clock, chance, the machine. Pure.
+"""Whether code could read what has no trace: the clock, chance, the machine, times of files, a database. Pure.
 
 Told by the names that its code uses, so that what it never does is not in doubt; a name that only looks so costs the
 remembering and nothing else.
@@ -13,7 +13,10 @@ NAMES: Final = frozenset(
     {
         *("time", "datetime", "calendar", "monotonic", "perf_counter", "random", "secrets", "uuid", "urandom"),
         *("getrandom", "getpid", "getppid", "cpu_count", "sched_getaffinity", "getloadavg", "statvfs", "disk_usage"),
-        *("pwd", "grp", "posix", "ctypes", "cffi", "_ctypes", "psutil", "environb", "tempfile", "socket"),
+        *("pwd", "grp", "posix", "ctypes", "cffi", "_ctypes", "psutil", "tempfile", "socket", "resource", "getlogin"),
+        *("get_terminal_size", "isatty", "getgroups", "sysconf", "pathconf", "st_nlink", "st_atime", "st_atime_ns"),
+        *("st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "getmtime", "getatime", "getctime"),
+        *("Store", "aio", "hermetica_store", "lmdb", "sqlite3"),
     }
 )
 

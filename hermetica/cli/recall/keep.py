@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+import hermetica
+import hermetica_store
 from hermetica.cli.recall.answer import key_of
 from hermetica.cli.recall.form import Evaluated, decode
 from hermetica.cli.recall.impure import impure_name
 from hermetica.cli.recall.states import SKIPPED, state_and_age
 from hermetica.cli.recall.watch import Watch, is_standard
 from hermetica.config.load import config_file
+from hermetica_store import Row, StorePath, Table
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
 
     from hermetica.cli.session import Session
     from hermetica.model import Derivation
-    from hermetica_store import StorePath
 
 _TICK_NS: Final = 20_000_000  # two ticks of the slowest kernel clock
 _COARSE_NS: Final = 2_000_000_000  # file systems that keep whole seconds
 _SECOND_NS: Final = 1_000_000_000
+_ROOMS: Final = tuple(Path(str(package.__file__)).parent for package in (hermetica, hermetica_store))
+_OWN: Final = tuple(f"{place}{os.sep}" for room in _ROOMS for place in (room.absolute(), room.resolve()))
 _SITE: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
@@ -69,6 +73,7 @@ class Memory:
             self._key = None
         elif self._key is not None and not self._watch.refusal:
             self._look([*self._watch.reads, *_sources(self._watch), *_search(self._watch)])
+            self._compare()
             self.session.console.transcript = []
 
     def keep(
@@ -85,9 +90,12 @@ class Memory:
         transcript, key = self.session.console.transcript, self._key
         if transcript is not None and key is not None and paths:
             self._look([("s", os.fsencode(file)) for file in _module_files()])
-            self._look_at_code()
+            evaluated = _evaluated(self, derivations, paths, links)
+            evaluated.confirmed = cached and self._was_the_same(key, evaluated)
+            if evaluated.confirmed:
+                self._look_at_code()
             if not self._watch.refusal:
-                self._write(key, _evaluated(self, derivations, paths, links), cached=cached)
+                self._write(key, evaluated)
         if self.session.options.verbose and self._watch.refusal:
             self.session.console.say(f"evaluation: not remembered, because {self._watch.refusal}")
 
@@ -100,34 +108,46 @@ class Memory:
                 self._watch.refusal = f"{os.fsdecode(name)} changed just before"
             self.states[kind, name] = state
 
+    def _compare(self) -> None:
+        """What was not, before it was read, as it is now cannot be told from what it was when it was read."""
+        for read, before in self._watch.reads.items():
+            if before is not None and self.states[read] != before and not self._watch.refusal:
+                self._watch.refusal = f"{os.fsdecode(read[1])} changed meanwhile"
+
+    def _was_the_same(self, key: bytes, evaluated: Evaluated) -> bool:
+        """Whether the evaluation before led to the same derivations."""
+        former = self.session.objects.get(Table.ATTRIBUTES, key)
+        known = None if former is None else decode(former)
+        return known is not None and [row[0] for row in known.traces] == [row[0] for row in evaluated.traces]
+
     def _look_at_code(self) -> None:
-        for name, module in list(sys.modules.items()):
-            file, specification = getattr(module, "__file__", None), getattr(module, "__spec__", None)
-            if not isinstance(file, str) or is_standard(file) or any(site in file for site in _SITE) or _is_ours(name):
+        """Refuses where code of the user could look at what has no trace."""
+        scripts = {os.fsdecode(name) for kind, name in self.states if kind == "s" and name.endswith(b".py")}
+        for file in sorted({*scripts, *_users_modules()}):
+            if is_standard(file) or file.startswith(_OWN) or any(site in file for site in _SITE):
                 continue
-            loader: Any = getattr(specification, "loader", None)
-            code = loader.get_code(specification.name) if specification and hasattr(loader, "get_code") else None
-            impure = impure_name(code) if code is not None else "what is not Python"
+            impure = _impurity(file)
             if impure is not None and not self._watch.refusal:
                 self._watch.refusal = f"{file} may use {impure}"
 
-    def _write(self, key: bytes, evaluated: Evaluated, *, cached: bool) -> None:
-        from hermetica_store import Row, Table  # noqa: PLC0415 -- loaded by now
-
-        objects = self.session.objects
-        former = objects.get(Table.ATTRIBUTES, key)
-        known = None if former is None else decode(former)
-        same = known is not None and [row[0] for row in known.traces] == [row[0] for row in evaluated.traces]
-        evaluated.confirmed = cached and same
-        paths = _paths(evaluated.objects)
+    def _write(self, key: bytes, evaluated: Evaluated) -> None:
+        objects, paths = self.session.objects, _paths(evaluated.objects)
         with objects.lease() as lease:
             lease.hold(paths)  # which notes that they were used
             objects.put([Row(Table.ATTRIBUTES, key, evaluated.encode(), paths[0])])
 
 
-def _paths(bases: Sequence[bytes]) -> list[StorePath]:
-    from hermetica_store import StorePath  # noqa: PLC0415 -- loaded by now
+def _impurity(file: str) -> str | None:
+    """What the code in a file could use that has no trace."""
+    if not file.endswith(".py"):
+        return "what is not Python"
+    try:
+        return impure_name(compile(Path(file).read_bytes(), file, "exec", dont_inherit=True))
+    except (OSError, SyntaxError, ValueError):  # what nothing can have run
+        return None
 
+
+def _paths(bases: Sequence[bytes]) -> list[StorePath]:
     return [StorePath.parse_base(base.decode()) for base in bases]
 
 
@@ -157,8 +177,12 @@ def _evaluated(
     )
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in {"__main__", "hermetica", "hermetica_store", "hermetica_derivations"}
+def _users_modules() -> Iterator[str]:
+    """The files of modules; those of the command itself left out."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and name != "__main__":
+            yield os.path.abspath(file)  # noqa: PTH100 -- not resolved
 
 
 def _module_files() -> Iterator[str]:

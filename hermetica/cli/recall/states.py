@@ -66,7 +66,10 @@ def _itself(name: bytes) -> tuple[bytes, int]:
 
 def _names(name: bytes) -> tuple[bytes, int]:
     stamp, changed_ns = _directory_stamp(name)
-    return stamp + b"|" + _digest(_listdir(name)), changed_ns
+    try:
+        return stamp + b"|" + _digest(_listdir(name)), changed_ns
+    except NotADirectoryError:  # an archive of modules
+        return stamp + b"|" + stamp, changed_ns
 
 
 def _stamp(status: os.stat_result) -> bytes:
@@ -115,7 +118,7 @@ def _tree(name: bytes) -> tuple[bytes, int]:
     """Of all that is below a directory, links not followed; a file is a tree of its own."""
     root, *skipped = name.split(SKIPPED)
     status = _lstat(root)
-    lines, changed_ns = [_stamp(status)], _age(status)
+    lines, changed_ns = [_stamp(status)], status.st_ctime_ns
     if status.st_mode & _KIND == _DIRECTORY:
         for path, each in _below(root, {root + b"/" + relative for relative in skipped}):
             lines.append(path + b" " + (_stamp(each) if _age(each) else b"%o" % each.st_mode))

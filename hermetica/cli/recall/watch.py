@@ -11,12 +11,13 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from importlib.util import source_from_cache
 from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.cli.recall.states import ALL_VARIABLES
+from hermetica.cli.recall.states import ALL_VARIABLES, state
 from hermetica.readings import listener
 
 if TYPE_CHECKING:
@@ -74,14 +75,15 @@ class Watch:
 
     Attributes:
         started_ns: when it began, in nanoseconds since the epoch.
-        reads: (kind, name), in the order first seen; the kinds are those of ``states``.
+        reads: (kind, name) -> its state just before it was read, where that is cheap to tell; the kinds are those of
+            ``states``.
         search: the places in which modules were looked for.
         sources: the root of each source -> the relative paths of what was chosen; None where it is a file.
         refusal: why nothing may be remembered; empty where nothing stands against it.
     """
 
     started_ns: int = attrs.field(factory=time.time_ns)
-    reads: dict[tuple[str, bytes], None] = attrs.field(factory=dict[tuple[str, bytes], None])
+    reads: dict[tuple[str, bytes], bytes | None] = attrs.field(factory=dict[tuple[str, bytes], "bytes | None"])
     search: dict[str, None] = attrs.field(factory=dict[str, None])
     sources: dict[str, set[str] | None] = attrs.field(factory=dict[str, "set[str] | None"])
     refusal: str = ""
@@ -119,12 +121,16 @@ class Watch:
         whole = name if name.startswith(b"/") else os.path.join(os.getcwdb(), name)  # noqa: PTH109, PTH118 -- bytes
         if kind != "l" and _has_no_stamp(whole):
             self.refuse(f"it reads {os.fsdecode(whole)}, which says nothing of its changes")
-        self.reads[kind, whole] = None
+        if kind in {"n", "e"}:
+            self.reads.setdefault((kind, whole), None)
+            kind = "s"  # that it is there at all
+        if (kind, whole) not in self.reads:
+            self.reads[kind, whole] = state(kind, whole)
 
     def variable(self, name: bytes) -> None:
         """A variable of the environment is looked at."""
         if self._active and not self._paused:
-            self.reads["v", name] = None
+            self.reads.setdefault(("v", name), None)
 
     @contextmanager
     def reading_ourselves(self) -> Generator[None]:
@@ -163,8 +169,13 @@ class Watch:
             self.refuse("it opens a descriptor")
         elif mode is None and not os.path.isabs(os.fsdecode(path)):  # type: ignore[arg-type]  # noqa: PTH117 -- foreign
             self.refuse(f"it opens {path!s}, perhaps below a descriptor")
-        elif not is_standard(os.fsdecode(path)):  # type: ignore[arg-type]  # foreign
+        elif not is_standard(file := os.fsdecode(path)):  # type: ignore[arg-type]  # foreign
             self.note("s", path)
+            if _COMPILED in file and file.endswith(".pyc"):  # it is not even looked into where its source changed
+                try:
+                    self.note("s", source_from_cache(file))
+                except ValueError:
+                    self.refuse(f"it reads {file}, whose source cannot be told")
 
 
 class _Variables(dict[bytes, bytes]):
