@@ -58,7 +58,7 @@ class Session:
         """The objects of the store."""
         from hermetica_store import ObjectStore  # noqa: PLC0415 -- not every command has a store
 
-        self._opened = ObjectStore.open(self.store_root, read_only=None)
+        self._opened = ObjectStore.open(self.store_root, read_only=None, lower=self.config.lower)
         return self._opened
 
     @cached_property

@@ -69,6 +69,7 @@ TABLE: Final = {
     "hermetica_store.errors.InvalidStorePath": USAGE,
     "hermetica_store.errors.InvalidDigest": USAGE,
     "hermetica_store.collect.InUse": USAGE,
+    "hermetica_store.layers.InLowerStore": USAGE,
     "hermetica_store.adding.SourceChanged": FAILED,
     "hermetica_store.exchange.cache.NotACache": USAGE,
     "hermetica_store.exchange.narinfo.InvalidNarInfo": REFUSED,

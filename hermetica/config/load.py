@@ -26,6 +26,7 @@ class Config:
 
     Attributes:
         store: root of the store; None for the usual place.
+        lower: roots of stores that the store lies over, which are only read.
         jobs: how many derivations run at once; None for two more than there are processors.
         cores: what each builder is told it may use; None for all.
         timeout_s: how long a builder may run; None without end.
@@ -53,6 +54,7 @@ class Config:
     """
 
     store: Path | None = None
+    lower: tuple[Path, ...] = ()
     jobs: int | None = None
     cores: int | None = None
     timeout_s: float | None = None
@@ -106,6 +108,8 @@ class Config:
         values: dict[str, Any] = {key: each.value for key, each in found.items() if not key.startswith(_MIRRORS)}
         for key in _PATHS & values.keys():
             values[key] = _expanded(key, values[key], home, found[key].where)
+        if "lower" in values:
+            values["lower"] = tuple(_expanded("lower", each, home, found["lower"].where) for each in values["lower"])
         mirrors: Any = [
             (key.removeprefix(_MIRRORS), each.value) for key, each in found.items() if key.startswith(_MIRRORS)
         ]

@@ -62,18 +62,29 @@ class Store:
     _config: Config | None = attrs.field(default=None, alias="config")
 
     @classmethod
-    def open(cls, path: str | Path | None = None, *, read_only: bool = False, config: Config | None = None) -> Self:
+    def open(
+        cls,
+        path: str | Path | None = None,
+        *,
+        read_only: bool = False,
+        lower: Sequence[str | Path] | None = None,
+        config: Config | None = None,
+    ) -> Self:
         """The store at ``path``, made if it is not there.
 
         Args:
             path: its root; ``$HERMETICA_STORE``, else ``$XDG_DATA_HOME/hermetica``, where none is given.
             read_only: whether nothing may be written; queries work.
+            lower: roots of stores that it lies over: what is in them is there and not built, and they are never
+                written. None for ``$HERMETICA_LOWER``.
             config: settings; the user's own where none are given.
 
         Raises:
             StoreError: it cannot be opened; the error says why and what to do.
         """
-        return cls(ObjectStore.open(None if path is None else Path(path), read_only=read_only), config=config)
+        below = None if lower is None else [Path(each) for each in lower]
+        root = None if path is None else Path(path)
+        return cls(ObjectStore.open(root, read_only=read_only, lower=below), config=config)
 
     def close(self) -> None:
         """Waits until everything is durable, and lets go of the store."""

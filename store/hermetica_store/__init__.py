@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         TooManyOpenFiles,
     )
     from hermetica_store.features import Features
+    from hermetica_store.layers import InLowerStore, LowerUnavailable
     from hermetica_store.leases import Lease
     from hermetica_store.logs import LogWriter
     from hermetica_store.nar import NarDigest, nar_chunks, nar_digest
@@ -68,6 +69,7 @@ _HOMES = {
         *("StoreOutOfFiles", "StoreReadOnly", "SystemRefusal", "TooManyLinks", "TooManyOpenFiles"),
     ),
     "features": ("Features",),
+    "layers": ("InLowerStore", "LowerUnavailable"),
     "leases": ("Lease",),
     "logs": ("LogWriter",),
     "nar": ("NarDigest", "nar_chunks", "nar_digest"),
@@ -101,6 +103,7 @@ __all__ = [
     "DiskFailed",
     "Features",
     "HermeticaError",
+    "InLowerStore",
     "InUse",
     "IndexDamaged",
     "InvalidDigest",
@@ -111,6 +114,7 @@ __all__ = [
     "LocksUnavailable",
     "LogWriter",
     "LowDisk",
+    "LowerUnavailable",
     "NarDigest",
     "NotAStore",
     "NotQuarantined",

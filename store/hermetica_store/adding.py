@@ -72,7 +72,7 @@ def _known(shared: Shared, source: Path, name: str, lease: Lease, files: Sequenc
     """The object that a tree is already, now held; None where it is none."""
     cache = IndexedStatCache(shared, writable=True)
     path = store_path(name, hash_tree(source, files, cache=cache).tree)
-    return path if shared.is_known(path) and lease.hold([path]) else None
+    return path if shared.is_there(path) and lease.hold([path]) else None
 
 
 def add_bytes(

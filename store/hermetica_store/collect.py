@@ -16,6 +16,7 @@ import attrs
 from hermetica_store.codec import decode_root, object_facts, path_at, row_value
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import NotRegistered
+from hermetica_store.layers import refuse_lower
 from hermetica_store.leases import drop_lease, live_leases
 from hermetica_store.marking import Facts, Limits, alive, condemned, referrers_first
 from hermetica_store.path import StorePath
@@ -30,7 +31,7 @@ from hermetica_store.statcache import forget_sources
 from hermetica_store.tidy import Spared, drop_logs, drop_rows, drop_scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
     from pathlib import Path
 
     from hermetica_store.index import Transaction
@@ -139,7 +140,7 @@ def collect_alone(
             shared.links.prune()
     spared = Spared(
         dying=frozenset(chosen),
-        living=snapshot.objects.keys(),
+        living=_Living(snapshot.objects, shared.index.is_below),
         leased=snapshot.leased.keys(),
         before_ms=round(before_s * 1000),
         keep_derivations=policy.keep_derivations,
@@ -162,6 +163,17 @@ def collect_alone(
     )
 
 
+@attrs.frozen
+class _Living:
+    """The objects that were there when a collection began, here or in a lower store."""
+
+    here: Container[bytes]
+    is_below: Callable[[bytes], bool]
+
+    def __contains__(self, base: object) -> bool:
+        return isinstance(base, bytes) and (base in self.here or self.is_below(base))
+
+
 def _limits(policy: Policy) -> Limits:
     since = None if policy.older_than_s is None else round((time.time() - policy.older_than_s) * 1000)
     return Limits(max_bytes=policy.max_bytes, max_freed_bytes=policy.max_freed_bytes, unused_since_ms=since)
@@ -173,7 +185,10 @@ def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
     Raises:
         NotRegistered: one is not there.
         InUse: one is needed by something else than these; nothing is deleted then.
+        InLowerStore: one is in a lower store.
     """
+    paths = list(paths)
+    refuse_lower(shared, paths)
     shared.writer.barrier()
     snapshot = _snapshot(shared)
     wanted = {path.base.encode(): path for path in paths}

@@ -6,6 +6,7 @@ is about nothing is not there. What objects are, and what roots name, follows fr
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,6 +18,7 @@ from hermetica_store.leases import ID_BYTES
 from hermetica_store.path import StorePath
 from hermetica_store.schema import (
     LEASES,
+    META,
     NARS,
     OBJECTS,
     OWNED,
@@ -103,6 +105,7 @@ def _references(tx: Transaction) -> list[_Wrong]:
     expected: set[tuple[bytes, bytes]] = set()
     unknown: set[bytes] = set()
     rows = dict(tx.items(OBJECTS))
+    below = _where_else(tx)
     for base, value in rows.items():
         try:
             references = object_facts(base, value)[1]
@@ -111,9 +114,9 @@ def _references(tx: Transaction) -> list[_Wrong]:
             continue
         expected |= {(reference, base) for reference in references}
         wrong += [
-            _Wrong(problem=index_problem(base, f"refers to {_text(each)}, which is not there"))
+            _Wrong(problem=index_problem(base, f"refers to {_text(each)}, which is not there{below}"))
             for each in references
-            if each not in rows
+            if each not in rows and not tx.is_below(each)
         ]
     found = {(base, by) for base, by in tx.items(REFERRERS) if by not in unknown}
     wrong += [
@@ -125,6 +128,14 @@ def _references(tx: Transaction) -> list[_Wrong]:
         for base, by in found - expected
     ]
     return sorted(wrong, key=lambda each: each.problem.detail)
+
+
+def _where_else(tx: Transaction) -> str:
+    """Where what is missed may have been."""
+    lowers = tx.get(META, b"lower")
+    if lowers is None:
+        return ""
+    return f", nor in a lower store (this one was used over {', '.join(map(os.fsdecode, lowers.split(bytes(1))))})"
 
 
 def _owners(tx: Transaction) -> Iterator[_Wrong]:
@@ -139,10 +150,10 @@ def _owners(tx: Transaction) -> Iterator[_Wrong]:
     for table in Table:
         for key, stored in tx.items(table.value):
             owner = row_owner(stored)
-            if not owner or ((owner, TAGS[table] + key) in owned and tx.get(OBJECTS, owner) is not None):
+            if not owner or ((owner, TAGS[table] + key) in owned and tx.is_there(owner)):
                 continue
             problem = index_problem(owner, f"owns a row of {table.value.decode()} that would outlive it")
-            if tx.get(OBJECTS, owner) is None:
+            if not tx.is_there(owner):
                 yield _needless(problem, table.value, key)
             else:
                 yield _absent(problem, OWNED, owner, TAGS[table] + key)
@@ -158,7 +169,7 @@ def _holders(tx: Transaction) -> Iterator[_Wrong]:
         except IndexDamaged as error:
             yield _Wrong(problem=Problem(kind=INDEX, path=None, file="", detail=error.message))
             continue
-        if tx.get(OBJECTS, base) is None:
+        if not tx.is_there(base):
             yield _Wrong(problem=index_problem(base, f"the root {_text(name)} names it, and it is not there"))
 
 

@@ -20,6 +20,7 @@ from hermetica_store.refusals import working_in
 from hermetica_store.schema import (
     FIRST_TABLES,
     META,
+    OBJECTS,
     READABLE,
     SCHEMA_VERSION,
     SEVERAL_VALUES,
@@ -43,11 +44,18 @@ _SHORTFALL_PAGES_MAX: Final = 256  # pages at the end that were allocated and ne
 class Transaction:
     """A transaction over the tables by name."""
 
-    __slots__ = ("_tables", "raw")
+    __slots__ = ("_tables", "is_below", "raw")
 
-    def __init__(self, raw: lmdb.Transaction[bytes], tables: dict[bytes, Database]) -> None:
+    def __init__(
+        self, raw: lmdb.Transaction[bytes], tables: dict[bytes, Database], is_below: Callable[[bytes], bool]
+    ) -> None:
         self.raw = raw
         self._tables = tables
+        self.is_below = is_below
+
+    def is_there(self, base: bytes) -> bool:
+        """Whether an object is registered here or in a lower store."""
+        return self.get(OBJECTS, base) is not None or self.is_below(base)
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """The (first) value at ``key``."""
@@ -114,6 +122,11 @@ class Transaction:
         return found
 
 
+def _nowhere(_base: bytes) -> bool:
+    """Where there is no lower store."""
+    return False
+
+
 class _Partial(Transaction):
     """A transaction over an index that lacks tables of this version: they are empty."""
 
@@ -139,6 +152,7 @@ class Index:
     """An open environment.
 
     Attributes:
+        is_below: whether a lower store has an object, by its key.
         read_only: whether it can only be read, because the system does not let us write it.
         version: the schema on disk; another than ours only until a store is opened for writing.
     """
@@ -156,6 +170,7 @@ class Index:
             opened = open_environment(self._layout, self._map_bytes)
         self._environment, self.read_only, self._unlocked = opened.raw, opened.is_read_only, opened.is_unlocked
         self._tables: dict[bytes, Database] = {}
+        self.is_below: Callable[[bytes], bool] = _nowhere
         try:
             with working_in(self._root):
                 self._check_length(self._layout)
@@ -214,7 +229,7 @@ class Index:
         """What ``work`` gives, or its error: raised inside, it would make lmdb wait until nobody else reads."""
         with self._gate, self._environment.begin() as raw:
             try:
-                found, failure = [work(self._kind(raw, self._tables))], None
+                found, failure = [work(self._kind(raw, self._tables, self.is_below))], None
             except StoreError as error:
                 found, failure = list[T](), error
             if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
@@ -251,7 +266,7 @@ class Index:
         with self._gate:
             raw = self._environment.begin(write=True)
             try:
-                result = work(self._kind(raw, self._tables))
+                result = work(self._kind(raw, self._tables, self.is_below))
                 failure = None
             except BaseException as error:  # noqa: BLE001 -- raised below
                 failure = error

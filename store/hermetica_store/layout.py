@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,16 @@ _DATABASE: Final = "data.mdb"
 def default_root(environ: Mapping[str, str]) -> Path:
     """The place of the user's store, as ``default_place``."""
     return Path(default_place(environ))
+
+
+def default_lower(environ: Mapping[str, str]) -> list[Path]:
+    """The roots in ``$HERMETICA_LOWER``, which separates them by colons."""
+    return [resolved(Path(each).expanduser()) for each in environ.get("HERMETICA_LOWER", "").split(":") if each]
+
+
+def resolved(root: Path) -> Path:
+    """A root as `Layout` wants it: absolute, links resolved."""
+    return Path(os.path.realpath(root))
 
 
 @attrs.frozen(slots=False)

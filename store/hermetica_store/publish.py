@@ -91,7 +91,7 @@ class _Publication:
         path = prepared.path
         self.shared.claims.acquire(path_key(path))
         self.claimed.append(path)
-        if self.shared.is_known(path) and path in self.lease.hold([path]):
+        if self.shared.is_there(path) and path in self.lease.hold([path]):
             self.known.append(path)
             with working_in(self.shared.layout.root):
                 remove_tree(prepared.tree_on_disk)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.features import Features
+    from hermetica_store.layout import Layout
     from hermetica_store.nar import NarDigest
     from hermetica_store.path import StorePath
     from hermetica_store.quarantine import Quarantined
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from hermetica_store.statistics import Statistics
     from hermetica_store.usage import Usage
     from hermetica_store.verify import VerifyReport
+
+
+def _queries(shared: Shared, *, writable: bool) -> Queries:
+    if not shared.lowers:
+        return Queries(shared, writable)
+    from hermetica_store.layers import LayeredQueries  # noqa: PLC0415 -- most stores lie over none
+
+    return LayeredQueries.over(shared, writable=writable)
 
 
 class ReadableStore:
@@ -44,7 +53,7 @@ class ReadableStore:
         self.root = shared.layout.root
         self.read_only = read_only
         self._shared = shared
-        self._queries = Queries(shared, writable=not read_only)
+        self._queries = _queries(shared, writable=not read_only)
         self._closed = False
         self.refusal: StoreError | None = None
 
@@ -78,7 +87,7 @@ class ReadableStore:
 
     def on_disk(self, path: StorePath) -> Path:
         """Where an object lies, or would lie."""
-        return self._shared.layout.objects / path.base
+        return self._shared.on_disk(path)
 
     def info(self, path: StorePath) -> ObjectInfo | None:
         """What is known of an object; None if it is not in the store."""
@@ -87,7 +96,7 @@ class ReadableStore:
     def has(self, path: StorePath) -> bool:
         """Whether an object is in the store."""
         self._read()
-        return self._shared.is_known(path)
+        return self._shared.is_there(path)
 
     def find(self, digest_prefix: str) -> tuple[StorePath, ...]:
         """The objects whose digests begin so, ascending."""
@@ -163,17 +172,22 @@ class ReadableStore:
     def read_log(self, key: str) -> bytes | None:
         """A log as far as it is written; empty for a record whose builder said nothing, None where there is neither."""
         self._read()
-        data = read_log(self._shared.layout, key)
+        data = read_log(self._layout_of_log(key), key)
         return b"" if data is None and self._queries.has_record(key) else data
 
     def lacks(self, table: Table) -> bool:
         """Whether the store is of an earlier schema that has no such table, and is only read."""
         self._read()
-        return self._shared.index.lacks(table.value)
+        return any(each.index.lacks(table.value) for each in (self._shared, *self._shared.lowers))
 
     def log_path(self, key: str) -> Path:
         """Where a log lies, zstd-compressed; an empty one has no file."""
-        return log_path(self._shared.layout, key)
+        return log_path(self._layout_of_log(key), key)
+
+    @property
+    def lower(self) -> tuple[Path, ...]:
+        """The roots of the stores that this one lies over."""
+        return tuple(lower.layout.root for lower in self._shared.lowers)
 
     def roots(self) -> tuple[Root, ...]:
         """Every root, ascending by name."""
@@ -185,7 +199,22 @@ class ReadableStore:
         from hermetica_store.verify import verify  # noqa: PLC0415 -- rarely asked
 
         self._read()
-        return verify(self._shared, paths)
+        return verify(self._shared, paths) if paths is None or not self._shared.lowers else self._verify_across(paths)
+
+    def _verify_across(self, paths: Iterable[StorePath]) -> VerifyReport:
+        from hermetica_store.layers import split  # noqa: PLC0415 -- most stores lie over none
+        from hermetica_store.verify import VerifyReport, verify  # noqa: PLC0415 -- rarely asked
+
+        reports = [verify(shared, group) for shared, group in split(self._shared, paths)]
+        return VerifyReport(
+            checked=sum(report.checked for report in reports),
+            size_bytes=sum(report.size_bytes for report in reports),
+            problems=tuple(problem for report in reports for problem in report.problems),
+        )
+
+    def _layout_of_log(self, key: str) -> Layout:
+        layouts = [each.layout for each in (self._shared, *self._shared.lowers)]
+        return next((each for each in layouts if log_path(each, key).exists()), layouts[0])
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         """The damaged trees that were replaced, oldest first."""

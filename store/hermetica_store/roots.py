@@ -11,7 +11,7 @@ import attrs
 from hermetica_store.codec import RootValue, decode_root, encode_root
 from hermetica_store.faults import NotRegistered
 from hermetica_store.rows import now_ms
-from hermetica_store.schema import OBJECTS, ROOTS, check_key
+from hermetica_store.schema import ROOTS, check_key
 
 if TYPE_CHECKING:
     from hermetica_store.index import Transaction
@@ -48,7 +48,7 @@ def add_root(shared: Shared, name: str, path: StorePath, link: Path | None) -> N
     value = encode_root(RootValue(path=path, link=place, added_ms=now_ms()))
 
     def apply(tx: Transaction) -> None:
-        if tx.get(OBJECTS, path.base.encode()) is None:
+        if not tx.is_there(path.base.encode()):
             raise NotRegistered(path)
         tx.put(ROOTS, key, value)
 
@@ -76,7 +76,7 @@ def is_stale(shared: Shared, root: RootValue) -> bool:
     except OSError:
         return True
     place = os.path.join(os.path.dirname(root.link), target)  # noqa: PTH118, PTH120 -- bytes, not a Path
-    wanted = os.fsencode(shared.layout.objects / root.path.base)
+    wanted = os.fsencode(shared.on_disk(root.path))
     return os.path.normpath(place) != wanted and os.path.realpath(place) != os.path.realpath(wanted)
 
 

@@ -61,7 +61,7 @@ def register(tx: Transaction, info: ObjectInfo, manifest: bytes) -> None:
     """
     base = info.path.base.encode()
     for reference in info.references:
-        if reference != info.path and tx.get(OBJECTS, reference.base.encode()) is None:
+        if reference != info.path and not tx.is_there(reference.base.encode()):
             raise NotRegistered(reference, needed_by=info.path)
     tx.put(OBJECTS, base, encode_object(info))
     tx.put(MANIFESTS, base, manifest)
@@ -109,7 +109,7 @@ def write_rows(tx: Transaction, rows: Sequence[Row]) -> None:
             owner = row.owner
             if owner not in heads:
                 base = owner.base.encode() if owner is not None else b""
-                heads[owner] = row_head(base, written) if tx.get(OBJECTS, base) is not None else None
+                heads[owner] = row_head(base, written) if tx.is_there(base) else None
             head = heads[owner]
             if head is not None:
                 _write_row(tx, name, row, head, tag + row.key)
@@ -154,5 +154,7 @@ def lease_objects(tx: Transaction, lease: bytes, holder: bytes, bases: Iterable[
         if tx.get(OBJECTS, base) is not None:
             tx.put(LEASES, lease + base, holder)
             tx.put(USED, base, used)
+            held.add(base)
+        elif tx.is_below(base):  # nobody here collects it
             held.add(base)
     return held

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hermetica_store.faults import StoreBusy, StoreNotWritable
-from hermetica_store.layout import Layout, default_root
+from hermetica_store.layout import Layout, default_lower, default_root, resolved
 from hermetica_store.leases import Lease
 from hermetica_store.logs import LogWriter
 from hermetica_store.readable import ReadableStore
@@ -21,6 +20,7 @@ from hermetica_store.shared import Shared, acquire, release
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from hermetica_store.claims import Claims
     from hermetica_store.collect import Collected, Policy
@@ -42,13 +42,17 @@ class ObjectStore(ReadableStore):
     """
 
     @classmethod
-    def open(cls, root: Path | None = None, *, read_only: bool | None = False) -> Self:
+    def open(
+        cls, root: Path | None = None, *, read_only: bool | None = False, lower: Sequence[Path] | None = None
+    ) -> Self:
         """Opens a store, and makes one where nothing is yet.
 
         Args:
             root: None for ``$HERMETICA_STORE``, else ``$XDG_DATA_HOME/hermetica``, else ``~/.local/share/hermetica``.
             read_only: answer questions only. Nothing is made then. None: if it is there and cannot be opened for
                 writing now; what writes meets the reason.
+            lower: roots of stores that this one lies over: what is in them is there, and they are never written.
+                None for ``$HERMETICA_LOWER``, which separates them by colons.
 
         Raises:
             NotAStore: something else lies there, or nothing does and the store is to be read only.
@@ -56,26 +60,28 @@ class ObjectStore(ReadableStore):
             StoreVersionMismatch: a later version of hermetica wrote it.
             StoreBusy: it has an earlier schema, and processes of that version use it.
             IndexDamaged: its index cannot be trusted.
+            LowerUnavailable: a store below it cannot be read.
         """
-        layout = Layout(Path(os.path.realpath(default_root(os.environ) if root is None else root)))
+        below = [Layout(place) for place in (default_lower(os.environ) if lower is None else map(resolved, lower))]
+        layout = Layout(resolved(default_root(os.environ) if root is None else root))
         if read_only is not None:
-            return cls._open(layout, read_only=read_only)
+            return cls._open(layout, below, read_only=read_only)
         try:
-            return cls._open(layout, read_only=False)
+            return cls._open(layout, below, read_only=False)
         except (StoreNotWritable, StoreBusy) as error:
             if not layout.exists():
                 raise
-            store = cls._open(layout, read_only=True)
+            store = cls._open(layout, below, read_only=True)
             store.refusal = error
             return store
 
     @classmethod
-    def _open(cls, layout: Layout, *, read_only: bool) -> Self:
+    def _open(cls, layout: Layout, below: Sequence[Layout], *, read_only: bool) -> Self:
         if read_only:
             layout.require()
         else:
             layout.create()
-        shared = acquire(layout)
+        shared = acquire(layout, below)
         try:
             if not read_only:
                 shared.check(write=True)
@@ -84,6 +90,10 @@ class ObjectStore(ReadableStore):
 
                     upgrade(shared)
                 reap(layout)
+                if shared.lowers:
+                    from hermetica_store.layers import note_lowers  # noqa: PLC0415 -- most stores lie over none
+
+                    note_lowers(shared)
                 keep_reserve(layout)
         except BaseException:
             release(shared)

@@ -13,11 +13,11 @@ from hermetica_store.codec import row_owner, row_written_ms
 from hermetica_store.logs import remove_logs
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
-from hermetica_store.schema import OBJECTS, OWNED, TAGS, Table
+from hermetica_store.schema import OWNED, TAGS, Table
 from hermetica_store.scratch import kept, reap
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Container, Iterable
     from pathlib import Path
 
     from hermetica_store.index import Transaction
@@ -33,7 +33,7 @@ class Spared:
 
     Attributes:
         dying: the objects that go with this collection.
-        living: the objects that were there when it began.
+        living: the objects that were there when it began, those of lower stores among them.
         leased: those of them that a running process holds.
         before_ms: rows that were written later stay; milliseconds since the epoch.
         keep_derivations: whether derivations, records and history of objects that stay do.
@@ -41,7 +41,7 @@ class Spared:
     """
 
     dying: Collection[bytes]
-    living: Collection[bytes]
+    living: Container[bytes]
     leased: Collection[bytes]
     before_ms: int
     keep_derivations: bool
@@ -85,7 +85,7 @@ def _rows_from(table: Table, start: bytes, tx: Transaction) -> list[tuple[bytes,
 def _drop_unchanged(table: Table, rows: Iterable[tuple[bytes, bytes]], spared: Spared, tx: Transaction) -> None:
     for key, stored in rows:
         owner = row_owner(stored)
-        came_meanwhile = owner and owner not in spared.living and tx.get(OBJECTS, owner) is not None
+        came_meanwhile = owner and owner not in spared.living and tx.is_there(owner)
         if tx.get(table.value, key) == stored and not came_meanwhile:
             tx.delete(table.value, key)
             if owner:

@@ -87,7 +87,7 @@ def usage(shared: Shared, paths: Iterable[StorePath] | None) -> Usage:
     objects: list[ObjectUsage] = []
     for path in _wanted(shared, paths):
         try:
-            objects.append(measuring.measure(path, shared.layout.objects / path.base))
+            objects.append(measuring.measure(path, shared.on_disk(path)))
         except TreeError as error:
             if error.errno != errno.ENOENT:  # collected meanwhile, or damaged: it takes nothing
                 raise
@@ -108,7 +108,7 @@ def _wanted(shared: Shared, paths: Iterable[StorePath] | None) -> Iterator[Store
             yield path_at(base)
         return
     for path in dict.fromkeys(paths):
-        if shared.index.get(OBJECTS, path.base.encode()) is None:
+        if not shared.is_there(path):
             raise NotRegistered(path)
         yield path
 

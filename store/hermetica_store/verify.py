@@ -22,6 +22,7 @@ from hermetica_store.content import tree_digest
 from hermetica_store.digest import Digest
 from hermetica_store.faults import IndexDamaged, NotRegistered
 from hermetica_store.inspection import InodeDigests, Inspection, inspect
+from hermetica_store.layers import lower_problems
 from hermetica_store.manifest import decode_manifest, differences, entries_of
 from hermetica_store.places import find_files
 from hermetica_store.publish import path_key
@@ -113,6 +114,7 @@ def verify(shared: Shared, paths: Iterable[StorePath] | None) -> VerifyReport:
         problems += each.problems
         checked, size_bytes = checked + 1, size_bytes + each.info.size_bytes
     if paths is None:
+        problems += lower_problems(shared)
         with working_in(shared.layout.root):
             problems += [*_leftover_problems(shared), *_link_problems(shared, known)]
     else:

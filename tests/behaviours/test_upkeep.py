@@ -219,3 +219,51 @@ def test_b56_a_read_only_store_answers_queries_and_refuses_writes_helpfully(
             assert "name a store of your own with HERMETICA_STORE" in refused
     finally:
         subprocess.run(["umount", "--lazy", bound], check=True)
+
+
+def test_a_team_shares_what_is_built_and_each_builds_on_it(store_root: Path, tmp_path: Path, sh: Shell) -> None:
+    lib = sh("lib", "mkdir $out; echo lib > $out/lib; echo said")
+    app = sh("app", "cat $lib/lib > $out; echo $lib >> $out", {"lib": f"{lib}"})
+    mine = sh("mine", "cat $app > $out; echo $app >> $out", {"app": f"{app}"})
+    twin = sh("app", "echo again > /dev/null; cat $lib/lib > $out; echo $lib >> $out", {"lib": f"{lib}"})
+    with hm.Store.open(tmp_path / "team") as team:
+        team.objects.add_root("app", team.realize(app).out)
+    before = (tmp_path / "team" / "index" / "data.mdb").read_bytes()
+    with hm.Store.open(store_root, lower=[tmp_path / "team"]) as store:
+        assert store.realize(app).outcome == "cached"
+        made = store.realize(mine)
+        assert made.outcome == "built"
+        assert {path.name for path in store.objects.closure([made.out])} == {"mine", "app", "lib"}
+        assert store.realize(twin).outcome == "built"
+        assert store.realize(twin).outcome == "cached"
+        assert store.realize(twin).out == store.realize(app).out
+        assert sorted(path.name.split("-", 1)[1] for path in (store_root / "store").iterdir()) == ["mine"]
+        store.objects.add_root("mine", made.out)
+        store.objects.collect()
+        assert store.realize(mine).outcome == "cached"
+        assert store.realize(twin).outcome == "cached"
+        assert store.realize(lib).log is not None
+        assert store.objects.verify().problems == ()
+    assert (tmp_path / "team" / "index" / "data.mdb").read_bytes() == before
+
+
+def test_the_command_line_works_across_stores(command: CommandLine, store_root: Path, tmp_path: Path) -> None:
+    app = "sh('app', f'echo said; echo {lib} > $out')"
+    command.write(
+        "pkgs.py",
+        module("lib = sh('lib', 'echo lib > $out')", f"app = {app}", "own = sh('own', f'echo {app} > $out')"),
+    )
+    command("build", "./pkgs.py:app", "--no-link")
+    command.environment["HERMETICA_CONFIG"] = str(command.write("config.toml", f'lower = ["{store_root}"]\n'))
+    command.environment["HERMETICA_STORE"] = str(tmp_path / "mine")
+    command("build", "./pkgs.py:own", "./pkgs.py:app")
+    own, lib = (command("query", "outputs", f"./pkgs.py:{name}").stdout.strip() for name in ("own", "lib"))
+    assert [line for line in command("why-depends", own, lib).stdout.splitlines() if lib in line]
+    assert len(command("query", "closure", own).stdout.split()) == 3
+    assert command("log", "./pkgs.py:app").stdout == "said\n"
+    command("store", "verify")
+    command("gc")
+    assert (command.directory / "result-1").resolve().parent == store_root / "store"
+    assert own in command("store", "ls").stdout
+    refused = command("store", "delete", lib, status=2).stderr
+    assert f"--store {store_root}" in refused
