@@ -267,3 +267,7 @@ def test_the_command_line_works_across_stores(command: CommandLine, store_root: 
     assert own in command("store", "ls").stdout
     refused = command("store", "delete", lib, status=2).stderr
     assert f"--store {store_root}" in refused
+    command("store", "export", own, "-o", "closure.nar")
+    command.environment.pop("HERMETICA_CONFIG")
+    command("store", "import", "closure.nar", "--store", str(tmp_path / "third"))
+    assert len(command("query", "closure", own, "--store", str(tmp_path / "third")).stdout.split()) == 3
