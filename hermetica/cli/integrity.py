@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.cli.collecting import plain
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hermetica.cli.session import Session
+    from hermetica.realize import Event
     from hermetica_store import Problem, Quarantined, RepairReport
 
 ACTIONS: Final = {
@@ -67,7 +69,12 @@ def _repair(session: Session) -> int:
 
     cancellation = Cancellation()
     with cancelling(cancellation) as received:
-        report = session.store.repair(chosen(session), cancellation=cancellation, **run_options(session))
+        report = session.store.repair(
+            chosen(session),
+            on_event=partial(_tell, session),
+            cancellation=cancellation,
+            **run_options(session),
+        )
     found, repair = plain(report.found), {name: plain(getattr(report, name)) for name in ("repaired", "rows")}
     document = {"format": "hermetica.verify/1", **found, **repair, "unrepaired": plain(report.unrepaired)}
     session.console.result(document, _repair_lines(report))
@@ -79,6 +86,15 @@ def _repair(session: Session) -> int:
     if received:
         return 128 + received[0]
     return DAMAGED if report.unrepaired else 0
+
+
+def _tell(session: Session, event: Event) -> None:
+    from hermetica.realize import LogText, RebuildStarted  # noqa: PLC0415 -- where a repair runs, they are loaded
+
+    if isinstance(event, RebuildStarted):
+        session.console.say(f"making {event.name} again")
+    elif isinstance(event, LogText) and session.options.verbose:
+        session.console.say(event.text.rstrip("\n"))
 
 
 def _repair_lines(report: RepairReport) -> Iterator[str]:

@@ -7,6 +7,7 @@ build got, so that it is equal to the byte where the derivation is reproducible.
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +21,7 @@ from hermetica.model.outputs import FixedOutput
 from hermetica.model.placeholder import digest_text, parse
 from hermetica.model.record import from_record
 from hermetica.realize.context import RunContext
+from hermetica.realize.events import RebuildStarted
 from hermetica.realize.history import records_of_objects
 from hermetica.realize.logs import BuildLog
 from hermetica.realize.make import make
@@ -205,6 +207,12 @@ class Remaking:
         self._context.lease.hold(used)
         for left in list(room.path.iterdir()):  # by an attempt that failed
             remove_tree(left)
+
+        self._context.emit(
+            RebuildStarted(
+                time_s=time.time(), drv=derivation.id.hex, name=derivation.name, number=1, total=1, against="store"
+            )
+        )
 
         def work() -> Path:
             with (room.path / _LOG).open("wb") as file:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Problem", "VerifyReport", "verify"]
 
-_THREADS: Final = 2  # files are hashed beside each other; the rest has one interpreter
+_THREADS: Final = 4  # they wait for the disk side by side: from a cold one, half the time; from memory, the same
 _AHEAD: Final = 64
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hermetica_store import ObjectStore
 from hermetica_store.dedup import can_clone
 from hermetica_store.publish import move
 from tests.behaviours.conftest import module
@@ -120,15 +121,20 @@ def test_b54_damage_is_found_and_repaired_by_building_anew_where_bytes_are_lost(
     assert said in found.stdout
     assert place.name in found.stdout
     assert "--repair" in found.stderr
-    repaired = json.loads(command("store", "verify", "--repair", "--json").stdout)
+    ended = command("store", "verify", "--repair", "--json")
+    assert ("making tree again" in ended.stderr) == (how == "supplied")
+    repaired = json.loads(ended.stdout)
     assert [(each["path"], each["how"]) for each in repaired["repaired"]] == [(f"/hermetica/store/{place.name}", how)]
-    assert command("store", "verify").stdout == ""
     assert (place / "bin" / "tool").read_text() == f"#!/bin/sh /hermetica/store/{place.name}\n"
-    held = command("store", "quarantine").stdout
-    assert (place.name in held) == (damaging is not delete_everything)
+    with ObjectStore.open(store_root) as objects:
+        assert objects.verify().problems == ()
+        kept = [each.path.base for each in objects.quarantined()]
+    assert kept == ([] if damaging is delete_everything else [place.name])
     if damaging is change_bytes:
+        assert place.name in command("store", "quarantine").stdout
         assert place.name in command("store", "quarantine", "--purge").stdout
         assert command("store", "quarantine").stdout == ""
+        assert command("store", "verify").stdout == ""
 
 
 def test_b54_an_object_and_what_it_was_built_with_are_repaired_in_order(command: CommandLine, store_root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -339,3 +340,33 @@ def test_of_two_repairs_of_one_object_one_replaces_it(object_store: ObjectStore)
     assert object_store.verify().problems == ()
     assert len(object_store.quarantined()) == len(paths)
     assert object_store.has(keep)
+
+
+BUILD_AND_COLLECT = """
+from tests.store.test_dedup import LARGE, publish
+for number in range(12):
+    publish(store, f"mine-{number}", {"a": LARGE, "b": b"%d" % number})
+    store.collect()
+"""
+REPAIR_OFTEN = """
+for _ in range(12):
+    left = store.repair().unrepaired
+    assert not left, left
+"""
+
+
+def test_repairs_builds_and_collections_work_side_by_side(object_store: ObjectStore) -> None:
+    store = object_store
+    kept = [publish(store, name, {"a": LARGE, "own-copy": b"x"}) for name in ("kept", "twin")]
+    for path in kept:
+        store.add_root(path.name, path)
+    processes = [start(store.root, code) for code in (BUILD_AND_COLLECT, REPAIR_OFTEN, REPAIR_OFTEN)]
+    while any(process.poll() is None for process in processes):
+        (opened(store.on_disk(kept[0])) / "a").unlink(missing_ok=True)
+        time.sleep(0.2)
+    for process in processes:
+        finish(process)
+    assert store.repair().unrepaired == ()
+    store.collect()
+    assert store.verify().problems == ()
+    assert set(store.paths()) == set(kept)
