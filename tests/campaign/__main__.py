@@ -45,6 +45,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--prefixes", type=int, default=20, help="moments at which power is lost (20)")
     parser.add_argument("--seed", type=int, default=1, help="of every choice, though not of the timing (1)")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="a bug that has to be found")
+    parser.add_argument("--only", metavar="NAME,...", help="of the workloads of kills just these")
     parser.add_argument("--in", dest="base", type=Path, help="where to work (a fresh directory for temporary files)")
     return parser.parse_args(words)
 
@@ -52,6 +53,8 @@ def _options(words: list[str]) -> argparse.Namespace:
 def _kills(options: argparse.Namespace, base: Path) -> tuple[list[str], dict[str, object]]:
     tally = Tally(seed=options.seed)
     campaign = Campaign(base=base, rng=random.Random(options.seed), tally=tally, plant=options.plant)
+    if options.only:
+        campaign.workloads = {name: campaign.workloads[name] for name in options.only.split(",")}
     campaign.run(options.kills)
     return tally.lost, {
         "kills": tally.kills,

@@ -32,6 +32,7 @@ _OF_OTHER_ROOMS: Final = {
 }
 _BASE: Final = re.compile(rb"hx[0-9abcdfghijklmnpqrsvwxyz]{30}-[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]{0,210}")
 _KINDS: Final = {0: "directory", 1: "link", 2: "file", 3: "executable"}
+SCHEMA: Final = b"2"
 _MAP_BYTES: Final = 1 << 30
 
 Table = list[tuple[bytes, bytes]]

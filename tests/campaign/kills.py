@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store import ObjectStore
-from tests.campaign import builds, checker, crew
+from tests.campaign import builds, checker, crew, upkeep
 from tests.campaign.points import Moment
 from tests.campaign.promises import Journal, Promises, facts
 from tests.campaign.workloads import WORKLOADS, Place, pins, settle
@@ -25,13 +25,17 @@ _ROUNDS_A_STORE: Final = 40
 _OBJECTS_MAX: Final = 80
 _TIMER_SHARE: Final = 0.3
 _WHOLE_SHARE: Final = 0.5
+_DUEL: Final = frozenset({"collect", "hold", "add-texts", "rewrite", "delete"})  # who wants the same objects
+_DUEL_SHARE: Final = 0.25
+_OLD_OBJECTS: Final = 6  # in the kept store of an earlier schema
 _COLLECT_SHARE: Final = 0.12
 _STALL_S: Final = (0.002, 0.03)
 
 
 def every_workload() -> dict[str, Callable[[Place], None]]:
     """What this host can do; without a sandbox, everything but builds."""
-    return WORKLOADS if builds.missing() else {**WORKLOADS, **builds.WORKLOADS}
+    everywhere = {**WORKLOADS, **upkeep.WORKLOADS}
+    return everywhere if builds.missing() else {**everywhere, **builds.WORKLOADS}
 
 
 @attrs.define(kw_only=True)
@@ -121,7 +125,8 @@ class Campaign:
 
     def _round(self) -> None:
         """One store, a few processes, a kill, and a look at everything."""
-        names = [self.rng.choice(sorted(self.workloads)) for _ in range(self.rng.choice((1, 2, 2, 3, 3, 4)))]
+        among = sorted(self.workloads.keys() & _DUEL) if self.rng.random() < _DUEL_SHARE else sorted(self.workloads)
+        names = [self.rng.choice(among) for _ in range(self.rng.choice((1, 2, 2, 3, 3, 4)))]
         timer: tuple[float, int | None] | None = None
         target = None
         if self.rng.random() >= _TIMER_SHARE:
@@ -185,13 +190,15 @@ class Campaign:
     def _look(self, tasks: list[crew.Task], problems: list[str]) -> None:
         """Check what was left, let a fresh process recover, and check again."""
         self.promises.hear(self.journal.take())
-        problems += self._check(collected=False)
+        damaged = sorted(self.promises.damaged)
+        problems += [each for each in self._check(collected=False) if not any(base[:32] in each for base in damaged)]
         collects = self.rng.random() < _COLLECT_SHARE or len(self.promises.allowed) > _OBJECTS_MAX
         seed = self.rng.getrandbits(32)
-        pid = crew.start(lambda: self._recover(seed, collects=collects), self._output)
+        pid = crew.start(lambda: self._recover(seed, damaged, collects=collects), self._output)
         problems += crew.await_end({pid: "recovery"}, whole=False).problems
         self.promises.hear(self.journal.take())
-        if collects or problems:
+        self.promises.damaged.clear()
+        if collects or damaged or problems:
             problems += self._check(collected=collects)
         if problems:
             self.tally.lost += [
@@ -201,6 +208,7 @@ class Campaign:
 
     def _check(self, *, collected: bool) -> list[str]:
         state, problems = checker.check(self.root, collected=collected)
+        problems += self._check_old_stores()
         self.tally.checks += 1
         self.tally.objects_checked += len(state.objects)
         try:
@@ -214,8 +222,20 @@ class Campaign:
                 del self.promises.allowed[key]
         return problems
 
-    def _recover(self, seed: int, *, collects: bool) -> None:
-        """What the next command does: open, look, add, keep; and sometimes collect."""
+    def _check_old_stores(self) -> list[str]:
+        """Stores that were being migrated: nothing is lost on the way; those that are done make room for new ones."""
+        problems: list[str] = []
+        for root in (self.base / "outside").glob("old-*"):
+            state, found = checker.check(root)
+            problems += found
+            if len(state.objects) < _OLD_OBJECTS:
+                problems.append(f"{root} has {len(state.objects)} objects only")
+            if dict(state.rows("meta")).get(b"schema") == checker.SCHEMA and self.rng.random() < 0.5:
+                shutil.rmtree(root)
+        return problems
+
+    def _recover(self, seed: int, damaged: list[str], *, collects: bool) -> None:
+        """What the next command does: open, repair what was damaged, look, add, keep; and sometimes collect."""
         place = Place(
             root=self.root,
             outside=self.base / "outside",
@@ -223,6 +243,8 @@ class Campaign:
             slot="recovery",
             rng=random.Random(seed),
         )
+        if damaged:
+            upkeep.mend(self.root, damaged)
         WORKLOADS["verify"](place)
         with ObjectStore.open(self.root) as store:
             with store.lease() as lease:

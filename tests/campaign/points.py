@@ -139,6 +139,13 @@ class _Environment:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._inner.__exit__(*error)
+
     def begin(self, *args: Any, **more: Any) -> Any:
         """A transaction, wrapped if it writes."""
         if not more.get("write"):

@@ -63,18 +63,21 @@ class Promises:
 
     Attributes:
         allowed: key -> every value that it may have.
+        damaged: base names of objects that a process damaged on purpose and had not repaired.
         complaints: what processes found wrong themselves.
         census: workload -> how often each step was reached in one run.
         kept: how many promises were looked at.
     """
 
     allowed: dict[str, list[str | None]] = attrs.field(factory=dict[str, list["str | None"]])
+    damaged: set[str] = attrs.field(factory=set[str])
     complaints: list[str] = attrs.field(factory=list[str])
     census: dict[str, Counter[str]] = attrs.field(factory=dict[str, Counter[str]])
     kept: int = 0
 
     def hear(self, lines: list[tuple[str, str, Any]]) -> None:
         """Take lines in order."""
+        damaged = self.damaged | {key for kind, key, _ in lines if kind == "damages"}
         for kind, key, value in lines:
             if kind == "will":
                 self.allowed.setdefault(key, [None]).append(value)
@@ -82,7 +85,11 @@ class Promises:
                 self.allowed[key] = [value]
             elif kind == "forget":
                 self.allowed.pop(key, None)
-            elif kind == "complaint":
+            elif kind == "damages":
+                self.damaged.add(key)
+            elif kind == "repaired":
+                self.damaged.discard(key)
+            elif kind == "complaint" and not any(base[:32] in str(value) for base in damaged):
                 self.complaints.append(f"{key}: {value}")
             elif kind == "census":
                 self.census[key] = Counter[str](value) | self.census.get(key, Counter[str]())

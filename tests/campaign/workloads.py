@@ -183,7 +183,7 @@ def verify(place: Place) -> None:
     with ObjectStore.open(place.root) as store:
         for problem in store.verify().problems:
             if problem.kind not in {"unregistered", "stranger"}:
-                place.complain(f"verify says {problem}")
+                place.complain(f"verify says {problem.kind} {problem.path} {problem.file} {problem.detail}")
 
 
 def roots(place: Place) -> None:
