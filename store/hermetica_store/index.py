@@ -361,11 +361,16 @@ class Index:
         rows = self._environment.readers().splitlines()[1:]
         return frozenset(int(row.split()[0]) for row in rows if row.split()) - {os.getpid()}
 
-    def copy_to(self, directory: Path) -> None:
-        """Writes a compact copy of the index as it is now into an empty directory."""
+    def copy_to(self, directory: Path, version: str) -> None:
+        """Writes a compact copy of the index as it is now into an empty directory, as one of a certain schema."""
         try:
             with self._gate:
                 self._environment.copy(os.fspath(directory), compact=True)
+                map_bytes = self._environment.info()["map_size"]
+            with lmdb.open(os.fspath(directory), map_size=map_bytes, max_dbs=1, lock=False) as copy:
+                meta = copy.open_db(META, create=False)
+                with copy.begin(write=True) as raw:
+                    raw.put(VERSION_KEY, version.encode(), db=meta)
         except lmdb.Error as error:
             raise index_fault(error, self._root) from error
 

@@ -13,8 +13,6 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
-import lmdb
-
 from hermetica_store.faults import StoreBusy, StoreVersionMismatch
 from hermetica_store.locks import PRESENCE, is_locked, offset, try_lock
 from hermetica_store.migrations import STEPS
@@ -130,11 +128,7 @@ def _back_up(index: Index, layout: Layout, step: Step) -> None:
             if former.exists():
                 shutil.rmtree(former)
         making.mkdir()
-        index.copy_to(making)
-        with lmdb.open(os.fspath(making), max_dbs=1, lock=False) as copy:
-            meta = copy.open_db(META, create=False)
-            with copy.begin(write=True) as raw:
-                raw.put(VERSION_KEY, step.source.encode(), db=meta)
+        index.copy_to(making, step.source)
         for path in (making / "data.mdb", making):
             _flush(path)
         making.rename(place)

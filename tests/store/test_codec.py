@@ -104,7 +104,7 @@ def test_a_row_keeps_its_owner_its_age_and_its_value(owner: StorePath | None, wr
     assert (row_owner(stored), row_written_ms(stored), row_value(stored)) == (base, written_ms, value)
 
 
-@given(st.integers(0, 2**70), st.binary())
+@given(st.integers(0, 2**70 - 1), st.binary())
 def test_numbers_end_where_they_end(number: int, rest: bytes) -> None:
     data = varint(number) + rest
     assert read_varint(data, 0) == (number, len(data) - len(rest))

@@ -219,6 +219,19 @@ def test_what_is_no_build_record_is_left_out_of_the_history(tmp_path: Path) -> N
         assert len(list(store.items(Table.HISTORY))) == 11
 
 
+def test_an_index_of_any_size_migrates(tmp_path: Path) -> None:
+    expected = unpack("schema-1", tmp_path / "root")
+    place = os.fspath(tmp_path / "root" / "index")
+    with lmdb.open(place, max_dbs=40, map_size=1 << 26) as environment, environment.begin(write=True) as raw:
+        stats = environment.open_db(b"stats", txn=raw)
+        for number in range(30):
+            raw.put(b"%016d" % number, bytes(1_000_000), db=stats)
+    ObjectStore.open(tmp_path / "root").close()
+    assert schema_of(tmp_path / "root") == SCHEMA_VERSION
+    with hm.Store.open(tmp_path / "root") as store:
+        assert json.loads(json.dumps(answers(store))) == expected
+
+
 def test_a_row_of_the_history_names_what_the_object_was_built_from(tmp_path: Path) -> None:
     unpack("schema-1", tmp_path / "root")
     with hm.Store.open(tmp_path / "root") as store, hm.evaluation():
