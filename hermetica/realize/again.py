@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -15,13 +16,12 @@ from hermetica.realize.make import make
 from hermetica_store.compare_trees import compare_contents
 from hermetica_store.content import tree_digest
 from hermetica_store.inspection import inspect
-from hermetica_store.publish import move
-from hermetica_store.rebuilt import take_rebuilt
+from hermetica_store.rebuilt import keep_trees, take_rebuilt
 from hermetica_store.refusals import working_in
-from hermetica_store.remove import remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
+    from io import RawIOBase
     from pathlib import Path
 
     from hermetica.model import Derivation, Resolved
@@ -35,7 +35,7 @@ DIFFERENCES_FORMAT: Final = "hermetica.differences/1"
 _SHOWN: Final = 8
 _FILE: Final = "differences.json"
 _LOG: Final = ".log"  # no output is called so: names do not begin with a dot
-_SECOND: Final = ".second"
+_FIRST: Final = "round-1"
 
 
 @attrs.frozen(kw_only=True)
@@ -102,8 +102,8 @@ def build_again(resolved: Resolved, context: RunContext, first: Mapping[str, Fir
             against="round 1" if turn.is_round else "store",
         )
     )
-    with context.store.scratch() as scratch, (scratch.path / _LOG).open("wb") as file:
-        log = BuildLog(file, lambda text: context.log(derivation, text))
+    with context.store.scratch() as scratch, _writer(context, scratch) as writer:
+        log = BuildLog(writer, lambda text: context.log(derivation, text))
         try:
             candidates = make(resolved, context, scratch, log).candidates
         except RealizeError as error:
@@ -111,9 +111,30 @@ def build_again(resolved: Resolved, context: RunContext, first: Mapping[str, Fir
             raise
         rebuilt = take_rebuilt(context.store.root, candidates, {output: each.path for output, each in first.items()})
         if any(each.tree != first[each.output].tree for each in rebuilt):
-            file.flush()
             with working_in(context.store.root):
                 raise _tell_apart(derivation, scratch, first, rebuilt, turn)
+
+
+@attrs.frozen(eq=False)
+class _Writer:
+    """Keeps a log in a scratch directory, for as long as that is there."""
+
+    root: Path
+    file: RawIOBase
+
+    def write(self, data: bytes, /) -> object:
+        """Takes the next bytes."""
+        with working_in(self.root):
+            return self.file.write(data)
+
+
+@contextmanager
+def _writer(context: RunContext, scratch: Scratch) -> Generator[_Writer]:
+    root = context.store.root
+    with working_in(root):
+        file = (scratch.path / _LOG).open("wb", buffering=0)
+    with file:
+        yield _Writer(root, file)
 
 
 def _tell_apart(
@@ -156,23 +177,15 @@ def _described(comparison: Comparison) -> str:
 def _keep(
     scratch: Scratch, first: Mapping[str, First], rebuilt: Sequence[Rebuilt], turn: Turn
 ) -> tuple[Path, dict[str, Path], dict[str, Path]]:
-    """Keeps the trees, and of the scratch directory nothing else; where it is, and the trees by output."""
-    before = scratch.path
-    kept = scratch.keep()
-    (kept / _SECOND).mkdir()
-    for each in rebuilt:
-        move(kept / each.tree_on_disk.relative_to(before), kept / _SECOND / each.path.base)
-    for entry in list(kept.iterdir()):
-        if not entry.name.startswith("."):
-            remove_tree(entry)
-    (kept / _LOG).rename(kept / "log")
-    (kept / _SECOND).rename(kept / turn.directory)
+    """Keeps the trees and the log; the place, and the first and the second trees by output."""
+    trees = {turn.directory: {each.path.base: each.tree_on_disk for each in rebuilt}}
     places = {output: each.on_disk for output, each in first.items()}
     if turn.is_round:
-        (kept / "round-1").mkdir()
-        for output, earlier in first.items():
-            places[output] = kept / "round-1" / earlier.path.base
-            move(earlier.on_disk, places[output])
+        trees[_FIRST] = {each.path.base: each.on_disk for each in first.values()}
+    kept = keep_trees(scratch, trees)
+    if turn.is_round:
+        places = {output: kept / _FIRST / each.path.base for output, each in first.items()}
+    (kept / _LOG).rename(kept / "log")
     return kept, places, {each.output: kept / turn.directory / each.path.base for each in rebuilt}
 
 

@@ -1,7 +1,8 @@
 """Trees that were built again, made to look as what they are to be compared with.
 
 A first build is named by its content. A second one takes the names of the first: every scratch digest in it becomes
-the digest that the first one got, so the two trees are equal, byte by byte, exactly if the builds agree.
+the digest that the first one got, so the two trees are equal, byte by byte, exactly if the builds agree. Where they are
+not, both are kept for whoever wants to know why.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import attrs
 
 from hermetica_store.content import Content, tree_digest
 from hermetica_store.ingest import ingest
+from hermetica_store.publish import move
 from hermetica_store.refusals import working_in
 from hermetica_store.relocate import relocate
+from hermetica_store.remove import remove_tree
 from hermetica_store.scan import Scanner
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from hermetica_store.digest import Digest
     from hermetica_store.path import StorePath
     from hermetica_store.prepare import Candidate
+    from hermetica_store.scratch import Scratch
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +66,34 @@ def take_rebuilt(root: Path, candidates: Sequence[Candidate], paths: Mapping[str
     }
     with working_in(root):
         return tuple(_take(each, paths[each.output], final) for each in candidates)
+
+
+def keep_trees(scratch: Scratch, trees: Mapping[str, Mapping[str, Path]]) -> Path:
+    """Keeps a scratch directory with these trees, until a collection; of the rest only what begins with a dot stays.
+
+    Args:
+        scratch: the directory.
+        trees: directory to make in it -> name -> a tree, of this or another scratch directory, which is moved there.
+
+    Returns:
+        Where it is now.
+
+    Raises:
+        OSError: the system refused.
+    """
+    before = scratch.path
+    kept = scratch.keep()
+    for directory, named in trees.items():
+        (kept / f".{directory}").mkdir()
+        for name, tree in named.items():
+            place = kept / tree.relative_to(before) if tree.is_relative_to(before) else tree
+            move(place, kept / f".{directory}" / name)
+    for entry in list(kept.iterdir()):
+        if not entry.name.startswith("."):
+            remove_tree(entry)
+    for directory in trees:
+        (kept / f".{directory}").rename(kept / directory)
+    return kept
 
 
 def _take(candidate: Candidate, path: StorePath, final: Mapping[bytes, bytes]) -> Rebuilt:
