@@ -20,25 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-_CALLS: Final = (
-    *(
-        "openat",
-        "close",
-        "dup",
-        "dup2",
-        "dup3",
-        "fcntl",
-        "lseek",
-        "write",
-        "pwrite64",
-        "writev",
-        "pwritev",
-        "ftruncate",
-    ),
-    *("truncate", "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat"),
-    *("mkdir", "mkdirat", "rmdir", "chmod", "fchmod", "fchmodat", "utimensat", "fsync", "fdatasync", "syncfs", "sync"),
-    *("copy_file_range", "sendfile", "read", "pread64", "clone", "clone3", "fork", "vfork", "execve"),
-)
+_DESCRIPTORS: Final = ("openat", "close", "dup", "dup2", "dup3", "fcntl", "lseek", "read")
+_BYTES: Final = ("write", "pwrite64", "writev", "pwritev", "copy_file_range", "sendfile")
+_SIZES: Final = ("fallocate", "ftruncate", "truncate")
+_NAMES: Final = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat")
+_MORE: Final = ("mkdir", "mkdirat", "rmdir", "chmod", "fchmod", "fchmodat", "utimensat")
+_DURABLE: Final = ("fsync", "fdatasync", "syncfs", "sync")
+_PROCESSES: Final = ("clone", "clone3", "fork", "vfork", "execve")
+_CALLS: Final = (*_DESCRIPTORS, *_BYTES, *_SIZES, *_NAMES, *_MORE, *_DURABLE, *_PROCESSES)
 _UMASK: Final = 0o022  # of what is recorded
 _LINE: Final = re.compile(r"(\d+)\s+([\d.]+) (\w+)\((.*)\)\s+= (-?\d+)(?: [^<]*)?(?:<([\d.]+)>)?$", re.DOTALL)
 _STRING: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
@@ -278,6 +267,10 @@ class _Reader:
     def _do_ftruncate(self, call: Call, table: dict[int, _File]) -> None:
         if file := table.get(int(call.args[0])):
             self._disk.resize(file.node, int(call.args[1]))
+
+    def _do_fallocate(self, call: Call, table: dict[int, _File]) -> None:
+        if (file := table.get(int(call.args[0]))) and call.args[1] == "0":
+            self._disk.resize(file.node, max(len(file.node.data), int(call.args[2]) + int(call.args[3])))
 
     def _do_truncate(self, call: Call, table: dict[int, _File]) -> None:
         if (node := self._found(call.args[0], "", table)) is not None:
