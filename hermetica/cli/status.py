@@ -118,6 +118,8 @@ TABLE: Final = {
     "hermetica.sandbox.errors.InvalidSandboxSpec": EVALUATION,
     "hermetica.sandbox.errors.MountSourceMissing": DAMAGED,
     "hermetica.fetch.archive.ArchiveError": FAILED,
+    "hermetica.fetch.clone.GitFailed": ENVIRONMENT,
+    "hermetica.fetch.clone.LargeFileStorage": EVALUATION,
     "hermetica.fetch.connection.InvalidAddress": EVALUATION,
     "hermetica.fetch.debian_control.MalformedControl": REFUSED,
     "hermetica.fetch.debian_release.UntrustedIndex": REFUSED,
