@@ -122,9 +122,9 @@ class NotRegistered(StoreError, LookupError):
 
     code = "HM410"
 
-    def __init__(self, path: StorePath, *, needed_by: StorePath | None = None) -> None:
+    def __init__(self, path: StorePath, *, needed_by: StorePath | None = None, hint: str | None = None) -> None:
         details = () if needed_by is None else (("needed by", str(needed_by)),)
-        super().__init__(f"{path} is not in the store", details=details)
+        super().__init__(f"{path} is not in the store", details=details, hint=hint)
         self.path = path
 
 

@@ -110,7 +110,8 @@ class LayeredQueries(Queries):
             if not left:
                 return found
         path, needed_by = next(iter(left.items()))
-        raise NotRegistered(path, needed_by=needed_by)
+        hint = None if needed_by is None else "it went from a lower store: build it again, or delete what needs it"
+        raise NotRegistered(path, needed_by=needed_by, hint=hint)
 
     def nar(self, path: StorePath) -> NarDigest:
         """The digest of an object's NAR; kept only where the object is the upper store's."""

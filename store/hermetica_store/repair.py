@@ -21,6 +21,7 @@ from hermetica_store.errors import HermeticaError, StoreError
 from hermetica_store.faults import IndexDamaged
 from hermetica_store.flush import sync_file_system
 from hermetica_store.inspection import inspect
+from hermetica_store.layers import refuse_lower
 from hermetica_store.leases import Lease
 from hermetica_store.manifest import encode_manifest
 from hermetica_store.path import StorePath
@@ -131,6 +132,8 @@ def repair(shared: Shared, paths: Iterable[StorePath] | None, supply: Supply | N
         paths: which objects; None for all, and the index.
         supply: makes trees that cannot be put together from what the store has.
     """
+    paths = None if paths is None else list(paths)
+    refuse_lower(shared, paths or ())
     _finish_what_was_cut_short(shared)
     found = verify(shared, paths)
     repairing = _Repairing(shared, supply)
@@ -186,6 +189,9 @@ class _Repairing:
         base = path.base.encode()
         value = self._shared.index.get(OBJECTS, base)
         if value is None:
+            if self._shared.is_there(path):
+                hint = "repair it there, or take that store out of lower and build it again"
+                self.unrepaired.append(Unrepaired(path=path, why="it is damaged in a lower store", hint=hint))
             return None
         info: ObjectInfo | None
         try:

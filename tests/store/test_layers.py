@@ -162,7 +162,15 @@ def test_an_object_that_vanished_below_is_named_with_what_needs_it(upper: Object
             store.closure([path])
         assert raised.value.path == team.app
         assert ("needed by", str(path)) in raised.value.details
-        assert store.delete([path]).paths == (path,)
+        assert raised.value.hint
+        with store.lease() as lease:  # built again, it is ours
+            library = add(store, lease, "library", "library")
+            assert add(store, lease, "app", "app", library) == team.app
+            settle(store)
+        assert store.closure([path]) == tuple(sorted([path, team.app, team.library]))
+        assert store.verify().problems == ()
+        assert store.on_disk(team.app).parent == store.root / "store"
+        assert store.delete([path, team.app, team.library]).paths[0] == path
         store.collect()
         assert store.verify().problems == ()
 
@@ -172,6 +180,9 @@ def test_files_that_vanished_below_are_named(upper: ObjectStore, team: Team) -> 
     upper.on_disk(team.app).unlink()
     team.before = contents(team.root)
     assert [(problem.kind, problem.path) for problem in upper.verify().problems] == [("missing", team.app)]
+    assert [each.path for each in upper.repair().unrepaired] == [team.app]
+    with pytest.raises(InLowerStore):
+        upper.repair([team.app])
 
 
 def test_a_store_without_the_one_below_says_where_what_it_misses_was(upper: ObjectStore, team: Team) -> None:
