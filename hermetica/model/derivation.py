@@ -134,9 +134,10 @@ class Derivation:
             found["structured"] = fields.structured(json.loads(canonical)["structured"])
 
     def _check(self) -> None:
-        for field, value in (("name", self.name), ("builder", self.builder), ("system", self.system)):
-            if type(value) is not str:
-                raise refuse(value, field, "write a string")
+        if not type(self.name) is type(self.builder) is type(self.system) is str:
+            for field in ("name", "builder", "system"):
+                if type(value := getattr(self, field)) is not str:
+                    raise refuse(value, field, "write a string")
         if not is_valid_name(self.name) or len(self.name) > LONGEST_NAME:
             raise InvalidDerivation(
                 f"not a name for a derivation: {self.name!r}",
@@ -192,13 +193,15 @@ class Derivation:
     def _check_variables(self) -> None:
         if self.pass_as_file and (absent := sorted(set(self.pass_as_file) - set(self.env))):
             raise InvalidDerivation(f"{self.name}: pass_as_file names {absent[0]!r}, which env does not have")
-        if not self._has_plain_variables():
+        if self.env and not self._has_plain_variables():
             self._check_each_variable()
 
     def _has_plain_variables(self) -> bool:
         """Whether nothing is wrong with any variable, told without a step of Python for each."""
         names, values = self.env.keys(), self.env.values()
-        if not _STRING.issuperset(map(type, (*names, *values))) or not names.isdisjoint(self.outputs) or "" in names:
+        if not (_STRING.issuperset(map(type, names)) and _STRING.issuperset(map(type, values))):
+            return False
+        if not names.isdisjoint(self.outputs) or "" in names:
             return False
         joined = "".join(names)
         return "=" not in joined and "\0" not in joined and "\0" not in "".join(values)

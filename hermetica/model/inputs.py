@@ -71,7 +71,7 @@ def find_inputs(derivation: Derivation, members: Iterable[str]) -> Inputs:
         UnhashableValue: a reference stands in a key.
     """
     env, structured = derivation.env, derivation.structured
-    if structured or token_texts("".join(env)):
+    if structured or (env and token_texts("".join(env))):
         for field, value in (("env", env), ("structured", structured)):
             _check_keys(value, field)
     text = ",".join(members)

@@ -7,7 +7,6 @@ figure 5.2.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import struct
@@ -59,7 +58,9 @@ def nar_digest(path: Path) -> NarDigest:
         TreeChanged: a file was written to while it was read.
         TreeError: the system refused.
     """
-    hasher = hashlib.sha256()
+    from hashlib import sha256  # noqa: PLC0415 -- most commands need no such digest
+
+    hasher = sha256()
     size_bytes = 0
     for chunk in nar_chunks(path):
         hasher.update(chunk)
