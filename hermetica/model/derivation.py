@@ -134,10 +134,7 @@ class Derivation:
             found["structured"] = fields.structured(json.loads(canonical)["structured"])
 
     def _check(self) -> None:
-        if not type(self.name) is type(self.builder) is type(self.system) is str:
-            for field in ("name", "builder", "system"):
-                if type(value := getattr(self, field)) is not str:
-                    raise refuse(value, field, "write a string")
+        self._check_strings()
         if not is_valid_name(self.name) or len(self.name) > LONGEST_NAME:
             raise InvalidDerivation(
                 f"not a name for a derivation: {self.name!r}",
@@ -158,6 +155,12 @@ class Derivation:
                 raise InvalidDerivation(f"{self.name}: export_references takes plain file names, not {name!r}")
             if type(value) is not str:
                 raise refuse(value, f"export_references.{name}", 'write f"{package}"')
+
+    def _check_strings(self) -> None:
+        if not type(self.name) is type(self.builder) is type(self.system) is str:
+            for field in ("name", "builder", "system"):
+                if type(value := getattr(self, field)) is not str:
+                    raise refuse(value, field, "write a string")
 
     def _check_paths(self) -> None:
         """That what must be a path, the whole of it, is one."""
