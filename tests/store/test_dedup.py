@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -244,3 +245,38 @@ def test_where_blocks_can_be_shared_files_stay_apart_and_take_no_room(cloning_st
     assert store.verify().damaged == (first,)
     store.collect()
     assert entries(store) == []
+
+
+@pytest.fixture
+def few_inodes(tmp_path: Path) -> Iterator[ObjectStore]:
+    """A store on a file system that can have few files; a further name of a file counts as one."""
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=64m,nr_inodes=100", "tmpfs", os.fspath(mount)]
+    if os.geteuid() != 0 or subprocess.run(["mount", *options], check=False, capture_output=True).returncode:
+        pytest.skip("needs root, and to mount a tmpfs")
+    try:
+        with ObjectStore.open(mount / "store") as store:
+            yield store
+    finally:
+        subprocess.run(["umount", mount], check=True)
+
+
+def test_where_no_name_can_be_added_files_stay_apart_and_are_published(few_inodes: ObjectStore) -> None:
+    store = few_inodes
+    publish(store, "first", {"a": LARGE})
+    assert len(entries(store)) == 1
+    with store.scratch() as scratch, store.lease() as lease:
+        for data, number in ((LARGE, 1), (LARGE + b"new", 2)):
+            tree = scratch.path / f"tree-{number}"
+            tree.mkdir()
+            (tree / "a").write_bytes(data)
+        candidates = [Candidate(tree=scratch.path / f"tree-{number}", name=f"{number}") for number in (1, 2)]
+        prepared = store.prepare(candidates)
+        with contextlib.suppress(OSError):
+            for number in range(100):
+                (scratch.path / f"filler-{number}").touch()
+        assert os.statvfs(store.root).f_ffree == 0
+        store.publish(prepared, lease=lease).wait()
+    assert len(entries(store)) == 1
+    assert store.verify().problems == ()
