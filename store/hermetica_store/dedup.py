@@ -170,7 +170,8 @@ class LinkTable:
         try:
             os.link(name, place, src_dir_fd=dir_fd, follow_symlinks=False)
         except FileNotFoundError:
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
+            for directory in reversed(Path(place).parents[:2]):  # nobody else writes, whatever the umask
+                directory.mkdir(mode=0o755, exist_ok=True)
             os.link(name, place, src_dir_fd=dir_fd, follow_symlinks=False)
         except FileExistsError:
             return

@@ -105,8 +105,8 @@ class Layout:
             if not self.exists():
                 self._refuse_strangers()
             for directory in (self.root, self.objects, self.index, self.logs, self.scratch):
-                directory.mkdir(parents=True, exist_ok=True)
-            self.locks.touch()
+                directory.mkdir(mode=0o755, parents=True, exist_ok=True)  # nobody else writes, whatever the umask
+            self.locks.touch(mode=0o644)
 
     def _refuse_strangers(self) -> None:
         if self.root.exists() and not self.root.is_dir():

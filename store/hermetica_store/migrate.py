@@ -127,7 +127,7 @@ def _back_up(index: Index, layout: Layout, step: Step) -> None:
         for former in (making, place):
             if former.exists():
                 shutil.rmtree(former)
-        making.mkdir()
+        making.mkdir(mode=0o755)
         index.copy_to(making, step.source)
         for path in (making / "data.mdb", making):
             _flush(path)

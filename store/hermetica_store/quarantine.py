@@ -113,7 +113,7 @@ def purge(layout: Layout, names: Collection[str] | None, *, older_than_s: float 
 
 
 def _fresh(layout: Layout, path: StorePath) -> Path:
-    layout.quarantine.mkdir(exist_ok=True)
+    layout.quarantine.mkdir(mode=0o755, exist_ok=True)
     now_ms = time.time_ns() // 1_000_000
     while True:
         place = layout.quarantine / f"{now_ms:013}-{path.digest}"
