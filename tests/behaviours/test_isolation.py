@@ -125,7 +125,8 @@ def test_b34_builds_of_one_user_see_nothing_of_each_other(store: hm.Store, sh: S
 
 
 def test_b35_a_build_inside_a_build_says_precisely_why_it_cannot_be(tmp_path: Path) -> None:
-    from tests.sandbox.conftest import Mount, make_box
+    from hermetica.sandbox import Mount
+    from tests.sandbox.conftest import make_box
 
     box = make_box(tmp_path)
     place = "/hermetica/store/checkout"  # this checkout may lie where the sandbox has something of its own
@@ -146,7 +147,8 @@ def test_b35_a_build_inside_a_build_says_precisely_why_it_cannot_be(tmp_path: Pa
 
 def test_b35_what_a_build_inside_a_build_may_do_works(tmp_path: Path) -> None:
     """Evaluating, and asking a store of its own, needs no sandbox."""
-    from tests.sandbox.conftest import Mount, make_box
+    from hermetica.sandbox import Mount
+    from tests.sandbox.conftest import make_box
 
     box = make_box(tmp_path)
     place = "/hermetica/store/checkout"
