@@ -61,7 +61,7 @@ class Config:
     silence_timeout_s: float | None = None
     log_limit_bytes: int | None = 256 << 20
     build_limit_bytes: int | None = 256 << 30
-    build_limit_entries: int | None = 4_000_000
+    build_limit_entries: int | None = 2_000_000
     keep_failed: bool = False
     keep_going: bool = False
     eval_cache: bool = True

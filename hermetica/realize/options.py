@@ -18,7 +18,7 @@ Hook: TypeAlias = "str | os.PathLike[str] | Callable[[PostBuild], object]"
 
 DEFAULT_LOG_LIMIT_BYTES = 256 << 20
 DEFAULT_BUILD_LIMIT_BYTES = 256 << 30
-DEFAULT_BUILD_LIMIT_ENTRIES = 4_000_000
+DEFAULT_BUILD_LIMIT_ENTRIES = 2_000_000
 
 
 def available_cores() -> int:
