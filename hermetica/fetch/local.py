@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def _digest(root: Path, files: tuple[str, ...] | None) -> SourceDigest:
     """The digest of a tree, through the stat cache of the user's store where there is one; none is made for it."""
-    if not Layout(default_root(os.environ)).exists():
-        return hash_tree(root, files)
     try:
+        if not Layout(default_root(os.environ)).exists():
+            return hash_tree(root, files)
         with ObjectStore.open() as store:
             return store.hash_source(root, files)
-    except StoreError:
+    except (StoreError, OSError):
         return hash_tree(root, files)
 
 

@@ -221,7 +221,8 @@ class Run:
     ) -> None:
         while not schedule.is_over:
             while schedule.running < self.options.jobs and (drv := schedule.start_next()) is not None:
-                pool.submit(self._work, by_id[drv], context)
+                with blaming_no_input(self.store.root):
+                    pool.submit(self._work, by_id[drv], context)
             message = self._queue.get()
             if isinstance(message, _Ended):
                 self._settle(message, schedule, by_id)

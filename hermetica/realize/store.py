@@ -10,6 +10,7 @@ import attrs
 
 from hermetica.realize.trace import Trace, derivation_rows
 from hermetica_store import ObjectStore
+from hermetica_store.refusals import blaming_no_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -165,12 +166,14 @@ class Store:
 
         if self._config is not None and self._config.seal == "auto":
             self.objects.seal_what_is_published()
+        with blaming_no_input(self.objects.root):
+            cancellation = cancellation or Cancellation()
         run = Run(
             store=self.objects,
             trace=self.trace,
             options=Options(**options),
             network=functools.cache(self._network),
-            cancellation=cancellation or Cancellation(),
+            cancellation=cancellation,
             on_event=on_event,
             lease=lease,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING, Final, Self
@@ -19,6 +20,10 @@ def raised(fd: int) -> int:
         return fd
     try:
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # the limit on descriptors is not even that high
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from error
+        raise
     finally:
         os.close(fd)
 
@@ -32,9 +37,14 @@ class Descriptors:
     def pipe(self) -> tuple[int, int]:
         """A new pipe: (reading end, writing end)."""
         reading, writing = os.pipe()
-        ends = raised(reading), raised(writing)
-        self._open.update(ends)
-        return ends
+        self._open.update((reading, writing))
+        return self._raised(reading), self._raised(writing)
+
+    def _raised(self, fd: int) -> int:
+        self._open.discard(fd)  # it is closed, whatever happens
+        moved = raised(fd)
+        self._open.add(moved)
+        return moved
 
     def memory(self, content: bytes) -> int:
         """A new file in memory that holds ``content``."""

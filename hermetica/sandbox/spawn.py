@@ -145,8 +145,9 @@ class ThreadSpawner(Spawner):
             raise SandboxError("a spawner was used by another process than the one it was made for")
         with self._lock:
             if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="hermetica-spawner", daemon=True)
-                self._worker.start()
+                worker = threading.Thread(target=self._work, name="hermetica-spawner", daemon=True)
+                worker.start()
+                self._worker = worker
         reply: _Reply = queue.SimpleQueue()
         self._orders.put((start, reply))
         answer = reply.get()

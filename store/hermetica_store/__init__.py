@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SystemRefusal,
         TooManyLinks,
         TooManyOpenFiles,
+        TooManyProcesses,
     )
     from hermetica_store.features import Features
     from hermetica_store.layers import InLowerStore, LowerUnavailable
@@ -67,6 +68,7 @@ _HOMES = {
         *("IndexDamaged", "InvalidKey", "NotAStore", "NotRegistered", "StoreBusy", "StoreFull", "StoreNotWritable"),
         *("StoreUnavailable", "StoreVersionMismatch", "DiskFailed", "LocksUnavailable", "OutOfMemory"),
         *("StoreOutOfFiles", "StoreReadOnly", "SystemRefusal", "TooManyLinks", "TooManyOpenFiles"),
+        "TooManyProcesses",
     ),
     "features": ("Features",),
     "layers": ("InLowerStore", "LowerUnavailable"),
@@ -151,6 +153,7 @@ __all__ = [
     "Table",
     "TooManyLinks",
     "TooManyOpenFiles",
+    "TooManyProcesses",
     "TreeChanged",
     "TreeError",
     "Unrepaired",

@@ -66,6 +66,12 @@ class OutOfMemory(SystemRefusal):
     code = "HM465"
 
 
+class TooManyProcesses(SystemRefusal):
+    """This user runs as many processes and threads as may be."""
+
+    code = "HM468"
+
+
 class LocksUnavailable(SystemRefusal):
     """The file system of the store locks no files, or no more of them."""
 

@@ -79,7 +79,8 @@ def working_on(root: str | bytes | os.PathLike[str]) -> Generator[None]:
         below = error.filename
         path = os.fsencode(root)
         if isinstance(below, (str, bytes)) and os.fsencode(below) not in {path, b".."}:
-            path += b"/\xe2\x80\xa6/" + os.fsencode(below)
+            name = os.fsencode(below)
+            path = name if name.startswith(b"/") else path + b"/\xe2\x80\xa6/" + name
         raise TreeError(path, error) from error
 
 

@@ -18,6 +18,7 @@ from hermetica_store.faults import (
     StoreUnavailable,
     TooManyLinks,
     TooManyOpenFiles,
+    TooManyProcesses,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ _OTHERS: Final[dict[int, Callable[[str, Details], StoreError]]] = {
         f"the system gives no more memory to work on the store {place}",
         details=cause,
         hint="allow more (ulimit -v), end other programs, or build fewer derivations at once (-j)",
+    ),
+    errno.EAGAIN: lambda place, cause: TooManyProcesses(
+        f"no further process or thread can be started to work on the store {place}",
+        details=cause,
+        hint="end some of yours, allow more (ulimit -u), or build fewer derivations at once (-j)",
     ),
     errno.ENOLCK: lambda place, cause: LocksUnavailable(
         f"the file system of the store {place} locks no more files",
@@ -120,6 +126,13 @@ def lack_of_room(place: os.PathLike[str], root: os.PathLike[str], why: str) -> S
     return error
 
 
+def _code_of(error: BaseException | None) -> int | None:
+    """The errno that Python did not pass on."""
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
+    return errno.EAGAIN if isinstance(error, RuntimeError) and "start new thread" in str(error) else None
+
+
 class working_in:  # noqa: N801 -- read as a statement; a class costs a third of a generator
     """Turn what the system refuses into an error of the store at ``root``."""
 
@@ -140,8 +153,8 @@ class working_in:  # noqa: N801 -- read as a statement; a class costs a third of
                 raise fault(OSError(refused, os.strerror(refused)), self._root) from error
         elif isinstance(error, OSError):
             raise fault(error, self._root) from error
-        elif isinstance(error, MemoryError):
-            raise fault(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), self._root) from error
+        elif (code := _code_of(error)) is not None:
+            raise fault(OSError(code, os.strerror(code)), self._root) from error
 
     def _is_ours(self, error: HermeticaError) -> bool:
         """Whether the tree that could not be worked on lies in the store."""

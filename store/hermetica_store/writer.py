@@ -8,7 +8,6 @@ publication".
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections import deque
@@ -202,10 +201,7 @@ class Writer:
             if self._directory < 0:
                 self._directory = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             thread = threading.Thread(target=self._work, name="hermetica-store", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # what Python makes of EAGAIN
-                raise OSError(errno.EAGAIN, str(error)) from error
+            thread.start()
             self._thread = thread
 
     def _work(self) -> None:

@@ -113,16 +113,16 @@ def serve(connection: Connection) -> None:
     worker: Worker | None = None
     while True:
         try:
-            message = connection.recv()
+            message: Command | tuple[Path, dict[str, StorePath]] | None = connection.recv()
         except EOFError:
             return
         try:
-            if isinstance(message, Command) and worker is not None:
+            if worker is not None and isinstance(message, Command):
                 connection.send(worker.do(message))
                 continue
             if worker is not None:
                 worker.close()
-            worker = None if message is None else Worker(*message)
+            worker = Worker(*message) if isinstance(message, tuple) else None
             connection.send(DONE)
         except BaseException:  # noqa: BLE001 -- told to the test
             connection.send(traceback.format_exc())

@@ -37,6 +37,13 @@ def meets(kind, act):
         return error
     raise AssertionError(f"no {kind.__name__}")
 
+def occupy(directory, mebibytes):
+    \"\"\"A file that takes so much room.\"\"\"
+    filler = directory / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, mebibytes << 20)
+    return filler
+
 def sh(name, script):
     busybox = hm.source(TOOLS, name="busybox")
     return hm.derivation(name=name, builder=f"{busybox}/bin/sh", args=("-euc", script))

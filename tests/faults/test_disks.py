@@ -18,7 +18,8 @@ def test_a_builder_that_fills_the_disk_is_told_apart_from_one_that_fails_and_goe
 ) -> None:
     run(
         """
-mount("-t", "tmpfs", "-o", "size=12m", "none", str(place))
+mount("-t", "tmpfs", "-o", "size=64m", "none", str(place))
+filler = occupy(place, 52)
 with hm.evaluation(), hm.Store.open(place / "store") as store:
     small = sh("small", "echo small > $out")
     kept = store.realize(small).out
@@ -31,7 +32,7 @@ with hm.evaluation(), hm.Store.open(place / "store") as store:
         store.realize(wrong)
     except hm.HermeticaError as error:
         assert error.code == "HM105", error
-    mount("-o", "remount,size=64m", str(place))
+    filler.unlink()
     assert store.realize(big).outcome == "built" and is_whole(store.objects)
 """,
         tmp_path,
@@ -42,13 +43,14 @@ with hm.evaluation(), hm.Store.open(place / "store") as store:
 def test_a_disk_that_fills_up_by_the_log_alone(tmp_path: Path) -> None:
     run(
         """
-mount("-t", "tmpfs", "-o", "size=12m", "none", str(place))
+mount("-t", "tmpfs", "-o", "size=64m", "none", str(place))
+filler = occupy(place, 52)
 with hm.evaluation(), hm.Store.open(place / "store") as store:
     store.realize(sh("small", "echo small > $out"))
     loud = sh("loud", "dd if=/dev/urandom bs=1M count=20 2>/dev/null; echo > $out")
     meets(StoreFull, lambda: store.realize(loud))
     assert is_whole(store.objects)
-    mount("-o", "remount,size=64m", str(place))
+    filler.unlink()
     assert store.realize(loud).outcome == "built" and is_whole(store.objects)
 """,
         tmp_path,
@@ -91,7 +93,10 @@ def test_a_disk_without_inodes_is_told_apart_from_one_without_room(tmp_path: Pat
 disk, source = place / "disk", place / "source"
 disk.mkdir()
 source.mkdir()
-mount("-t", "tmpfs", "-o", "size=64m,nr_inodes=120", "none", str(disk))
+mount("-t", "tmpfs", "-o", "size=64m,nr_inodes=1120", "none", str(disk))
+fillers = [disk / f"filler{number}" for number in range(1000)]
+for filler in fillers:
+    filler.touch()
 for number in range(200):
     (source / str(number)).write_text(str(number))
 with ObjectStore.open(disk / "store") as store, store.lease() as lease:
@@ -100,7 +105,8 @@ with ObjectStore.open(disk / "store") as store, store.lease() as lease:
     error = meets(StoreOutOfFiles, lambda: store.add_tree(source, "many", lease=lease))
     assert error.code == "HM464" and isinstance(error, StoreFull)
     assert is_whole(store) and store.has(kept)
-    mount("-o", "remount,nr_inodes=10000", str(disk))
+    for filler in fillers:
+        filler.unlink()
     store.add_tree(source, "many", lease=lease)
     store.flush()
     assert is_whole(store)
