@@ -232,6 +232,10 @@ class Index:
                 found, failure = [work(self._kind(raw, self._tables, self.is_below))], None
             except StoreError as error:
                 found, failure = list[T](), error
+            except lmdb.Error:
+                if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
+                    return [], None
+                raise
             if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
                 return [], None  # without a reader's slot the pages just read may have been used again
             return found, failure

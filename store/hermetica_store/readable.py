@@ -185,6 +185,11 @@ class ReadableStore:
         return log_path(self._layout_of_log(key), key)
 
     @property
+    def schema(self) -> str:
+        """The schema of its index."""
+        return self._shared.index.version
+
+    @property
     def lower(self) -> tuple[Path, ...]:
         """The roots of the stores that this one lies over."""
         return tuple(lower.layout.root for lower in self._shared.lowers)

@@ -65,13 +65,24 @@ def run(session: Session) -> int:
 def _info(session: Session) -> int:
     objects = session.objects
     features = objects.features()
-    facts: dict[str, Any] = {"root": str(objects.root), **plain(objects.statistics()), **plain(features)}
+    facts: dict[str, Any] = {
+        "root": str(objects.root),
+        "lower": [str(root) for root in objects.lower],
+        "schema": objects.schema,
+        "read_only": objects.read_only,
+        **plain(objects.statistics()),
+        **plain(features),
+    }
     lines = [f"{label.replace('_', ' '):<12}  {_value(value)}" for label, value in facts.items()]
     session.console.result({"format": "hermetica.store/1", **facts}, lines)
     return 0
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(value) or "none"  # pyright: ignore[reportUnknownArgumentType] -- of str
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key} {count}" for key, count in value.items())  # pyright: ignore[reportUnknownVariableType] -- counts
     return f"{value:,}" if isinstance(value, int) else str(value)
