@@ -41,6 +41,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-k", "--keep-going", action="store_true", help="after a failure finish what does not need it")
     group.add_argument("--post-build-hook", metavar="PROGRAM", help="run it for each derivation that was made")
     group.add_argument("--hook-timeout", type=duration, metavar="S", help="seconds that it may run")
+    group.add_argument("--offline", action="store_true", help="ask nothing of the network")
     group.add_argument("--keep-failed", action="store_true", help="keep the directory of a failed build")
 
 

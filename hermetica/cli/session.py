@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
+
 if TYPE_CHECKING:
     import argparse
     from types import TracebackType
@@ -44,7 +46,8 @@ class Session:
         """The settings in force."""
         from hermetica.config import Config  # noqa: PLC0415 -- not every command has settings
 
-        return Config.load(dict(os.environ), Path.cwd())
+        config = Config.load(dict(os.environ), Path.cwd())
+        return attrs.evolve(config, offline=True) if getattr(self.options, "offline", False) else config
 
     @property
     def store_root(self) -> Path | None:

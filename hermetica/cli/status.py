@@ -128,6 +128,7 @@ TABLE: Final = {
     "hermetica.fetch.download.DownloadFailed": ENVIRONMENT,
     "hermetica.fetch.download.HashMismatch": MISMATCH,
     "hermetica.fetch.hashes.HashRequired": EVALUATION,
+    "hermetica.fetch.reach.Offline": ENVIRONMENT,
     "hermetica.fetch.locking.foreign.ForeignLockError": EVALUATION,
     "hermetica.fetch.locking.request.LockOutdated": EVALUATION,
     "hermetica.fetch.locking.target.PackagingMissing": ENVIRONMENT,

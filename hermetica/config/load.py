@@ -43,6 +43,7 @@ class Config:
         post_build_hook_timeout_s: how long it may run; None without end.
         fetch_timeout_s: how long an address may say nothing.
         fetch_retries: further attempts after a passing failure.
+        offline: whether nothing is asked of the network.
         gc_keep_outputs: whether collections keep what rooted objects were built from.
         gc_keep_derivations: whether they keep derivations, build records and logs of objects that stay.
         gc_max_bytes: how large they let the store be; None takes everything that is dead.
@@ -71,6 +72,7 @@ class Config:
     post_build_hook_timeout_s: float | None = 600.0
     fetch_timeout_s: float = 30.0
     fetch_retries: int = 3
+    offline: bool = False
     gc_keep_outputs: bool = False
     gc_keep_derivations: bool = True
     gc_max_bytes: int | None = None

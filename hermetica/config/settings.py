@@ -187,6 +187,7 @@ SETTINGS: Final = {
         Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="fetch_timeout_s", kind="seconds", minimum=1),
         Setting(key="fetch_retries", kind="count"),
+        Setting(key="offline", kind="switch"),
         Setting(key="gc_keep_outputs", kind="switch"),
         Setting(key="gc_keep_derivations", kind="switch"),
         Setting(key="gc_max_bytes", kind="size"),

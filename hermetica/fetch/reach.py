@@ -8,13 +8,16 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from hermetica.errors import HermeticaError
+from hermetica.fetch.connection import shown
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hermetica.fetch.mirrors import Mirrors
     from hermetica.fetch.waiting import Patience
 
-__all__ = ["Network", "Reach"]
+__all__ = ["Network", "Offline", "Reach"]
 
 
 def _host(url: str) -> str:
@@ -45,6 +48,19 @@ class Reach:
                 self._silent.add(_host(url))
 
 
+class Offline(HermeticaError):
+    """Something would have to be fetched, and nothing may be."""
+
+    code = "HM141"
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__(
+            f"{urls[0]} is not in the store, and the network may not be asked",
+            details=tuple(("address", shown(url)) for url in urls),
+            hint="hermetica prefetch brings what a lock pins; or leave out --offline and HERMETICA_OFFLINE",
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Network:
     """What fetching needs to know of the network.
@@ -53,8 +69,24 @@ class Network:
         mirrors: resolves ``mirror://`` addresses.
         patience: how long to wait for an address.
         reach: which hosts answered so far.
+        offline: whether nothing may be asked.
     """
 
     mirrors: Mirrors
     patience: Patience
     reach: Reach = attrs.field(factory=Reach)
+    offline: bool = False
+
+    def addresses(self, urls: Sequence[str]) -> tuple[str, ...]:
+        """Where to look for what is at these addresses, logical or plain.
+
+        Raises:
+            Offline: none of them is a file of this machine, and nothing else may be asked.
+            NoMirror: none of them resolves.
+        """
+        if not self.offline:
+            return self.mirrors.resolve_all(urls)
+        local = tuple(url for url in urls if url.lower().startswith("file:"))
+        if not local:
+            raise Offline(urls)
+        return local

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
 from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, unpack
+from hermetica.fetch.reach import Offline
 from hermetica.fetch.rootfs import debian_rootfs
 from hermetica.model import UNKNOWN
 from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHURL, TEXT, UNPACK
@@ -79,7 +80,7 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             size_bytes=error.size_bytes,
             hint="first ask why upstream changed; the bytes are kept, so the right hash fetches nothing again",
         ) from error
-    except (DownloadFailed, NoMirror) as error:
+    except (DownloadFailed, NoMirror, Offline) as error:
         if not _is_had(resolved, context, output):
             raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
         return
@@ -99,7 +100,7 @@ def _download(
 ) -> Downloaded:
     network = context.network()
     return download(
-        network.mirrors.resolve_all(env["urls"].split("\n")),
+        network.addresses(env["urls"].split("\n")),
         output,
         expected={fixed.algorithm: fixed.digest} if fixed.is_known else {fixed.algorithm: UNKNOWN},
         size_limit_bytes=int(env["size_bytes"]) if env.get("size_bytes", "").isdecimal() else None,
@@ -129,16 +130,15 @@ def _fetchgit(resolved: Resolved, context: RunContext, output: Path) -> None:
     from hermetica.fetch.clone import GitFailed, fetch_git  # noqa: PLC0415 -- few builds have one
 
     derivation, env = resolved.derivation, dict(resolved.env)
-    addresses = context.network().mirrors.resolve_all(env["urls"].split("\n"))
     try:
         fetch_git(
-            addresses,
+            context.network().addresses(env["urls"].split("\n")),
             env["rev"],
             output,
             submodules=bool(env["submodules"]),
             cancelled=lambda: context.cancellation.is_cancelled,
         )
-    except GitFailed as error:
+    except (GitFailed, NoMirror, Offline) as error:
         if context.cancellation.is_cancelled:
             raise
         raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error

@@ -67,3 +67,16 @@ def test_a_lock_that_cannot_be_used_is_told(hermetica: CommandLine) -> None:
     (hermetica.directory / "package-lock.json").write_text("{}")
     assert "lockfileVersion" in hermetica("lock", "npm", status=3).stderr
     assert not (hermetica.directory / "hermetica.lock").exists()
+
+
+def test_offline_asks_nothing_of_the_network_and_says_what_is_missing(hermetica: CommandLine, server: Server) -> None:
+    url = server.add("/data-1.0.tar.gz", whole(b"one"))
+    hermetica("lock", "url", url)
+    asked = len(server.paths())
+    refused = hermetica("prefetch", "--offline", status=100)
+    assert "the network may not be asked" in refused.stderr
+    assert url in refused.stderr
+    hermetica("prefetch", status=100, env={"HERMETICA_OFFLINE": "1"})
+    assert len(server.paths()) == asked
+    hermetica("prefetch")
+    hermetica("prefetch", "--offline")

@@ -16,7 +16,8 @@ from hermetica.fetch import (
     HashRequired,
     download,
 )
-from hermetica.fetch.reach import Reach
+from hermetica.fetch.mirrors import Mirrors
+from hermetica.fetch.reach import Network, Offline, Reach
 from tests.fetch.servers import (
     DATA,
     DEAD,
@@ -179,3 +180,11 @@ def test_a_destination_that_cannot_be_written_is_said(server: Server, tmp_path: 
     (tmp_path / "d").mkdir()
     with pytest.raises(CannotWrite, match="directory"):
         download([url], tmp_path / "d", expected=HASHES)
+
+
+def test_offline_only_files_of_this_machine_are_asked_for() -> None:
+    network = Network(mirrors=Mirrors(), patience=HURRIED, offline=True)
+    assert network.addresses(["https://x.example/f", "file:///f"]) == ("file:///f",)
+    with pytest.raises(Offline, match="may not be asked") as caught:
+        network.addresses(["mirror://debian/f", "https://x.example/f"])
+    assert [address for _, address in caught.value.details] == ["mirror://debian/f", "https://x.example/f"]
