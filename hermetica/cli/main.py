@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from hermetica.cli.recall.answer import answer
@@ -11,6 +12,10 @@ TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
+
+
+_GARBAGE_MAX = 50_000
+"""Objects between two looks for cycles: what a command makes, it keeps to its end."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -25,6 +30,7 @@ def main(words: Sequence[str]) -> int:
 
 def console() -> NoReturn:
     """The ``hermetica`` command."""
+    gc.set_threshold(_GARBAGE_MAX)
     try:
         status = main(sys.argv[1:])
         sys.stdout.flush()
@@ -33,4 +39,5 @@ def console() -> NoReturn:
         status = BROKEN_PIPE
     except KeyboardInterrupt:
         status = INTERRUPTED
+    gc.freeze()  # or the interpreter would, at its end, look three times for cycles in all that there is
     sys.exit(status)
