@@ -31,6 +31,8 @@ from hermetica_store import SpecialFile
 from tests.behaviours.conftest import as_user, module, read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.behaviours.conftest import CommandLine, Shell
 
 pytestmark = pytest.mark.sandbox
@@ -89,7 +91,11 @@ def test_a_missing_program_of_a_script_with_tools_is_added_to_them(store: hm.Sto
 
 @pytest.mark.parametrize("wanted", ["zlib", None, ["x"], Path("pkgs.py"), {"a" * 100: 1}], ids=repr)
 def test_what_is_no_derivation_is_refused_where_it_is_given(store: hm.Store, wanted: Any) -> None:
-    for ask in (store.realize, lambda each: store.realize_all([each]), lambda each: store.plan([each]), store.path):
+    asks: tuple[Callable[[Any], object], ...] = (
+        *(store.realize, store.path),
+        *(lambda each: store.realize_all([each]), lambda each: store.plan([each])),
+    )
+    for ask in asks:
         with pytest.raises(NotRealizable, match="is no derivation") as caught:
             ask(wanted)
         assert "test_bad_input.py" in (caught.value.origin or "")

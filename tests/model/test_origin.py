@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hermetica.model as hm
 from hermetica.errors import EvaluationError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HERE = Path(__file__).name
 
 
 def here() -> int:
     """The line that calls this."""
-    return sys._getframe(1).f_lineno
+    return sys._getframe(1).f_lineno  # pyright: ignore[reportPrivateUsage] -- documented, and what is tested uses it
 
 
 def shown(origin: hm.Origin | None) -> tuple[int, list[str]]:
@@ -86,8 +88,8 @@ def test_the_body_of_a_class_is_a_place_and_so_is_a_module() -> None:
 
 
 def test_lambdas_partials_and_methods_pass_on_as_well() -> None:
-    box = SimpleNamespace(make=lambda name: plain(name))  # noqa: PLW0108 -- a lambda is what is tested
-    assert shown(box.make("x").origin) == (here(), ["<lambda>", "plain"])
+    make: Callable[[str], hm.Derivation] = lambda name: plain(name)  # noqa: E731, PLW0108 -- a lambda is what is tested
+    assert shown(make("x").origin) == (here(), ["<lambda>", "plain"])
     made = [plain(name) for name in ("a", "b")]
     assert {shown(each.origin) for each in made if each.origin and not each.origin.via} == set()
 
