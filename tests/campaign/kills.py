@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store import ObjectStore
-from tests.campaign import builds, checker, crew, upkeep
+from tests.campaign import builds, checker, crew, exchange, upkeep
 from tests.campaign.points import Moment
 from tests.campaign.promises import Journal, Promises, facts
 from tests.campaign.workloads import WORKLOADS, Place, pins, settle
@@ -34,7 +34,7 @@ _STALL_S: Final = (0.002, 0.03)
 
 def every_workload() -> dict[str, Callable[[Place], None]]:
     """What this host can do; without a sandbox, everything but builds."""
-    everywhere = {**WORKLOADS, **upkeep.WORKLOADS}
+    everywhere = {**WORKLOADS, **upkeep.WORKLOADS, **exchange.WORKLOADS}
     return everywhere if builds.missing() else {**everywhere, **builds.WORKLOADS}
 
 
@@ -104,6 +104,7 @@ class Campaign:
         (self.base / "outside").mkdir(parents=True)
         if "build" in self.workloads:
             builds.make_tools(self.base / "outside")
+        exchange.make_donation(self.base / "outside")
         self.tally.stores += 1
         self.promises.allowed.clear()
 

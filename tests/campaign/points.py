@@ -21,6 +21,7 @@ import attrs
 import lmdb
 
 from hermetica_store import writer
+from hermetica_store.exchange import cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,8 @@ class Points:
             return _Environment(environment(*args, **more), self)
 
         put_in(lmdb, "open", open_environment)
-        put_in(writer, "sync_file_system", self._wrapped("syncfs", vars(writer)["sync_file_system"]))
+        for module in (writer, cache):
+            put_in(module, "sync_file_system", self._wrapped("syncfs", vars(module)["sync_file_system"]))
 
     def _wrapped(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def step(*args: Any, **more: Any) -> Any:
