@@ -14,10 +14,9 @@ from hermetica_store.reading import FILE_FLAGS, TreeError, hash_file
 from hermetica_store.refusals import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from hermetica_store.places import Places
     from hermetica_store.shared import Shared
     from hermetica_store.verify import Finding
 
@@ -35,10 +34,16 @@ def lost_files(finding: Finding) -> list[Digest]:
     return [Digest.parse(text) for text in sorted(texts - have.keys())]
 
 
-def assemble(shared: Shared, finding: Finding, places: Places, tree: Path) -> bool:
+def assemble(shared: Shared, finding: Finding, places: Mapping[str, Sequence[Path]], tree: Path) -> bool:
     """Make a damaged object's tree at ``tree``, canonical; whether it is right, to the last byte.
 
     Every file is copied, never linked: nothing that is damaged or may be shares an inode with it.
+
+    Args:
+        shared: the store.
+        finding: the object, as it is.
+        places: digest in hexadecimal -> where such files should be.
+        tree: nothing is there yet.
 
     Raises:
         OSError: there is no room.
@@ -102,7 +107,9 @@ def _files_of(finding: Finding) -> dict[str, bytes]:
     return {entry.digest.hex: path for path, entry in entries if isinstance(entry, File)}
 
 
-def _sources(shared: Shared, finding: Finding, own: dict[str, bytes], places: Places, path: bytes) -> Iterator[Path]:
+def _sources(
+    shared: Shared, finding: Finding, own: dict[str, bytes], places: Mapping[str, Sequence[Path]], path: bytes
+) -> Iterator[Path]:
     """Where the file at ``path`` may be found, likeliest first."""
     objects, text = shared.layout.objects, (finding.manifest or {})[path][1]
     base = finding.info.path.base
@@ -111,8 +118,7 @@ def _sources(shared: Shared, finding: Finding, own: dict[str, bytes], places: Pl
     yield _below(objects / base, path)  # what could not be read as a whole may hold it still
     for tail in ("", "-x"):
         yield shared.layout.links / text[:2] / (text[2:] + tail)
-    for other, below in places.get(text, ()):
-        yield _below(objects / os.fsdecode(other), below)
+    yield from places.get(text, ())
 
 
 def _copy(source: Path, place: Path, text: str, *, executable: bool) -> bool:

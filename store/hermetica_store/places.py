@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from hermetica_store.manifest import decode_manifest
@@ -9,6 +10,7 @@ from hermetica_store.schema import MANIFESTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from hermetica_store.digest import Digest
     from hermetica_store.shared import Shared
@@ -17,6 +19,17 @@ _BATCH: Final = 500
 
 Places = dict[str, list[tuple[bytes, bytes]]]
 """Digest in hexadecimal -> (base of an object, path of the file below it)."""
+
+
+def equal_files(shared: Shared, digests: Collection[Digest]) -> dict[str, list[Path]]:
+    """Where files with these digests should be: in this store, then in those that it lies over."""
+    found: dict[str, list[Path]] = {}
+    for store in (shared, *shared.lowers):
+        for digest, places in find_files(store, digests).items():
+            for base, below in places:
+                place = store.layout.objects / os.fsdecode(base)
+                found.setdefault(digest, []).append(place / os.fsdecode(below) if below else place)
+    return found
 
 
 def find_files(shared: Shared, digests: Collection[Digest]) -> Places:

@@ -55,7 +55,11 @@ def register_anew(shared: Shared, path: StorePath, damaged: bytes) -> bool:
 
 
 def _derive(shared: Shared, path: StorePath) -> Prepared | None:
-    bases = shared.index.read(lambda tx: [base for base, _ in tx.items(OBJECTS)])
+    bases = [
+        base
+        for store in (shared, *shared.lowers)
+        for base in store.index.read(lambda tx: [base for base, _ in tx.items(OBJECTS)])
+    ]
     known = [other for other in map(_parsed, bases) if other is not None and other != path]
     for discard in (False, True):
         with scratch(shared.layout) as room:

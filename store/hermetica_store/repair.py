@@ -25,7 +25,7 @@ from hermetica_store.layers import refuse_lower
 from hermetica_store.leases import Lease
 from hermetica_store.manifest import encode_manifest
 from hermetica_store.path import StorePath
-from hermetica_store.places import find_files
+from hermetica_store.places import equal_files
 from hermetica_store.quarantine import put
 from hermetica_store.rederive import register_anew
 from hermetica_store.refusals import working_in
@@ -35,12 +35,11 @@ from hermetica_store.swap import digest_of, is_at_work, is_staged, stage, swap
 from hermetica_store.verify import Finding, VerifyReport, check_object, undisturbed, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.index import Transaction
-    from hermetica_store.places import Places
     from hermetica_store.scratch import Scratch
     from hermetica_store.shared import Shared
 
@@ -165,7 +164,7 @@ class _Repairing:
     def run(self, paths: Iterable[StorePath]) -> None:
         findings = {path: found for path in paths if (found := self._look(path)) is not None}
         lost = {digest for finding in findings.values() for digest in lost_files(finding)}
-        places = find_files(self._shared, lost)
+        places = equal_files(self._shared, lost)
         left = {path: finding for path, finding in findings.items() if not self._from_store(finding, places)}
         damaged = set(left)
         while left:
@@ -229,7 +228,7 @@ class _Repairing:
         if self._shared.writer.run(apply):
             self.rows.append(problem)
 
-    def _from_store(self, finding: Finding, places: Places) -> bool:
+    def _from_store(self, finding: Finding, places: Mapping[str, Sequence[Path]]) -> bool:
         with scratch(self._shared.layout) as room, working_in(self._shared.layout.root):
             tree = room.path / "tree"
             if not assemble(self._shared, finding, places, tree):

@@ -10,6 +10,7 @@ import pytest
 
 from hermetica_store import (
     CannotSupply,
+    InLowerStore,
     NotQuarantined,
     ObjectStore,
     Scratch,
@@ -249,6 +250,20 @@ def test_the_link_table_helps_where_no_other_object_does(object_store: ObjectSto
     (opened(object_store.on_disk(path)) / "a").unlink()
     assert len(entries(object_store)) == 1
     assert [each.how for each in object_store.repair().repaired] == ["assembled"]
+
+
+def test_a_store_that_the_damaged_one_lies_over_helps_and_stays_as_it_is(tmp_path: Path) -> None:
+    with ObjectStore.open(tmp_path / "lower") as lower:
+        below = publish(lower, "below", SMALL)
+        before = state(lower.on_disk(below))
+    with ObjectStore.open(tmp_path / "upper", lower=[tmp_path / "lower"]) as upper:
+        path = publish(upper, "above", SMALL)
+        delete(upper.on_disk(path))
+        assert [(each.path, each.how) for each in upper.repair().repaired] == [(path, "assembled")]
+        assert upper.verify().problems == ()
+        assert state(upper.on_disk(below)) == before
+        with pytest.raises(InLowerStore):
+            upper.repair([below])
 
 
 def test_a_damaged_entry_of_the_link_table_is_dropped(object_store: ObjectStore) -> None:
