@@ -14,7 +14,7 @@ from hermetica_store import ObjectStore
 from tests.campaign import builds, checker, crew, exchange, upkeep
 from tests.campaign.points import Moment
 from tests.campaign.promises import Journal, Promises, facts
-from tests.campaign.workloads import WORKLOADS, Place, pins, settle
+from tests.campaign.workloads import WORKLOADS, Place, outside_facts, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,7 +213,7 @@ class Campaign:
         self.tally.checks += 1
         self.tally.objects_checked += len(state.objects)
         try:
-            found = facts(state, pins(self.base / "outside"))
+            found = facts(state, outside_facts(self.base / "outside"))
         except Exception as error:  # noqa: BLE001 -- a torn lock is a finding
             return [*problems, f"the lock: {error}"]
         problems += self.promises.check(found)

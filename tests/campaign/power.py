@@ -19,7 +19,8 @@ from tests.campaign import checker, crew
 from tests.campaign.disk import POLICIES, Disk, Node, State
 from tests.campaign.promises import Journal, Promises, facts
 from tests.campaign.recording import record
-from tests.campaign.workloads import WORKLOADS, Place, pins, settle
+from tests.campaign.upkeep import take_all
+from tests.campaign.workloads import WORKLOADS, Place, outside_facts, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +121,7 @@ class Replay:
         self.tally.objects_checked += len(state.objects)
         self.tally.with_objects += bool(state.objects)
         try:
-            found = facts(state, pins(place / "outside"))
+            found = facts(state, outside_facts(place / "outside"))
         except Exception as error:  # noqa: BLE001 -- a torn lock is a finding
             return [*problems, f"the lock: {error}"]
         return [*problems, *promises.check(found)]
@@ -138,6 +139,7 @@ def recover(base: Path, seed: int) -> None:
     )
     WORKLOADS["verify"](place)
     WORKLOADS["lock"](place)
+    take_all(place)
     with ObjectStore.open(place.root) as store:
         with store.lease() as lease:
             place.root_it(store, store.add_bytes(b"recovered", "recovered", lease=lease))

@@ -109,10 +109,10 @@ class Promises:
         return problems
 
 
-def facts(state: State, pins: Mapping[str, str]) -> dict[str, str]:
+def facts(state: State, outside: Mapping[str, str]) -> dict[str, str]:
     """What is there, by the keys of promises."""
     found = {f"root {name.decode()}": base.decode() for name, base in state.roots.items()}
     found |= {f"object {base.decode()}": "there" for base in state.objects}
     found |= {f"row {key.hex()}": value[8 + value[1] :].hex() for key, value in state.rows("attributes")}
     found |= {f"record {key.hex()}": "there" for key, _ in state.rows("records")}
-    return found | {f"pin {group}": version for group, version in pins.items()}
+    return {**found, **outside}

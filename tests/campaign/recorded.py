@@ -21,6 +21,7 @@ from tests.campaign import crew
 from tests.campaign.plants import PLANTS
 from tests.campaign.points import put_in
 from tests.campaign.promises import Journal
+from tests.campaign.upkeep import export, take_in
 from tests.campaign.workloads import WORKLOADS, Place
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ _PHASES: Final = (
     ("roots", "collect", "add-sources"),
     ("rewrite", "delete", "hold"),
     ("build", "collect", "lock"),
+    ("export", "export", "add-texts"),
     ("delete", "add-texts", "collect"),
+    ("import", "export", "lock"),
 )
 
 
@@ -71,6 +74,9 @@ def build(place: Place) -> None:
         place.root_it(store.objects, result.out)
 
 
+_WORKLOADS: Final = {**WORKLOADS, "export": export, "import": take_in, "build": build}
+
+
 def main(base: Path, seed: int, plant: str | None) -> int:
     """Do everything; 0 if all processes ended well."""
     os.umask(0o022)
@@ -93,7 +99,7 @@ def main(base: Path, seed: int, plant: str | None) -> int:
                 slot=f"p{number}",
                 rng=random.Random(rng.getrandbits(32)),
             )
-            work = functools.partial(build if name == "build" else WORKLOADS[name], place)
+            work = functools.partial(_WORKLOADS[name], place)
             pid = crew.start(work, base.with_name("output"), next(iter(pids), 0))
             pids[pid] = name
         end = crew.await_end(pids, whole=False)

@@ -8,7 +8,14 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from hermetica_store import ObjectStore
-from hermetica_store.exchange import export_archive, export_cache, import_archive, import_cache, replacing
+from hermetica_store.exchange import (
+    IncompleteClosure,
+    export_archive,
+    export_cache,
+    import_archive,
+    import_cache,
+    replacing,
+)
 from hermetica_store.faults import NotRegistered
 from tests.campaign.workloads import make_source, settle, watch
 from tests.store.fixtures.make import unpack
@@ -35,7 +42,9 @@ def export(place: Place) -> None:
         with contextlib.suppress(NotRegistered):  # collected before it was held
             with replacing(archive) as sink:
                 export_archive(store, wanted, sink, level=1)
-            export_cache(store, wanted, place.outside / "cache", level=1)
+            exported = export_cache(store, wanted, place.outside / "cache", level=1)
+            for path in exported.paths:
+                place.journal.did(f"export {path.digest}", "there")
 
 
 def take_in(place: Place) -> None:
@@ -51,6 +60,17 @@ def take_in(place: Place) -> None:
         settle(store)
         place.kept(added)
         watch(place, store, added)
+
+
+def take_all(place: Place) -> None:
+    """Read every archive and the cache after power was lost: each is whole or not there; a cache may lack objects."""
+    with ObjectStore.open(place.root) as store, store.lease() as lease:
+        for archive in place.outside.glob("archive-*"):
+            with archive.open("rb") as stream:
+                import_archive(store, stream, lease=lease)
+        if (place.outside / "cache" / "nix-cache-info").exists():
+            with contextlib.suppress(IncompleteClosure):  # the export was not over
+                import_cache(store, place.outside / "cache", lease=lease)
 
 
 def repair(place: Place) -> None:

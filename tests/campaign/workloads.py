@@ -247,12 +247,11 @@ def lock(place: Place) -> None:
     place.journal.did(f"pin {place.slot}", version)
 
 
-def pins(outside: Path) -> dict[str, str]:
-    """Which version each group of the lock pins; what is half written is an error."""
+def outside_facts(outside: Path) -> dict[str, str]:
+    """What is there beside the store, by the keys of promises; a lock that is half written is an error."""
     file = outside / "hermetica.lock"
-    if not file.exists():
-        return {}
-    return {group.name: group.pins[0].version for group in Lock.read(file).groups}
+    found = {f"pin {group.name}": group.pins[0].version for group in Lock.read(file).groups} if file.exists() else {}
+    return found | {f"export {path.stem}": "there" for path in (outside / "cache").glob("*.narinfo")}
 
 
 WORKLOADS: Final[dict[str, Callable[[Place], None]]] = {
