@@ -27,6 +27,7 @@ _TIMER_SHARE: Final = 0.3
 _WHOLE_SHARE: Final = 0.5
 _DUEL: Final = frozenset({"collect", "hold", "add-texts", "rewrite", "delete"})  # who wants the same objects
 _DUEL_SHARE: Final = 0.25
+_TRIES: Final = 3  # to reach a step that another run reached
 _OLD_OBJECTS: Final = 6  # in the kept store of an earlier schema
 _COLLECT_SHARE: Final = 0.12
 _STALL_S: Final = (0.002, 0.03)
@@ -75,6 +76,7 @@ class Campaign:
     promises: Promises = attrs.field(factory=Promises)
     durations_s: dict[str, float] = attrs.field(factory=dict[str, float])
     queue: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
+    tries: Counter[tuple[str, str]] = attrs.field(factory=Counter[tuple[str, str]])
     seen: set[tuple[str, str]] = attrs.field(factory=set[tuple[str, str]])
 
     @property
@@ -177,6 +179,9 @@ class Campaign:
         tally.rounds += 1
         tally.stuck_sandboxes += end.stuck
         if not end.killed:
+            if target is not None and self.tries[target] < _TRIES:
+                self.tries[target] += 1
+                self.queue.append(target)  # not reached this time
             if len(names) == 1:
                 self.durations_s[names[0]] = took_s
             return

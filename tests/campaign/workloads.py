@@ -174,6 +174,10 @@ def delete(place: Place) -> None:
             store.delete([above, below])
         except NotRegistered:  # a collection was first
             return
+        except InUse as error:  # somebody holds it; our own lease has ended
+            if any(str(os.getpid()) in why for why in error.why):
+                raise
+            return
         for path in (below, above):
             place.journal.did(f"object {path.base}", None)
 
