@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +19,7 @@ from tests.hostile.attacks import ATTACKS
 from tests.sandbox.conftest import ROOT, as_ordinary_user
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.sandbox.conftest import Box
 
@@ -77,42 +80,37 @@ def judged(text: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> list[str]:
-    """What the attacker is told: a file, a process and two sockets of the host."""
-    secret = tmp_path / "secret"
-    secret.write_text("of the host")
-    return [str(secret), str(os.getpid()), str(tmp_path / "socket"), f"hermetica-hostile-{tmp_path.name}"]
+def words() -> Iterator[list[str]]:
+    """What the attacker is told: a file, a process and two listening sockets of the host.
 
-
-def listening(words: list[str]) -> list[socket.socket]:
-    made = [socket.socket(socket.AF_UNIX) for _ in range(2)]
-    for each, address in zip(made, (words[2], f"\0{words[3]}"), strict=True):
-        each.bind(address)
-        each.listen()
-    return made
+    They lie in /tmp, which the sandbox does not share even where its rootfs is the host's.
+    """
+    with tempfile.TemporaryDirectory(dir="/tmp") as place, contextlib.ExitStack() as open_sockets:
+        Path(place).chmod(0o755)
+        secret = Path(place, "secret")
+        secret.write_text("of the host")
+        found = [str(secret), str(os.getpid()), f"{place}/socket", f"hermetica-hostile-{Path(place).name}"]
+        for address in (found[2], f"\0{found[3]}"):
+            each = open_sockets.enter_context(socket.socket(socket.AF_UNIX))
+            each.bind(address)
+            each.listen()
+        yield found
 
 
 def test_nothing_gets_out_as_whoever_runs_the_tests(box: Box, words: list[str]) -> None:
-    sockets = listening(words)
     ran = box.run("", builder="/usr/bin/python3", args=("-I", "-c", ATTACKS, *words), rootfs="/")
     assert judged(ran.text) == {}
-    for each in sockets:
-        each.close()
 
 
 def test_nothing_gets_out_as_an_ordinary_user(words: list[str]) -> None:
-    sockets = listening(words)
     done = subprocess.run(
         as_ordinary_user(IN_ANOTHER_PROCESS, *words), capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
     )
     assert judged(done.stdout) == {}
-    for each in sockets:
-        each.close()
 
 
 def test_the_attacks_do_hurt_outside(words: list[str]) -> None:
     """What is refused inside is possible outside, at least in part: the attacks are real ones."""
-    sockets = listening(words)
     head = ATTACKS[: ATTACKS.index("for path in")]
     harmless = ("host process", "host file", "host's socket", "host's abstract socket")
     tries = [line for line in ATTACKS.splitlines() if line.startswith(tuple(f'attempt("{name}"' for name in harmless))]
@@ -124,5 +122,3 @@ def test_the_attacks_do_hurt_outside(words: list[str]) -> None:
     assert "host file: read b'of the host'" in done.stdout
     assert "host's socket: connected" in done.stdout
     assert "host's abstract socket: connected" in done.stdout
-    for each in sockets:
-        each.close()
