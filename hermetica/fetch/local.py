@@ -57,13 +57,15 @@ def source(
     origin = caller()
     base = Path(origin.file).parent if origin is not None and not origin.file.startswith("<") else Path.cwd()
     root = (base / path).resolve()
-    with reading_ourselves():
-        try:
+    files: tuple[str, ...] | None = ()
+    try:
+        with reading_ourselves():
             files = None if root.is_file() else select(root, include=include, exclude=exclude).files
-        except OSError as error:
-            raise UnreadableSource(f"{root} cannot be read: {error.strerror}") from error
-        digest = _digest(root, files)
-    tell_of_source(str(root), files)
+            digest = _digest(root, files)
+    except OSError as error:
+        raise UnreadableSource(f"{root} cannot be read: {error.strerror}") from error
+    finally:
+        tell_of_source(str(root), files)  # what is not there was looked for, too
     store_path = path_of_content(name or root.name, digest.tree)
     return Source(path=store_path, root=str(root), files=files, size_bytes=digest.size_bytes, origin=origin)
 

@@ -121,6 +121,10 @@ CASES: dict[str, tuple[str, Callable[[Path], object]]] = {
         "import sys; sys.path.insert(0, 'archive.zip')\nimport other\ntop = hm.text('top', other.TEXT)",
         lambda here: archive(here / "archive.zip"),
     ),
+    "a pattern that matched nothing matches": (
+        "try:\n    a = hm.source('data', include=['*.c'])\nexcept hm.HermeticaError:\n    a = 0\ntop = hm.text('top', str(a))",
+        lambda here: (here / "data/three.c").touch(),
+    ),
     "a source has another file": (
         "top = hm.text('top', f\"{hm.source('data')}\")",
         lambda here: (here / "data/three").touch(),

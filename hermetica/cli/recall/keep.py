@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from hermetica.cli.recall.impure import impure_name
 from hermetica.cli.recall.states import SKIPPED, state_and_age
 from hermetica.cli.recall.watch import Watch, is_standard
 from hermetica.config.load import config_file
-from hermetica_store import Row, StorePath, Table
+from hermetica_store import Row, StoreError, StorePath, Table
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -132,9 +132,9 @@ class Memory:
 
     def _write(self, key: bytes, evaluated: Evaluated) -> None:
         objects, paths = self.session.objects, _paths(evaluated.objects)
-        with objects.lease() as lease:
+        with suppress(StoreError), objects.lease() as lease:  # what was built is there, remembered or not
             lease.hold(paths)  # which notes that they were used
-            objects.put([Row(Table.ATTRIBUTES, key, evaluated.encode(), paths[0])])
+            objects.put([Row(Table.ATTRIBUTES, key, evaluated.encode(), paths[0])]).wait()
 
 
 def _impurity(file: str) -> str | None:
