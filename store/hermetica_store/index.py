@@ -233,12 +233,14 @@ class Index:
             except StoreError as error:
                 found, failure = list[T](), error
             except lmdb.Error:
-                if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
-                    return [], None
-                raise
-            if self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1:
-                return [], None  # without a reader's slot the pages just read may have been used again
-            return found, failure
+                if not self._is_overtaken(raw):
+                    raise
+                return [], None
+            return ([], None) if self._is_overtaken(raw) else (found, failure)
+
+    def _is_overtaken(self, raw: lmdb.Transaction[bytes]) -> bool:
+        """Whether the pages just read may have been used again meanwhile, for want of a slot among the readers."""
+        return self._unlocked and self._environment.info()["last_txnid"] > raw.id() + 1
 
     def get(self, table: bytes, key: bytes) -> bytes | None:
         """One value."""

@@ -229,6 +229,7 @@ def test_a_store_opened_for_reading_answers_and_refuses_writes(object_store: Obj
 
 
 AS_NOBODY = f"""
+import hashlib  # the library need not be readable for the other user
 os.setgid({NOBODY}); os.setuid({NOBODY})
 for read_only in (True, False):
     try:
