@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hermetica_store.codec import ObjectInfo
-    from hermetica_store.dedup import Key
     from hermetica_store.path import StorePath
     from hermetica_store.shared import Shared
 
@@ -274,21 +273,21 @@ def _link_problems(shared: Shared, known: InodeDigests) -> Iterator[Problem]:
         name = os.fspath(place.relative_to(shared.layout.root))
         if key is None:
             yield Problem(kind="links", path=None, file=name, detail="no entry of the link table")
-        elif status.st_nlink > 1 and not _is_of(key, place, known.get((status.st_dev, status.st_ino, status.st_size))):
-            yield Problem(kind="links", path=None, file=name, detail="the file has another digest")
+        elif status.st_nlink > 1:
+            digest = known.get((status.st_dev, status.st_ino, status.st_size))
+            if (digest is None or digest != key.digest) and not _has_digest(place, key.digest):
+                yield Problem(kind="links", path=None, file=name, detail="the file has another digest")
 
 
-def _is_of(key: Key, place: os.PathLike[str], digest: Digest | None) -> bool:
-    if digest is None:
-        try:
-            fd = os.open(place, FILE_FLAGS)
-        except OSError:
-            return True  # gone meanwhile
-        try:
-            digest = hash_file(fd, os.fstat(fd).st_size)[0]
-        finally:
-            os.close(fd)
-    return digest == key.digest
+def _has_digest(place: Path, digest: Digest) -> bool:
+    try:
+        fd = os.open(place, FILE_FLAGS)
+    except OSError:
+        return True  # gone meanwhile
+    try:
+        return hash_file(fd, os.fstat(fd).st_size)[0] == digest
+    finally:
+        os.close(fd)
 
 
 def _shown(path: bytes) -> str:
