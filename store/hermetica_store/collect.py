@@ -9,6 +9,7 @@ claim of its path.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -23,6 +24,7 @@ from hermetica_store.path import StorePath
 from hermetica_store.publish import move, path_key
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
+from hermetica_store.reserve import with_reserve
 from hermetica_store.roots import is_stale
 from hermetica_store.rows import decode_time, unregister
 from hermetica_store.schema import OBJECTS, REFERRERS, ROOTS, USED, Table
@@ -133,7 +135,9 @@ def collect_alone(
     living = alive([*snapshot.rooted, *snapshot.leased], snapshot.objects, snapshot.built_from)
     chosen = condemned(snapshot.objects, living, _limits(policy))
     if not dry_run:
-        shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
+        with_reserve(
+            shared.layout, lambda: shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
+        )
         chosen = _delete(shared, chosen, stop)
         _sweep(shared)
         with working_in(shared.layout.root):
@@ -205,8 +209,8 @@ def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
                 raise InUse(wanted[base], why)
             unregister(tx, base)
 
-    shared.writer.run(decide)
-    _remove_files(shared, order)
+    with_reserve(shared.layout, lambda: shared.writer.run(decide))
+    with_reserve(shared.layout, partial(_remove_files, shared, order))
     with working_in(shared.layout.root):
         shared.links.prune()
     return Collected(
@@ -302,8 +306,8 @@ def _delete(shared: Shared, chosen: list[bytes], stop: Callable[[], bool]) -> li
                     died.append(base)
             return died
 
-        died = shared.writer.run(decide)
-        _remove_files(shared, died)
+        died = with_reserve(shared.layout, partial(shared.writer.run, decide))
+        with_reserve(shared.layout, partial(_remove_files, shared, died))
         gone += died
     return gone
 

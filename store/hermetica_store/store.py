@@ -12,7 +12,7 @@ from hermetica_store.leases import Lease
 from hermetica_store.logs import LogWriter
 from hermetica_store.readable import ReadableStore
 from hermetica_store.refusals import working_in
-from hermetica_store.reserve import keep_reserve, with_reserve
+from hermetica_store.reserve import keep_reserve
 from hermetica_store.roots import add_root, remove_root
 from hermetica_store.scratch import Scratch, reap, scratch
 from hermetica_store.shared import Shared, acquire, release
@@ -259,7 +259,7 @@ class ObjectStore(ReadableStore):
         from hermetica_store.collect import Policy, collect  # noqa: PLC0415 -- rarely asked
 
         shared = self._read().shared if dry_run else self._write()
-        return with_reserve(shared.layout, lambda: collect(shared, policy or Policy(), dry_run=dry_run))
+        return collect(shared, policy or Policy(), dry_run=dry_run)
 
     def make_room(
         self, rule: LowDisk, *, on_start: Callable[[int], None], stop: Callable[[], bool] = bool
@@ -278,8 +278,7 @@ class ObjectStore(ReadableStore):
         """
         from hermetica_store.collect import delete  # noqa: PLC0415 -- rarely asked
 
-        shared, wanted = self._write(), tuple(paths)
-        return with_reserve(shared.layout, lambda: delete(shared, wanted))
+        return delete(self._write(), paths)
 
     def repair(self, paths: Iterable[StorePath] | None = None, *, supply: Supply | None = None) -> RepairReport:
         """Verifies, and makes damaged objects whole again; what was damaged goes to the quarantine. As `repair.repair`.

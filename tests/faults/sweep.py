@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from hermetica_store import ObjectStore
 from hermetica_store.errors import HermeticaError
+from tests.campaign.checker import check
 from tests.faults.calls import CAN_FAIL_OF, Kind
 from tests.faults.injection import Fault, Switch, run_child
 from tests.faults.operations import OPERATIONS, Operation, Unread, furnish, intact
@@ -70,7 +71,7 @@ def _attempt(operation: Operation, root: Path, switch: Switch) -> bytes:
 
 
 def _inspect(operation: Operation, root: Path, _switch: Switch) -> bytes:
-    """In another child: what is wrong with the store."""
+    """In another child: what is wrong with the store, by itself and by a checker that shares no code with it."""
     wrong: list[str] = []
 
     def look() -> None:
@@ -90,8 +91,10 @@ def _inspect(operation: Operation, root: Path, _switch: Switch) -> bytes:
                 proven.append("done")
 
     proven: list[str] = []
+    wrong.extend(f"checker: {problem}" for problem in check(root)[1])
     if said := outcome_of(look):
         wrong.append(f"cannot go on: {said}")
+    wrong.extend(f"checker, after a collection: {problem}" for problem in check(root, collected=True)[1])
     return json.dumps({"wrong": wrong, "done": bool(proven)}).encode()
 
 
