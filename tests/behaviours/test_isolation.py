@@ -81,7 +81,7 @@ def processes_in(scratch: Path) -> Iterator[int]:
                 yield int(entry.name)
 
 
-WAITING = "echo mine > /build/mark; echo ready; sleep 3; cat /build/mark > $out"
+WAITING = "echo mine > /build/mark; echo ready; sleep 2; cat /build/mark > $out"
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o000])

@@ -8,7 +8,7 @@ from tests.fuzz.corpus import inputs
 from tests.fuzz.mutate import campaign
 from tests.fuzz.targets import TARGETS
 
-SECONDS = 0.6
+SECONDS = 0.5
 every_target = pytest.mark.parametrize("name", TARGETS)
 
 
