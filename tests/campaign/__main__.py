@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from hermetica_store.remove import remove_tree
 from tests.campaign.kills import Campaign, Tally
 from tests.campaign.plants import PLANTS
 from tests.campaign.power import PowerTally, Replay
@@ -30,7 +30,7 @@ def main(words: list[str]) -> int:
         print(f"power losses cannot be replayed here: {error}", file=sys.stderr)
         return CANNOT
     finally:
-        shutil.rmtree(base, ignore_errors=True)
+        remove_tree(base)
     for line in lost:
         print(line, file=sys.stderr)
     head = {"format": "hermetica.campaign/1", "mode": options.mode, "seed": options.seed, "plant": options.plant}

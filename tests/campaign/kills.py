@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store import ObjectStore
+from hermetica_store.remove import remove_tree
 from tests.campaign import builds, checker, crew, exchange, upkeep
 from tests.campaign.points import Moment
 from tests.campaign.promises import Journal, Promises, facts
@@ -102,7 +102,7 @@ class Campaign:
             self._round()
 
     def _fresh_store(self) -> None:
-        shutil.rmtree(self.base, ignore_errors=True)
+        remove_tree(self.base)
         (self.base / "outside").mkdir(parents=True)
         if "build" in self.workloads:
             builds.make_tools(self.base / "outside")
@@ -237,7 +237,7 @@ class Campaign:
             if len(state.objects) < _OLD_OBJECTS:
                 problems.append(f"{root} has {len(state.objects)} objects only")
             if dict(state.rows("meta")).get(b"schema") == checker.SCHEMA and self.rng.random() < 0.5:
-                shutil.rmtree(root)
+                remove_tree(root)
         return problems
 
     def _recover(self, seed: int, damaged: list[str], *, collects: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import sys
 from collections import Counter
 from functools import partial
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica_store import ObjectStore
+from hermetica_store.remove import remove_tree
 from tests.campaign import checker, crew
 from tests.campaign.disk import POLICIES, Disk, Node, State
 from tests.campaign.promises import Journal, Promises, facts
@@ -79,7 +79,7 @@ class Replay:
                         return
 
     def _record(self) -> Disk:
-        shutil.rmtree(self.base, ignore_errors=True)
+        remove_tree(self.base)
         self.base.mkdir(parents=True)
         seed = self.rng.getrandbits(32)
         command = [sys.executable, "-m", "tests.campaign.recorded", os.fspath(self.base / "run"), str(seed)]
@@ -97,7 +97,7 @@ class Replay:
     def _look(self, disk: Disk, cut: int, policy: str, lines: list[tuple[str, str, Any]]) -> None:
         """Lay out one state, check it, let a process recover, and check again."""
         place = self.base / "state"
-        shutil.rmtree(place, ignore_errors=True)
+        remove_tree(place)
         lay_out(disk.after(cut, policy, self.rng), place)
         promises = Promises()
         promises.hear(lines)

@@ -17,6 +17,7 @@ from hermetica_store.exchange import (
     replacing,
 )
 from hermetica_store.faults import NotRegistered
+from hermetica_store.remove import remove_tree
 from tests.campaign.workloads import make_source, settle, watch
 from tests.store.fixtures.make import unpack
 
@@ -118,7 +119,7 @@ def migrate(place: Place) -> None:
     old = place.outside / f"old-{place.slot}"
     if not old.exists():
         fresh = old.with_name(f"unpacked-{place.slot}")
-        shutil.rmtree(fresh, ignore_errors=True)
+        remove_tree(fresh)
         unpack(_OLD, fresh)
         fresh.rename(old)
     with ObjectStore.open(old) as store:
