@@ -7,12 +7,14 @@ last of them goes, and other programs write meanwhile. So it collects what is mi
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from hermetica_store.collect import COLLECTING, Collected, Policy, collect_alone
 from hermetica_store.refusals import working_in
+from hermetica_store.reserve import with_reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +86,7 @@ def make_room(
                 keep_outputs=rule.keep_outputs,
                 keep_derivations=rule.keep_derivations,
             )
-            went = collect_alone(shared, policy, stop=stop)
+            went = with_reserve(shared.layout, partial(collect_alone, shared, policy, stop=stop))
             taken = _together(taken, went)
             if not went.paths or missing is None:
                 break
