@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _SLOTS: Final = 4
 _ROUNDS_A_STORE: Final = 40
 _OBJECTS_MAX: Final = 80
-_TIMER_SHARE: Final = 0.3
+_TIMER_SHARE: Final = 0.2
 _WHOLE_SHARE: Final = 0.5
 _DUEL: Final = frozenset({"collect", "hold", "add-texts", "rewrite", "delete"})  # who wants the same objects
 _DUEL_SHARE: Final = 0.25
-_TRIES: Final = 3  # to reach a step that another run reached
+_TRIES: Final = 1  # to reach a step that another run reached
 _OLD_OBJECTS: Final = 6  # in the kept store of an earlier schema
 _COLLECT_SHARE: Final = 0.12
 _STALL_S: Final = (0.002, 0.03)
@@ -128,7 +128,8 @@ class Campaign:
 
     def _round(self) -> None:
         """One store, a few processes, a kill, and a look at everything."""
-        among = sorted(self.workloads.keys() & _DUEL) if self.rng.random() < _DUEL_SHARE else sorted(self.workloads)
+        duel = sorted(self.workloads.keys() & _DUEL) if self.rng.random() < _DUEL_SHARE else []
+        among = duel or sorted(self.workloads)
         names = [self.rng.choice(among) for _ in range(self.rng.choice((1, 2, 2, 3, 3, 4)))]
         timer: tuple[float, int | None] | None = None
         target = None
@@ -139,7 +140,8 @@ class Campaign:
         tasks = [self._task(name, number) for number, name in enumerate(names)]
         if target is not None:
             steps = self.promises.census[target[0]]
-            tasks[0] = attrs.evolve(tasks[0], kill=self._moment(steps, target[1]))
+            moment = Moment(target[1], 1) if self.tries[target] else self._moment(steps, target[1])
+            tasks[0] = attrs.evolve(tasks[0], kill=moment)
         started = time.monotonic()
         pids: dict[int, str] = {}
         for task in tasks:
