@@ -6,6 +6,7 @@ it on: then the line that called the function is meant, and what lies between is
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +51,12 @@ class Origin:
         return cls(file, int(line)) if file and line.isdecimal() else cls(text, 0)
 
 
+@functools.lru_cache(maxsize=1024)
+def _line(file: str, line: int) -> Origin:
+    """One value for all that a loop defines."""
+    return Origin(file, line)
+
+
 def caller(name: str | None = None) -> Origin | None:
     """The line on the stack, outside hermetica itself, that asks for something; None where there is none.
 
@@ -61,7 +68,7 @@ def caller(name: str | None = None) -> Origin | None:
     if frame is None:
         return None
     if not frame.f_code.co_flags & _IS_FUNCTION or type(name) is not str:
-        return Origin(frame.f_code.co_filename, frame.f_lineno)
+        return _line(frame.f_code.co_filename, frame.f_lineno)
     calls: tuple[tuple[str, int, str], ...] = ()
     while len(calls) < _CALLS_MAX and _passes_on(frame, name) and (outer := _theirs(frame.f_back)) is not None:
         calls = ((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name), *calls)
