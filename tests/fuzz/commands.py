@@ -6,6 +6,7 @@ line ends, for none can stand in an argument that a terminal sends.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import io
@@ -19,6 +20,7 @@ from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import COMMANDS, command_index, parse
 from hermetica.cli.status import INTERNAL
 from hermetica_store import ObjectStore
+from hermetica_store.remove import remove_tree
 from tests.fuzz.target import BrokenPromise, Target
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ _WORDS: Final = tuple(
 def _place() -> Path:
     """A directory with a module and a store."""
     place = Path(tempfile.mkdtemp(prefix="hermetica-fuzz-commands-"))
+    atexit.register(remove_tree, place)
     (place / "pkgs.py").write_text(
         "import hermetica as hm\n"
         "a = hm.derivation(name='a', builder='/bin/sh')\n"

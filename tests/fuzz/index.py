@@ -5,6 +5,7 @@ A row that cannot be trusted is `IndexDamaged`; the rest of the store goes on wo
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -93,6 +94,7 @@ def _codec(data: bytes) -> None:
 def _template() -> tuple[Path, StorePath]:
     """A store with an object that refers to another, a root and rows."""
     root = Path(tempfile.mkdtemp(prefix="hermetica-fuzz-index-"))
+    atexit.register(remove_tree, root)
     with ObjectStore.open(root) as store, store.lease() as lease:
         below = store.add_bytes(b"below", "below", lease=lease)
         path = store.add_bytes(f"see {below}".encode(), "above", references=[below], lease=lease)
