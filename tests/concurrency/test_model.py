@@ -21,7 +21,7 @@ from tests.concurrency.model import ADDED, DONE, REALIZED, REFERENCES, Command, 
 from tests.concurrency.workers import Handle, content
 from tests.faults.sweep import remove
 
-STORIES: Final = int(os.environ.get("HERMETICA_CONCURRENCY", "12"))
+STORIES: Final = int(os.environ.get("HERMETICA_CONCURRENCY", "8"))
 STEPS: Final = 14
 WORKERS: Final = ("a", "b", "c", "d")
 ROOTS: Final = ("left", "right")
@@ -179,7 +179,7 @@ def test_whatever_several_processes_do_at_once_has_an_explanation(tmp_path: Path
                 max_examples=STORIES,
                 stateful_step_count=STEPS,
                 deadline=None,
-                derandomize=STORIES <= 12,
+                derandomize=STORIES <= 8,
                 database=None,
                 phases=[Phase.generate],  # what the scheduler did comes only once: there is nothing to shrink
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -35,7 +35,7 @@ from tests.faults.operations import OPERATIONS, Unread
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COUNT: Final = int(os.environ.get("HERMETICA_FAULTS", "12"))
+COUNT: Final = int(os.environ.get("HERMETICA_FAULTS", "10"))
 SEED: Final = int(os.environ.get("HERMETICA_FAULTS_SEED", "20261124"))
 #: What may be said of each; reading somebody's source or verifying may say itself what could not be read.
 ANSWERS: Final[dict[int, tuple[type[Exception], ...]]] = {
