@@ -29,7 +29,7 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _PATIENCE_S: Final = 60.0
 _ORPHANS_S: Final = 0.5
 _PAUSE_S: Final = 0.0005
-_WAITS: Final = frozenset({"do_wait_intr_irq", "eventfd_read"})  # for the word to go on
+_WAITS: Final = frozenset({"do_wait_intr_irq", "eventfd_read", "0"})  # for the word to go on; 0 where we may not see
 
 
 @attrs.frozen(kw_only=True)
@@ -178,7 +178,8 @@ def _children() -> dict[int, tuple[str, str]]:
         with contextlib.suppress(OSError):
             place = Path(f"/proc/{pid}")
             name, where = ((place / part).read_text(encoding="utf-8").strip() for part in ("comm", "wchan"))
-            found[int(pid)] = name, where
+            below = (place / "task" / pid / "children").read_text(encoding="utf-8").strip()
+            found[int(pid)] = name, f"on {below}" if below else where
     return found
 
 

@@ -17,6 +17,7 @@ from hermetica_store.exchange import (
     import_cache,
     replacing,
 )
+from tests.campaign.upkeep import DAMAGED
 from tests.exchange.closures import fill
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _taken(place: Place, store: ObjectStore, done: Imported) -> None:
 
 
 def _some(place: Place, store: ObjectStore) -> list[StorePath]:
-    there = [path for path in store.paths() if os.path.lexists(store.on_disk(path))]
+    there = [path for path in store.paths() if path.name != DAMAGED and os.path.lexists(store.on_disk(path))]
     return place.rng.sample(there, min(len(there), 4))
 
 

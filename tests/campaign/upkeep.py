@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from hermetica_store import StorePath
     from tests.campaign.workloads import Place
 
-_DAMAGED: Final = "to-be-damaged"
+DAMAGED: Final = "to-be-damaged"
 _OLD: Final = "schema-1"
 
 
 def export(place: Place) -> None:
     """Write some object with its closure to an archive and to the cache that all processes share."""
     with ObjectStore.open(place.root) as store:
-        there = [path for path in store.paths() if path.name != _DAMAGED]
+        there = [path for path in store.paths() if path.name != DAMAGED]
         if not there:
             return
         wanted = [place.rng.choice(there)]
@@ -81,7 +81,7 @@ def repair(place: Place) -> None:
         if not (tree / "copy").exists():
             shutil.copy(tree / "sub" / "data", tree / "copy")
         (tree / "whose").write_text(place.slot)
-        path = store.add_tree(tree, _DAMAGED, lease=lease)
+        path = store.add_tree(tree, DAMAGED, lease=lease)
         settle(store)
         place.journal.write("damages", path.base)
         damage(store.on_disk(path) / "copy")
