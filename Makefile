@@ -24,7 +24,7 @@ demo: setup-core ## build real software in the sandbox, run it, build it again
 	@scripts/demo
 
 test: setup-test ## run the whole test suite; COVERAGE=1 measures it, PYTEST_FLAGS="..." go to pytest
-	@$(if $(COVERAGE),$(PYTHON_ENV) -m coverage erase)
+	@$(if $(COVERAGE),rm -rf .coverage.d && mkdir .coverage.d)
 	@$(PYTHON_ENV) $(if $(COVERAGE),-m coverage run) -m pytest -n $(JOBS) --dist worksteal $(PYTEST_FLAGS)
 
 quick: setup-test ## run the tests that take no more than seconds

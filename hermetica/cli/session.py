@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import attrs
-
 if TYPE_CHECKING:
     import argparse
     from types import TracebackType
@@ -47,7 +45,7 @@ class Session:
         from hermetica.config import Config  # noqa: PLC0415 -- not every command has settings
 
         config = Config.load(dict(os.environ), Path.cwd())
-        return attrs.evolve(config, offline=True) if getattr(self.options, "offline", False) else config
+        return config.going_offline() if getattr(self.options, "offline", False) else config
 
     @property
     def store_root(self) -> Path | None:

@@ -118,6 +118,10 @@ class Config:
         origins = tuple(sorted((key, each.where) for key, each in found.items()))
         return cls(**values, mirrors=tuple(sorted(mirrors)), origins=origins)
 
+    def going_offline(self) -> Self:
+        """The same, with nothing asked of the network."""
+        return attrs.evolve(self, offline=True)
+
     def mirror(self, name: str) -> tuple[str, ...]:
         """The URLs of a mirror; none where it is not set."""
         return dict(self.mirrors).get(mirror_name(name), ())
