@@ -81,6 +81,7 @@ def _power(options: argparse.Namespace, base: Path) -> tuple[list[str], dict[str
         "states": tally.states,
         "by_policy": dict(tally.by_policy),
         "recordings": tally.recordings,
+        "discarded": tally.discarded,
         "steps": tally.steps,
         "syncs": tally.syncs,
         "states_with_objects": tally.with_objects,
