@@ -89,9 +89,11 @@ class Replay:
         Raises:
             CannotRecord: several in a row were of no use.
         """
+        differences: list[str] = []
         for _ in range(_RECORDINGS_MAX):
             disk = self._record_once()
-            if not (differences := _difference(disk, self.base / "run")):
+            differences = _difference(disk, self.base / "run")
+            if not differences:
                 return disk
             self.tally.discarded += 1
         raise CannotRecord(f"{_RECORDINGS_MAX} recordings in a row missed something: {differences[0]}")
