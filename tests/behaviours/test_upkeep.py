@@ -113,7 +113,8 @@ def test_b51_low_disk_makes_a_run_collect_up_to_its_limit_and_breaks_no_build(
 ) -> None:
     monkeypatch.setattr("hermetica.realize.room._PAUSE_S", 0.1)
     seed = sh("seed", "head -c 3000000 /dev/urandom > $out")
-    script = "cat $seed > copy; head -c 20000000 /dev/zero > $out; sleep 2; cmp copy $seed; date >> $out"
+    fill = "i=0; while [ $i -lt 20 ]; do head -c 1000000 /dev/zero >> $out; sleep 0.1; i=$((i+1)); done"  # not at once
+    script = f"cat $seed > copy; {fill}; cmp copy $seed; date >> $out"
     builds = [sh(f"slow-{number}", script + f"; echo {number}", {"seed": f"{seed}"}) for number in range(2)]
     events: list[Event] = []
     with hm.Store.open(small_disk / "root") as store:
