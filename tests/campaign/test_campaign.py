@@ -42,7 +42,8 @@ def test_a_planted_bug_is_found_by_kills(plant: str) -> None:
     status, figures, lost = campaign("--kills", "1000", "--seed", "7", "--plant", plant, "--only", only)
     assert status == 1
     assert figures["lost"]
-    assert "is gone" in lost or "cannot be read" in lost
+    # seen by the judge, or by a process that needs what went
+    assert any(words in lost for words in ("is gone", "cannot be read", "is not in the store"))
 
 
 def test_nothing_is_lost_by_losses_of_power() -> None:
