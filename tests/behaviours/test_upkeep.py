@@ -16,6 +16,7 @@ from hermetica.realize import CollectionFinished, CollectionStarted, DerivationF
 from hermetica_store import LowDisk, Policy, StoreReadOnly, StoreVersionMismatch
 from hermetica_store.schema import META, SCHEMA_VERSION, VERSION_KEY
 from tests.behaviours.conftest import module
+from tests.mounts import small_tmpfs
 from tests.store.fixtures.make import packages, unpack
 
 if TYPE_CHECKING:
@@ -86,15 +87,8 @@ def test_b52_the_settings_say_what_goes_and_the_command_line_has_the_last_word(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 100 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounts a file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=100000000,mode=0755", "none", os.fspath(disk)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("may not mount a file system")
-    yield disk
-    subprocess.run(["umount", "--lazy", os.fspath(disk)], check=True)
+    with small_tmpfs(tmp_path / "disk", "100000000") as disk:
+        yield disk
 
 
 def litter(store: hm.Store, count: int) -> list[StorePath]:

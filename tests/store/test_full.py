@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hermetica_store import ObjectStore, Row, StoreFull, Table
+from tests.mounts import small_tmpfs
 from tests.store.processes import add, finish, names, settle, start
 
 if TYPE_CHECKING:
@@ -19,15 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of four MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounts a file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", os.fspath(disk)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("may not mount a file system")
-    yield disk
-    subprocess.run(["umount", "--lazy", os.fspath(disk)], check=True)
+    with small_tmpfs(tmp_path / "disk", "4m") as disk:
+        yield disk
 
 
 def fill(step: Callable[[int], object]) -> None:
