@@ -10,10 +10,19 @@ import hermetica as hm
 from hermetica_derivations.pins import debs
 from hermetica_derivations.scripts import script
 
-__all__ = ["base_c", "busybox", "cc", "glibc_runtime"]
+__all__ = ["base_c", "base_cxx", "busybox", "cc", "full", "glibc_runtime", "node"]
 
 base_c = hm.debian_rootfs("debian-base-c", debs("base-c"))
 """A tree with GCC for C, binutils, make and the usual tools of a POSIX system."""
+
+base_cxx = hm.debian_rootfs("debian-base-cxx", debs("base-cxx"))
+"""``base_c`` and GCC for C++."""
+
+full = hm.debian_rootfs("debian-full", debs("full"))
+"""``base_cxx`` and what builds of real software ask for: generators, interpreters, other build systems."""
+
+node = hm.debian_rootfs("debian-node", debs("node"))
+"""Node.js, Python for node-gyp, and a compiler for add-ons in C++."""
 
 glibc_runtime = hm.derivation(
     name="glibc-runtime",
