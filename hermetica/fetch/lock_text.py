@@ -49,9 +49,13 @@ def _pin_lines(pin: Pin) -> Iterable[str]:
     yield f"kind = {_string(pin.kind)}"
     yield f"name = {_string(pin.name)}"
     yield f"version = {_string(pin.version)}"
+    if pin.method != "flat":
+        yield f"method = {_string(pin.method)}"
     yield f"{pin.algorithm} = {_string(pin.hash)}"
     if pin.size_bytes is not None:
         yield f"size_bytes = {pin.size_bytes}"
+    for key, value in pin.facts:
+        yield f"{_key(key)} = {_string(value)}"
     yield f"addresses = {_list(pin.addresses)}"
 
 
@@ -126,28 +130,34 @@ def _strings(key: str, value: Any) -> tuple[str, ...]:
     return tuple(items)
 
 
-def _parse_pin(facts: Mapping[str, Any]) -> Pin:
+def _parse_pin(row: Mapping[str, Any]) -> Pin:
+    facts = dict(row)
     algorithms = [key for key in facts if key in ALGORITHMS]
-    needed = {"kind", "name", "version", "addresses", *algorithms}
-    if set(facts) - {"size_bytes"} != needed or len(algorithms) != 1:
+    is_tree = facts.get("method", "flat") == "tree"
+    needed = {"kind", "name", "version", "addresses", *algorithms, *(["method"] if is_tree else [])}
+    of_its_kind = set(facts) - needed - {"size_bytes"}
+    if not needed <= set(facts) or (of_its_kind and not is_tree) or len(algorithms) != 1:
         raise LockError(
-            "a pin has kind, name, version, addresses, one hash, perhaps size_bytes, and nothing else",
+            "a pin has kind, name, version, addresses, one hash, perhaps size_bytes, and nothing else unless "
+            'it is a tree (method = "tree")',
             details=(("got", ", ".join(facts) or "none of them"), ("hashes", ", ".join(ALGORITHMS))),
         )
-    (algorithm,) = algorithms
-    texts = {key: facts[key] for key in ("kind", "name", "version", algorithm)}
-    for key, value in texts.items():
-        if not isinstance(value, str):
-            raise LockError(f"{key} of a pin is no string")
-    size_bytes = facts.get("size_bytes")
+    size_bytes = facts.pop("size_bytes", None)
     if size_bytes is not None and type(size_bytes) is not int:
         raise LockError("size_bytes of a pin is no integer")
+    addresses = _strings("addresses", facts.pop("addresses"))
+    for key, value in facts.items():
+        if not isinstance(value, str):
+            raise LockError(f"{key} of a pin is no string")
+    (algorithm,) = algorithms
     return Pin(
-        kind=texts["kind"],
-        name=texts["name"],
-        version=texts["version"],
+        kind=facts["kind"],
+        name=facts["name"],
+        version=facts["version"],
+        method="tree" if is_tree else "flat",
         algorithm=algorithm,
-        hash=texts[algorithm],
+        hash=facts[algorithm],
         size_bytes=size_bytes,
-        addresses=_strings("addresses", facts["addresses"]),
+        facts={key: facts[key] for key in of_its_kind},
+        addresses=addresses,
     )

@@ -71,8 +71,10 @@ def test_ids_are_the_same_in_another_process_and_place(tmp_path: Path) -> None:
 
 def test_a_changed_address_of_a_pin_changes_no_id_downstream() -> None:
     def pin(address: str) -> hm.Derivation:
-        facts = {"kind": "debian-source", "name": "x", "version": "1", "algorithm": "sha256", "hash": "0" * 64}
-        return pins.fetch(hm.Pin(**facts, size_bytes=1, addresses=(address,)))
+        made = hm.Pin(
+            kind="debian-source", name="x", version="1", algorithm="sha256", hash="0" * 64, addresses=(address,)
+        )
+        return pins.fetch(made)
 
     here, moved = pin("mirror://a/x.tar.gz"), pin("mirror://b/x.tar.gz")
     assert here.id != moved.id

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermetica.fetch.lock import Group, Lock, LockError, Pin
+from hermetica.model import evaluation, fetchgit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,21 @@ def pins(draw: st.DrawFn) -> Pin:
     )
 
 
+@st.composite
+def tree_pins(draw: st.DrawFn) -> Pin:
+    digits = st.lists(HEX, min_size=40, max_size=40).map("".join)
+    return Pin(
+        kind="git",
+        name=draw(TEXTS),
+        version=draw(TEXTS),
+        method="tree",
+        algorithm="blake3",
+        hash="7e" * 32,
+        facts={"rev": draw(digits), **draw(st.sampled_from([{}, {"submodules": "1"}]))},
+        addresses=(draw(st.builds("https://{}/{}".format, WORDS, WORDS)),),
+    )
+
+
 def kind_and_name(pin: Pin) -> tuple[str, str]:
     return pin.kind, pin.name
 
@@ -48,7 +64,7 @@ GROUPS = st.builds(
     Group,
     name=WORDS,
     request=st.dictionaries(WORDS.filter("pins".__ne__), st.lists(TEXTS, max_size=3), max_size=3),
-    pins=st.lists(pins(), max_size=4, unique_by=kind_and_name),
+    pins=st.lists(pins() | tree_pins(), max_size=4, unique_by=kind_and_name),
 )
 LOCKS = st.lists(GROUPS, max_size=3, unique_by=name).map(Lock)
 ZLIB = Pin(
@@ -59,6 +75,16 @@ ZLIB = Pin(
     hash="7" * 64,
     size_bytes=10,
     addresses=("mirror://debian/pool/main/z/zlib/zlib_1.2.13.orig.tar.gz",),
+)
+TREE = Pin(
+    kind="git",
+    name="jq",
+    version="1.7.1",
+    method="tree",
+    algorithm="blake3",
+    hash="7e" * 32,
+    facts={"rev": "1c" * 20, "submodules": "1"},
+    addresses=("https://example.org/jq.git",),
 )
 
 
@@ -84,6 +110,20 @@ def test_the_text_has_one_fact_a_line() -> None:
         f'sha256 = "{"7" * 64}"\nsize_bytes = 10\n'
         'addresses = ["mirror://debian/pool/main/z/zlib/zlib_1.2.13.orig.tar.gz"]\n'
     )
+
+
+def test_a_pin_of_a_tree_says_so_and_fetches_just_that_tree() -> None:
+    text = Lock([Group(name="sources", pins=[TREE])]).text()
+    assert text.partition("[[groups.sources.pins]]\n")[2] == (
+        f'kind = "git"\nname = "jq"\nversion = "1.7.1"\nmethod = "tree"\nblake3 = "{"7e" * 32}"\n'
+        f'rev = "{"1c" * 20}"\nsubmodules = "1"\naddresses = ["https://example.org/jq.git"]\n'
+    )
+    with evaluation():
+        made = TREE.fetch()
+        by_hand = fetchgit(
+            "https://example.org/jq.git", rev="1c" * 20, submodules=True, blake3="7e" * 32, name="jq-1.7.1"
+        )
+    assert made == by_hand
 
 
 def test_a_file_holds_the_same_lock(tmp_path: Path) -> None:
@@ -112,6 +152,7 @@ def test_what_is_not_pinned_is_an_error_that_lists_what_is() -> None:
 
 
 PIN = Lock([Group(name="a", pins=[ZLIB])]).text()
+TREE_PIN = Lock([Group(name="a", pins=[TREE])]).text()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +173,16 @@ PIN = Lock([Group(name="a", pins=[ZLIB])]).text()
         (PIN.replace('"1:1.2.13"', "1"), 6, "version of a pin is no string"),
         (PIN.replace("mirror://debian/pool", "/pool"), 6, "no address"),
         (PIN + PIN.partition("[groups.a]\n")[2], 4, "pins zlib twice"),
+        (PIN.replace("size_bytes = 10", 'rev = "x"'), 6, "a pin has kind"),
+        (PIN.replace('kind = "debian-source"', 'kind = "git"'), 6, "it is a tree"),
+        (TREE_PIN.replace("method", "size_bytes = 1\nmethod"), 6, "and no size"),
+        (TREE_PIN.replace('blake3 = "', 'sha256 = "'), 6, "its tree digest"),
+        (TREE_PIN.replace('kind = "git"', 'kind = "url"'), 6, "no kind of tree"),
+        (TREE_PIN.replace("rev = ", "other = "), 6, "it lacks rev"),
+        (TREE_PIN.replace("addresses = ", 'other = "x"\naddresses = '), 6, "it cannot have other"),
+        (TREE_PIN.replace('submodules = "1"', 'submodules = "yes"'), 6, "submodules is"),
+        (TREE_PIN.replace('submodules = "1"', "submodules = true"), 6, "submodules of a pin is no string"),
+        (TREE_PIN.replace('method = "tree"', 'method = "nar"'), 6, "a pin has kind"),
     ],
 )
 def test_a_text_that_is_no_lock_is_refused_with_its_line(text: str, line: int, what: str) -> None:

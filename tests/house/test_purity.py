@@ -28,6 +28,7 @@ PURE = (
     "hermetica.fetch.kinds",
     "hermetica.fetch.lock_pin",
     "hermetica.fetch.lock_text",
+    "hermetica.fetch.lock_tree",
     "hermetica.fetch.locking.cargo",
     "hermetica.fetch.locking.foreign",
     "hermetica.fetch.locking.npm",
