@@ -130,6 +130,7 @@ TABLE: Final = {
     "hermetica.fetch.hashes.HashRequired": EVALUATION,
     "hermetica.fetch.reach.Offline": ENVIRONMENT,
     "hermetica.fetch.locking.foreign.ForeignLockError": EVALUATION,
+    "hermetica.fetch.locking.go.GoSumMismatch": MISMATCH,
     "hermetica.fetch.locking.request.LockOutdated": EVALUATION,
     "hermetica.fetch.locking.target.PackagingMissing": ENVIRONMENT,
     "hermetica.fetch.lock_pin.LockError": ENVIRONMENT,

@@ -47,7 +47,8 @@ class Pin:
 
     Attributes:
         kind: ``debian`` for a binary package, ``debian-source`` for a tarball of a source package, ``wheel``,
-            ``sdist``, ``npm``, ``crate``, or ``url`` for any file; of a tree a key of ``TREE_KINDS``.
+            ``sdist``, ``npm``, ``crate``, ``go`` for the zip of a module, ``go-mod`` for its ``go.mod``, or ``url`` for
+            any file; of a tree a key of ``TREE_KINDS``.
         name: of the package.
         version: of the package.
         method: ``flat`` for a file; ``tree`` for a tree.
@@ -95,7 +96,9 @@ class Pin:
 
     @property
     def file_name(self) -> str:
-        """What the file is called where it lies."""
+        """What the file is called where it lies; for a module, whose files are called by versions alone, what it is."""
+        if self.kind in {"go", "go-mod"}:
+            return f"{self.name.replace('/', '-')}-{self.version}.{'zip' if self.kind == 'go' else 'mod'}"
         return self.addresses[0].rpartition("/")[2]
 
     def fetch(self, meta: Meta | None = None) -> Derivation:

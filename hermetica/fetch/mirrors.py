@@ -1,6 +1,7 @@
 """From a logical address to addresses on hosts, at run time: ``mirror://debian/pool/…``.
 
-The user's configuration decides; where it is silent, the system's own (apt's sources, pip's index, npm's registry).
+The user's configuration decides; where it is silent, the system's own (apt's sources, pip's index, npm's registry,
+Go's proxies).
 No host is written here, and none goes into a lock.
 """
 
@@ -14,6 +15,7 @@ import attrs
 from hermetica.errors import HermeticaError
 from hermetica.fetch.apt import ordered_uris
 from hermetica.fetch.connection import shown
+from hermetica.fetch.go_proxy import unescaped
 from hermetica.fetch.npm import tarball_path
 from hermetica.fetch.python_index import ListedFile, PipSettings
 from hermetica.fetch.system import SystemMirrors
@@ -80,6 +82,7 @@ class Mirrors:
             "debian": (system.apt_addresses(ordered_uris(system.apt_sources())), "apt"),
             "pypi": (system.pip_settings().indices, "pip"),
             "npm": (tuple(system.npm_registries().values()), "npm"),
+            "go": (system.go_settings().proxies, "go"),
             **{name: (addresses, "") for name, addresses in self.configured},
         }
         named = [(name, *found[name]) for name in sorted(found)]
@@ -147,6 +150,8 @@ class Mirrors:
         elif name == "npm":
             found = self._from_registries(path)
             why = "npm has no registry set"
+        elif name == "go":
+            found, why = self._from_proxies(path)
         else:
             found, why = (), f"it is not configured (configured: {', '.join(dict(self.configured)) or 'none'})"
         if not found:
@@ -159,6 +164,13 @@ class Mirrors:
         scope = path.partition("/")[0] if path.startswith("@") else ""
         registry = registries.get(scope) or registries.get("")
         return (f"{registry}/{quote(path, safe=_SAFE)}",) if registry else ()
+
+    def _from_proxies(self, path: str) -> tuple[tuple[str, ...], str]:
+        """The addresses that Go's proxies have a file of a module at; where there are none, why."""
+        settings = self.system.go_settings()
+        if settings.is_private(unescaped(path.partition("/@v/")[0])):
+            return (), "GONOPROXY or GOPRIVATE keeps it from proxies"
+        return tuple(f"{proxy}/{quote(path, safe=_SAFE)}" for proxy in settings.proxies), "GOPROXY names no proxy"
 
     def _from_pages(self, url: str, settings: PipSettings, path: str) -> tuple[str, ...]:
         """Where simple indices and pages of links say that a file is."""

@@ -17,6 +17,7 @@ import attrs
 
 from hermetica.fetch.apt import AptSource, parse_list, parse_sources
 from hermetica.fetch.connection import InvalidAddress, get, shown
+from hermetica.fetch.go_proxy import GoSettings, parse_go
 from hermetica.fetch.npm import parse_registries
 from hermetica.fetch.python_index import (
     ACCEPT,
@@ -27,7 +28,7 @@ from hermetica.fetch.python_index import (
     parse_pip,
     project_of,
 )
-from hermetica.fetch.tool_defaults import npm_registry, pip_index
+from hermetica.fetch.tool_defaults import go_proxy, npm_registry, pip_index
 from hermetica.fetch.waiting import Patience, Waiting
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Located:
 
 @attrs.define(kw_only=True, slots=False)
 class SystemMirrors:
-    """The settings of apt, pip and npm on this machine, each read when it is first asked for.
+    """The settings of apt, pip, npm and Go on this machine, each read when it is first asked for.
 
     Attributes:
         environ: variables; the process's own where none are given.
@@ -142,6 +143,21 @@ class SystemMirrors:
         found = parse_registries([_text(file) for file in files], self.environ)
         default = None if "" in found else npm_registry(self.environ)
         return found if default is None else {**found, "": default}
+
+    def go_settings(self) -> GoSettings:
+        """What Go uses."""
+        return self._go_settings
+
+    @cached_property
+    def _go_settings(self) -> GoSettings:
+        environ = self.environ
+        base = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
+        file = environ.get("GOENV") or f"{base}/go/env"
+        settings = parse_go("" if file == "off" else _text(Path(file)), environ)
+        default = go_proxy(environ) if settings.takes_default else None
+        return (
+            settings if default is None else attrs.evolve(settings, proxies=parse_go("", {"GOPROXY": default}).proxies)
+        )
 
     def python_file(self, settings: PipSettings, path: str) -> Located:
         """Where the indices and links have a wheel or sdist; asks them over the network, if that is where they are."""

@@ -1,6 +1,6 @@
-"""The index and registry that pip and npm use where nothing is set: they know it themselves, and are asked.
+"""The index, registry and proxy that pip, npm and Go use where nothing is set: they know it themselves, and are asked.
 
-So no host is written here. Source: ``pip install --help``, ``npm config get registry``.
+So no host is written here. Source: ``pip install --help``, ``npm config get registry``, ``go env GOPROXY``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["npm_registry", "pip_index"]
+__all__ = ["go_proxy", "npm_registry", "pip_index"]
 
 _DEFAULT: Final = re.compile(r"--index-url.*?\(default\s+(https?://\S+?)\)", re.DOTALL)
 _ADDRESS: Final = re.compile(r"https?://\S+")
@@ -42,6 +42,15 @@ def npm_registry(environ: Mapping[str, str]) -> str | None:
     """
     found = _ADDRESS.search(_said(environ, ["npm", "config", "get", "registry"]))
     return found[0].rstrip("/") if found is not None else None
+
+
+def go_proxy(environ: Mapping[str, str]) -> str | None:
+    """What Go has as ``GOPROXY`` where none is set; None where there is no Go.
+
+    Args:
+        environ: what Go is run with; a Go outside its ``PATH`` is not asked.
+    """
+    return _said(environ, ["go", "env", "GOPROXY"]).strip() or None
 
 
 def _said(environ: Mapping[str, str], command: Sequence[str]) -> str:

@@ -23,10 +23,11 @@ _ACTIONS: Final = {
     "pypi": "pin what pylock.toml, uv.lock or requirements with hashes name",
     "npm": "pin what package-lock.json names",
     "cargo": "pin what Cargo.lock names",
+    "go": "pin the modules that go.sum names",
     "check": "check that a lock is well formed, and up to date with the locks it was made from",
 }
-_KEYS: Final = {"pypi": "python-lock", "npm": "package-lock", "cargo": "cargo-lock"}
-_USUAL: Final = {"pypi": "pylock.toml", "npm": "package-lock.json", "cargo": "Cargo.lock"}
+_KEYS: Final = {"pypi": "python-lock", "npm": "package-lock", "cargo": "cargo-lock", "go": "go-sum"}
+_USUAL: Final = {"pypi": "pylock.toml", "npm": "package-lock.json", "cargo": "Cargo.lock", "go": "go.sum"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from hermetica.errors import HermeticaError
@@ -11,6 +12,8 @@ from hermetica.fetch.lock_pin import Group, LockError
 from hermetica.fetch.locking.cargo import cargo_pins
 from hermetica.fetch.locking.files import url_pins
 from hermetica.fetch.locking.foreign import ForeignLockError
+from hermetica.fetch.locking.go import go_pins
+from hermetica.fetch.locking.go_sum import parse_go_sum, refuse_missing
 from hermetica.fetch.locking.npm import npm_pins
 from hermetica.fetch.locking.python import Offer, Project, Requirement, parse_pylock, parse_requirements, parse_uv
 from hermetica.fetch.locking.target import PythonTarget, python_pins
@@ -38,7 +41,7 @@ class LockOutdated(HermeticaError):
         self.group = group
 
 
-_FILES: Final = ("package-lock", "cargo-lock", "python-lock")
+_FILES: Final = ("package-lock", "cargo-lock", "python-lock", "go-sum")
 """Keys of a request whose value is the lock of another tool, relative to our own."""
 
 
@@ -70,6 +73,8 @@ def make_group(
         return lock_debian_group(name, suite, packages, sources=sources, mirrors=mirrors)
     if "urls" in request:
         pins = url_pins(request["urls"], mirrors, patience or Patience())
+    elif "go-sum" in request:
+        return _go_group(name, request, base, mirrors, patience or Patience())
     elif len(files := asked_files(request)) == 1:
         pins = _from_file(request, base / files[0], files[0], mirrors)
     else:
@@ -97,6 +102,9 @@ def check_lock(path: Path, *, mirrors: Mirrors) -> tuple[Lock, int]:
         )
     from_files = [group for group in lock.groups if asked_files(group.request)]
     for group in from_files:
+        if "go-sum" in group.request:
+            _check_go(path, group)
+            continue
         now = make_group(group.name, group.request, base=path.parent, mirrors=mirrors)
         if now != group:
             raise LockOutdated(
@@ -107,11 +115,41 @@ def check_lock(path: Path, *, mirrors: Mirrors) -> tuple[Lock, int]:
     return lock, len(from_files)
 
 
-def _from_file(request: Mapping[str, tuple[str, ...]], file: Path, where: str, mirrors: Mirrors) -> tuple[Pin, ...]:
+_GO_DIGEST: Final = "go-sum-sha256"
+"""Key of a request with the hash of the ``go.sum`` it was made from: what that says cannot be seen from the pins."""
+
+
+def _go_group(
+    name: str, request: Mapping[str, tuple[str, ...]], base: Path, mirrors: Mirrors, patience: Patience
+) -> Group:
+    (where,) = request["go-sum"]
+    text = _text_of(base / where)
+    sums = parse_go_sum(text, where)
+    beside = (base / where).with_suffix(".mod")
+    if beside.exists():
+        refuse_missing(_text_of(beside), sums, str(beside))
+    made_from = {"go-sum": (where,), _GO_DIGEST: (hashlib.sha256(text.encode()).hexdigest(),)}
+    return Group(name=name, request=made_from, pins=go_pins(sums, mirrors, patience))
+
+
+def _check_go(lock: Path, group: Group) -> None:
+    (where,) = group.request["go-sum"]
+    digest = hashlib.sha256(_text_of(lock.parent / where).encode()).hexdigest()
+    if group.request.get(_GO_DIGEST) != (digest,):
+        raise LockOutdated(
+            f"{lock}: group {group.name} was made from another {where}", hint=f"hermetica update {group.name}"
+        )
+
+
+def _text_of(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ForeignLockError(f"cannot read {file}", details=(("cause", str(error)),)) from error
+
+
+def _from_file(request: Mapping[str, tuple[str, ...]], file: Path, where: str, mirrors: Mirrors) -> tuple[Pin, ...]:
+    text = _text_of(file)
     if "package-lock" in request:
         return npm_pins(text, where)
     if "cargo-lock" in request:
