@@ -1,6 +1,6 @@
 """The standard environment: a compiler, the usual tools, and a generic builder with phases.
 
-Source: the stdenv of nixpkgs, whose phases these are; ``scripts/setup.sh`` says what each does.
+Source: the stdenv of nixpkgs, whose phases these are; docs/stdenv.md says what each does.
 """
 
 from __future__ import annotations
@@ -12,21 +12,28 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 import hermetica as hm
-from hermetica_derivations.scripts import script
-from hermetica_derivations.toolchain import base_c, cc
+from hermetica_derivations.build_systems import BuildSystem, build_system_of
+from hermetica_derivations.environment import BASE_C, Environment
+from hermetica_derivations.scripts import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["DEFAULT", "PHASES", "Environment", "UnknownSetting", "mk_derivation", "shell_words"]
 
+DEFAULT: Final = BASE_C
 PHASES: Final = ("unpack", "patch", "configure", "build", "check", "install", "fixup")
+_PARTS: Final = ("inputs.sh", "outputs.sh", "fixup.sh", "phases.sh")
 _WORDS: Final = frozenset({
-    "build_targets", "check_flags", "check_targets", "configure_flags", "install_flags", "install_targets", "make_flags"
+    "build_targets", "check_flags", "check_targets", "configure_flags", "install_flags", "install_targets",
+    "make_flags", "patch_flags",
 })  # fmt: skip
-_SWITCHES: Final = frozenset({"allow_cut_paths", "do_check", "do_strip", "parallel"})
+_SWITCHES: Final = frozenset({
+    "allow_cut_paths", "allow_dev_references", "do_check", "do_split", "do_strip", "parallel",
+})  # fmt: skip
 _TEXTS: Final = frozenset({
-    "source_root", *(name for phase in PHASES for name in (f"{phase}_phase", f"before_{phase}", f"after_{phase}"))
+    "configure_script", "source_root",
+    *(name for phase in PHASES for name in (f"{phase}_phase", f"before_{phase}", f"after_{phase}")),
 })  # fmt: skip
 
 
@@ -36,36 +43,23 @@ class UnknownSetting(hm.EvaluationError, TypeError):
     code = "HM228"
 
 
-@attrs.frozen(kw_only=True)
-class Environment:
-    """What software is built with.
-
-    Attributes:
-        rootfs: the tree of tools, at ``/``.
-        compiler: its ``bin`` comes before those of the tree.
-    """
-
-    rootfs: hm.Derivation
-    compiler: hm.Derivation
-
-
-DEFAULT: Final = Environment(rootfs=base_c, compiler=cc)
-
-
 def shell_words(words: Sequence[str]) -> str:
     """Words as a shell reads them back; ``$out`` and other variables in them are expanded."""
     return " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`") + '"' for word in words)
 
 
-def mk_derivation(
+def mk_derivation(  # noqa: PLR0913 -- by keyword alone
     *,
     name: str,
     src: hm.Derivation | hm.Source | str | None = None,
     inputs: Sequence[hm.Derivation | str] = (),
+    propagated_inputs: Sequence[hm.Derivation | str] = (),
+    dlopen_inputs: Sequence[hm.Derivation | str] = (),
     outputs: Sequence[str] = ("out",),
     patches: Sequence[hm.Derivation | hm.Source | str] = (),
     env: Mapping[str, str] | None = None,
-    environment: Environment = DEFAULT,
+    build_system: BuildSystem | str = "autotools",
+    environment: Environment | None = None,
     meta: hm.Meta | None = None,
     **settings: Any,
 ) -> hm.Derivation:
@@ -74,50 +68,84 @@ def mk_derivation(
     Args:
         name: of the derivation.
         src: an archive or a directory; unpacked by the first phase.
-        inputs: what is compiled and linked against, and whose programs are on the PATH.
-        outputs: default first.
+        inputs: what is compiled and linked against, and whose programs are on the PATH; a derivation stands for its
+            default output and its outputs ``dev`` and ``lib``, a string for itself.
+        propagated_inputs: inputs that users of this package need too, as its headers include theirs.
+        dlopen_inputs: inputs whose libraries programs open by name at run time.
+        outputs: default first. Files go to ``dev``, ``lib``, ``static`` and ``doc`` by themselves; ``check`` becomes
+            a summary of the tests that ran.
         patches: applied in order.
         env: further variables.
-        environment: the tools.
-        meta: no part of the id.
+        build_system: the default phases; ``autotools``, ``cmake``, ``meson``, or one of your own.
+        environment: the tools; where not given, those of the build system.
+        meta: no part of the id; what it leaves out of ``purl`` and ``supplier`` is taken from ``src``.
         settings: ``configure_phase`` and the like replace a phase with shell text, ``before_configure`` and
-            ``after_configure`` surround it; ``make_flags`` and the like are words; ``phases`` are names; ``do_check``,
-            ``do_strip``, ``parallel``, ``allow_cut_paths`` are booleans; ``source_root`` is below the source.
+            ``after_configure`` surround it; ``make_flags`` and the like are words; ``phases`` are names; ``do_check``
+            and the like are booleans. docs/stdenv.md lists them all.
 
     Raises:
         UnknownSetting: a setting has no meaning.
+        UnknownBuildSystem: there is none of this name.
     """
+    system = build_system_of(build_system)
+    tools = environment or system.environment
+    if "check" in outputs or "check_phase" in settings:
+        settings.setdefault("do_check", True)
+    used = {"inputs": inputs, "propagated_inputs": propagated_inputs, "dlopen_inputs": dlopen_inputs}
     variables = {
-        "PATH": f"{environment.compiler}/bin:/usr/bin:/bin",
-        "CC": "cc",
+        "PATH": f"{tools.compiler}/bin:/usr/bin:/bin",
+        **tools.variables,
         "outputs": " ".join(outputs),
-        "inputs": " ".join(map(str, inputs)),
         "patches": " ".join(map(str, patches)),
+        **{key: " ".join(_used(value)) for key, value in used.items() if value},
         **({} if src is None else {"src": str(src)}),
-        **{key: _setting(name, key, value) for key, value in settings.items()},
+        **{key: _setting(name, system, key, value) for key, value in settings.items()},
         **(env or {}),
     }
     return hm.derivation(
         name=name,
         builder="/bin/sh",
-        args=["-eu", str(script("setup.sh"))],
+        args=["-eu", str(_program(system))],
         env=variables,
         outputs=outputs,
-        rootfs=environment.rootfs,
-        meta=meta or hm.Meta(),
+        rootfs=tools.rootfs,
+        meta=_meta(meta or hm.Meta(), src),
     )
 
 
-def _setting(name: str, key: str, value: Any) -> str:
-    if key in _WORDS:
+def _used(inputs: Iterable[hm.Derivation | str]) -> list[str]:
+    """The outputs that a build against ``inputs`` needs."""
+    used: list[str] = []
+    for each in inputs:
+        used.append(str(each))
+        if isinstance(each, hm.Derivation):
+            used += [f"{each:{output}}" for output in ("lib", "dev") if output in each.outputs[1:]]
+    return used
+
+
+def _program(system: BuildSystem) -> hm.Derivation:
+    """The generic builder as one file: what all packages share, then the phases of the build system, then the run."""
+    text = "\n".join([read("setup.sh"), *map(read, _PARTS), system.phases, read("run.sh")])
+    return hm.text(f"setup-{system.name}.sh", text)
+
+
+def _meta(meta: hm.Meta, src: hm.Derivation | hm.Source | str | None) -> hm.Meta:
+    """``meta`` with what is known of the source where it says nothing itself."""
+    if not isinstance(src, hm.Derivation):
+        return meta
+    return attrs.evolve(meta, purl=meta.purl or src.meta.purl, supplier=meta.supplier or src.meta.supplier)
+
+
+def _setting(name: str, system: BuildSystem, key: str, value: Any) -> str:
+    if key in _WORDS or key in system.words:
         return shell_words([value] if isinstance(value, str) else value)
     if key == "phases":
         return shlex.join(value)
     if key in _SWITCHES:
         return "1" if value else ""
-    if key in _TEXTS:
+    if key in _TEXTS or key in system.texts:
         return str(value)
-    known = sorted({*_WORDS, *_SWITCHES, *_TEXTS, "phases"})
+    known = sorted({*_WORDS, *_SWITCHES, *_TEXTS, *system.words, *system.texts, "phases"})
     close = difflib.get_close_matches(key, known, n=1)
     raise UnknownSetting(
         f"{name}: mk_derivation has no setting {key!r}",

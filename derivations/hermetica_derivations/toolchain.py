@@ -1,7 +1,8 @@
-"""The tools that everything else is built with: a pinned Debian tree for tools, and what is linked against.
+"""The tools that everything else is built with: pinned Debian trees for tools, and what is linked against.
 
-Tools come unpatched from ``base_c``, which a build sees at ``/``. What they link runs on ``glibc_runtime`` alone, for
-``cc`` names its loader and its directory in every program; so no output mentions the tree of tools.
+Tools come unpatched from a tree (``base_c``, ``base_cxx``, ``full``), which a build sees at ``/``. What they link runs
+on ``glibc_runtime`` alone, for ``cc`` names its loader and its directory in every program; so no output mentions the
+tree of tools.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import hermetica as hm
 from hermetica_derivations.pins import debs
 from hermetica_derivations.scripts import script
 
-__all__ = ["base_c", "base_cxx", "busybox", "cc", "full", "glibc_runtime", "node"]
+__all__ = ["base_c", "base_cxx", "busybox", "cc", "compiler_wrapper", "full", "glibc_runtime", "node"]
 
 base_c = hm.debian_rootfs("debian-base-c", debs("base-c"))
 """A tree with GCC for C, binutils, make and the usual tools of a POSIX system."""
 
 base_cxx = hm.debian_rootfs("debian-base-cxx", debs("base-cxx"))
-"""``base_c`` and GCC for C++."""
+"""The same with GCC for C++, CMake, Meson, Ninja, pkg-config and Perl."""
 
 full = hm.debian_rootfs("debian-full", debs("full"))
-"""``base_cxx`` and what builds of real software ask for: generators, interpreters, other build systems."""
+"""The same with the autotools, Bash, Flex, Bison, gettext, Texinfo, Tcl and what else builds ask for."""
 
 node = hm.debian_rootfs("debian-node", debs("node"))
 """Node.js, Python for node-gyp, and a compiler for add-ons in C++."""
@@ -37,15 +38,25 @@ glibc_runtime = hm.derivation(
 )
 """The loader, the C library and GCC's run-time libraries."""
 
-cc = hm.derivation(
-    name="cc",
-    builder="/bin/sh",
-    args=["-eu", str(script("cc.sh"))],
-    env={"PATH": "/usr/bin:/bin", "runtime": str(glibc_runtime), "wrapper": str(script("cc-wrapper.sh"))},
-    rootfs=base_c,
-    meta=hm.Meta(description="GCC that links against glibc-runtime"),
-)
-"""The compiler: a wrapper around the one of ``base_c``, which must be at ``/``."""
+
+def compiler_wrapper(rootfs: hm.Derivation) -> hm.Derivation:
+    """The compilers of a tree that is at ``/``, made to link against ``glibc_runtime``: C, and C++ where it has that.
+
+    Args:
+        rootfs: the tree; of the same C library as ``base_c``, or what is linked does not find its symbols.
+    """
+    return hm.derivation(
+        name="cc",
+        builder="/bin/sh",
+        args=["-eu", str(script("cc.sh"))],
+        env={"PATH": "/usr/bin:/bin", "runtime": str(glibc_runtime), "wrapper": str(script("cc-wrapper.sh"))},
+        rootfs=rootfs,
+        meta=hm.Meta(description="GCC that links against glibc-runtime"),
+    )
+
+
+cc = compiler_wrapper(base_c)
+"""The compiler of ``base_c``."""
 
 busybox = hm.run(
     "busybox",

@@ -67,6 +67,7 @@ def test_phases_run_in_order_with_what_surrounds_them(bench: Bench, tmp_path: Pa
     made = bench.build(
         bench.make(
             src=archive(tmp_path / "a.tar.gz", {"x": ""}),
+            check_phase=":",
             build_phase="echo own-build >> /tmp/order",
             install_phase="mkdir $out",
             **{**settings, "after_fixup": "cp /tmp/order $out/order"},
@@ -145,6 +146,7 @@ def test_inputs_are_on_the_paths_of_programs_headers_and_libraries(bench: Bench)
     )
     user = bench.make(
         inputs=[f"{library:dev}", library],
+        allow_dev_references=True,
         build_phase=":",
         install_phase='mkdir $out; { tool; echo "$C_INCLUDE_PATH"; echo "$LIBRARY_PATH"; } > $out/seen',
     )

@@ -1,4 +1,4 @@
-"""Shell scripts that builders run; each is an input of its own, so that a change in one reaches only its users."""
+"""Programs and texts that builders use; each is an input of its own, so that a change in one reaches only its users."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from importlib import resources
 import hermetica as hm
 
 
+def read(name: str) -> str:
+    """The text of a file of this directory."""
+    return (resources.files(__name__) / name).read_text(encoding="utf-8")
+
+
 def script(name: str) -> hm.Derivation:
-    """A script of this directory as an object of the store."""
-    return hm.text(name, (resources.files(__name__) / name).read_text(encoding="utf-8"))
+    """A file of this directory as an object of the store."""
+    return hm.text(name, read(name))

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the compiler of the tool tree, so that what it links runs on the declared runtime and the declared libraries alone.
+# Runs a compiler of the tool tree, so that what it links runs on the declared runtime and the declared libraries alone.
 # Beside what the specs add (loader, runtime, no build id), every directory whose shared library is linked becomes an
-# rpath; a library of the package itself is looked for where it will be installed.
+# rpath; a library of the package itself is looked for where it will be installed. $dlopen_inputs become rpaths always.
 set -u
 real=@real@
 directories=
@@ -14,6 +14,7 @@ for argument do
     skip) take= ; continue ;;
   esac
   case $argument in
+    -c|-S|-E|-M|-MM) exec "$real" -specs=@specs@ -ffile-prefix-map=/build=. "$@" ;;
     -L) take=L ;;
     -l) take=l ;;
     -o|-x|-include|-isystem|-I|-D|-U|-MF|-MT|-MQ|-Xlinker|-T|-u) take=skip ;;
@@ -32,7 +33,11 @@ rpaths=
 add_rpath() {
   case "$rpaths:" in *":$1:"*) ;; *) rpaths="$rpaths:$1" ;; esac
 }
+for input in ${dlopen_inputs-}; do
+  add_rpath "$input/lib"
+done
 old_ifs=$IFS
+searched=$directories:${LIBRARY_PATH-} # a variable, as only what comes out of one is split into fields
 for library in $libraries; do
   case $library in
     =*) file=${library#=} ;;
@@ -40,7 +45,7 @@ for library in $libraries; do
     *) file=lib$library.so ;;
   esac
   IFS=:
-  for directory in $directories:${LIBRARY_PATH-}; do
+  for directory in $searched; do
     test -n "$directory" && test -e "$directory/$file" || continue
     case $directory in
       /hermetica/store/*) add_rpath "$directory" ;;

@@ -1,0 +1,49 @@
+"""What software is built with: a tree of tools at ``/`` and the compilers that link for the run time of packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica_derivations.toolchain import base_c, base_cxx, cc, compiler_wrapper, full
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import hermetica as hm
+
+__all__ = ["BASE_C", "BASE_CXX", "FULL", "Environment"]
+
+_C: Final[Mapping[str, str]] = {"CC": "cc"}
+_CXX: Final[Mapping[str, str]] = {"CC": "cc", "CXX": "c++"}
+
+
+@attrs.frozen(kw_only=True)
+class Environment:
+    """What software is built with.
+
+    Attributes:
+        rootfs: the tree of tools, at ``/``.
+        compiler: its ``bin`` comes before those of the tree.
+        variables: how build systems are told which compilers to call.
+    """
+
+    rootfs: hm.Derivation
+    compiler: hm.Derivation
+    variables: Mapping[str, str] = attrs.field(default=_C, hash=False)
+
+    @classmethod
+    def of(cls, rootfs: hm.Derivation) -> Environment:
+        """A tree with GCC for C and C++, and wrappers around them."""
+        return cls(rootfs=rootfs, compiler=compiler_wrapper(rootfs), variables=_CXX)
+
+
+BASE_C: Final = Environment(rootfs=base_c, compiler=cc)
+"""GCC for C, make, and the usual tools of a POSIX system."""
+
+BASE_CXX: Final = Environment.of(base_cxx)
+"""The same with GCC for C++, CMake, Meson, Ninja, pkg-config, Perl and the Python that Meson runs on."""
+
+FULL: Final = Environment.of(full)
+"""The same with the autotools, Bash, Flex, Bison, gettext, Texinfo, Tcl and what else builds ask for."""
