@@ -28,6 +28,7 @@ _WORDS: Final = frozenset({
     "build_targets", "check_flags", "check_targets", "configure_flags", "install_flags", "install_targets",
     "make_flags", "patch_flags",
 })  # fmt: skip
+_INPUTS: Final = frozenset({"dlopen_inputs", "propagated_inputs"})
 _SWITCHES: Final = frozenset({
     "allow_cut_paths", "allow_dev_references", "do_check", "do_split", "do_strip", "parallel",
 })  # fmt: skip
@@ -53,8 +54,6 @@ def mk_derivation(  # noqa: PLR0913 -- by keyword alone
     name: str,
     src: hm.Derivation | hm.Source | str | None = None,
     inputs: Sequence[hm.Derivation | str] = (),
-    propagated_inputs: Sequence[hm.Derivation | str] = (),
-    dlopen_inputs: Sequence[hm.Derivation | str] = (),
     outputs: Sequence[str] = ("out",),
     patches: Sequence[hm.Derivation | hm.Source | str] = (),
     env: Mapping[str, str] | None = None,
@@ -68,45 +67,34 @@ def mk_derivation(  # noqa: PLR0913 -- by keyword alone
     Args:
         name: of the derivation.
         src: an archive or a directory; unpacked by the first phase.
-        inputs: what is compiled and linked against, and whose programs are on the PATH; a derivation stands for its
-            default output and its outputs ``dev`` and ``lib``, a string for itself.
-        propagated_inputs: inputs that users of this package need too, as its headers include theirs.
-        dlopen_inputs: inputs whose libraries programs open by name at run time.
-        outputs: default first. Files go to ``dev``, ``lib``, ``static`` and ``doc`` by themselves; ``check`` becomes
-            a summary of the tests that ran.
+        inputs: what is linked against, or whose programs run; of a derivation, the default output, ``dev``, ``lib``.
+        outputs: default first; ``dev``, ``lib``, ``static``, ``doc`` and ``check`` fill by themselves.
         patches: applied in order.
         env: further variables.
         build_system: the default phases; ``autotools``, ``cmake``, ``meson``, or one of your own.
         environment: the tools; where not given, those of the build system.
         meta: no part of the id; what it leaves out of ``purl`` and ``supplier`` is taken from ``src``.
-        settings: ``configure_phase`` and the like replace a phase with shell text, ``before_configure`` and
-            ``after_configure`` surround it; ``make_flags`` and the like are words; ``phases`` are names; ``do_check``
-            and the like are booleans. docs/stdenv.md lists them all.
+        settings: such as ``configure_phase``, ``make_flags``, ``propagated_inputs``, ``do_check``: see docs/stdenv.md.
 
     Raises:
-        UnknownSetting: a setting has no meaning.
-        UnknownBuildSystem: there is none of this name.
+        UnknownSetting: a setting, or the name of a build system, has no meaning.
     """
     system = build_system_of(build_system)
     tools = environment or system.environment
-    if "check" in outputs or "check_phase" in settings:
-        settings.setdefault("do_check", True)
-    used = {"inputs": inputs, "propagated_inputs": propagated_inputs, "dlopen_inputs": dlopen_inputs}
-    variables = {
-        "PATH": f"{tools.compiler}/bin:/usr/bin:/bin",
-        **tools.variables,
-        "outputs": " ".join(outputs),
-        "patches": " ".join(map(str, patches)),
-        **{key: " ".join(_used(value)) for key, value in used.items() if value},
-        **({} if src is None else {"src": str(src)}),
-        **{key: _setting(name, system, key, value) for key, value in settings.items()},
-        **(env or {}),
-    }
+    lists = {"outputs": outputs, "inputs": _used(inputs), "patches": patches}
+    settings.setdefault("do_check", "check" in outputs or "check_phase" in settings)
     return hm.derivation(
         name=name,
         builder="/bin/sh",
         args=["-eu", str(_program(system))],
-        env=variables,
+        env={
+            "PATH": f"{tools.compiler}/bin:/usr/bin:/bin",
+            **tools.variables,
+            **{key: " ".join(map(str, words)) for key, words in lists.items()},
+            **({} if src is None else {"src": str(src)}),
+            **{key: _setting(name, system, key, value) for key, value in settings.items()},
+            **(env or {}),
+        },
         outputs=outputs,
         rootfs=tools.rootfs,
         meta=_meta(meta or hm.Meta(), src),
@@ -139,13 +127,15 @@ def _meta(meta: hm.Meta, src: hm.Derivation | hm.Source | str | None) -> hm.Meta
 def _setting(name: str, system: BuildSystem, key: str, value: Any) -> str:
     if key in _WORDS or key in system.words:
         return shell_words([value] if isinstance(value, str) else value)
+    if key in _INPUTS:
+        return " ".join(_used(value))
     if key == "phases":
         return shlex.join(value)
     if key in _SWITCHES:
         return "1" if value else ""
     if key in _TEXTS or key in system.texts:
         return str(value)
-    known = sorted({*_WORDS, *_SWITCHES, *_TEXTS, *system.words, *system.texts, "phases"})
+    known = sorted({*_WORDS, *_INPUTS, *_SWITCHES, *_TEXTS, *system.words, *system.texts, "phases"})
     close = difflib.get_close_matches(key, known, n=1)
     raise UnknownSetting(
         f"{name}: mk_derivation has no setting {key!r}",
