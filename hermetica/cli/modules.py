@@ -137,8 +137,8 @@ def load_file(file: Path) -> ModuleType:
     return _blaming(str(file), lambda: _execute(file.resolve()))
 
 
-def load_name(name: str) -> ModuleType:
-    """The module with this dotted name, found from the working directory first.
+def load_name(name: str, root: Path | None = None) -> ModuleType:
+    """The module with this dotted name, found from a project's root first; the working directory where none is given.
 
     Raises:
         ModuleFailed: likewise.
@@ -146,7 +146,7 @@ def load_name(name: str) -> ModuleType:
     """
 
     def load() -> ModuleType:
-        with _importing_from(Path.cwd()):
+        with _importing_from(root or Path.cwd()):
             return importlib.import_module(name)
 
     return _blaming(name, load, missing=name)

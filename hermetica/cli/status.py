@@ -99,6 +99,7 @@ TABLE: Final = {
     "hermetica.cli.report.InternalError": INTERNAL,
     "hermetica.cli.links.LinkInTheWay": USAGE,
     "hermetica.cli.modules.ModuleFailed": EVALUATION,
+    "hermetica.cli.sets.InvalidSets": EVALUATION,
     "hermetica.cli.targets.UnknownTarget": USAGE,
     "hermetica.cli.targets.NotADerivation": USAGE,
     "hermetica.realize.errors.RealizeError": FAILED,

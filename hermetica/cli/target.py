@@ -1,7 +1,8 @@
 """Targets as text: what kind each is, before anything is looked up. Pure.
 
-``./pkgs.py:attr.sub^dev,out`` and ``package.module:attr`` name derivations of a module, ``hx…`` and store paths name
-objects, 8 to 64 hexadecimal digits name a derivation by its id. Source: docs/cli.md, "Targets".
+``./pkgs.py:attr.sub^dev,out`` and ``package.module:attr`` name derivations of a module, ``set#attr`` those of a set
+that the project names, ``hx…`` and store paths name objects, 8 to 64 hexadecimal digits name a derivation by its id.
+Source: docs/cli.md, "Targets".
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import attrs
 _OBJECT: Final = re.compile(r"hx[0-9abcdfghijklmnpqrsvwxyz]{1,30}(-[0-9A-Za-z+\-._?=]*)?")
 _ID: Final = re.compile(r"[0-9a-f]{8,64}")
 _IN_PATH: Final = re.compile(r"/(hx[0-9abcdfghijklmnpqrsvwxyz]{30}-[0-9A-Za-z+\-._?=]+)(?:/|$)")
+_SET: Final = re.compile(r"([A-Za-z_][\w-]*)#(.*)", re.DOTALL)
 _STORE: Final = "/hermetica/store/"
 
 
@@ -22,6 +24,7 @@ class Kind(StrEnum):
     """What a target names."""
 
     MODULE = "module"
+    SET = "set"
     OBJECT = "object"
     DERIVATION = "derivation"
 
@@ -33,8 +36,8 @@ class Target:
     Attributes:
         text: as it was typed.
         kind: what it names.
-        place: the module's file or dotted name; the digest prefix or ``hx…-name``; the id's prefix.
-        attribute: dotted, patterns allowed; empty for everything public in the module.
+        place: the module's file or dotted name; the set's name; the digest prefix or ``hx…-name``; the id's prefix.
+        attribute: dotted, patterns allowed; empty for everything public in the module or set.
         outputs: after ``^``; empty where none are named, ``*`` for all.
     """
 
@@ -43,6 +46,15 @@ class Target:
     place: str
     attribute: str = ""
     outputs: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> str:
+        """The target that names all that is at the same place."""
+        return self.named("*") if self.kind is Kind.SET else self.place
+
+    def named(self, attribute: str) -> str:
+        """The target that names one attribute at the same place."""
+        return f"{self.place}{'#' if self.kind is Kind.SET else ':'}{attribute}"
 
 
 def object_in_path(path: str) -> str | None:
@@ -61,6 +73,8 @@ def parse(text: str) -> Target:
     if _ID.fullmatch(text):
         return Target(text=text, kind=Kind.DERIVATION, place=text)
     name, caret, outputs = text.partition("^")
-    place, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
     wanted = tuple(output for output in outputs.split(",") if output) if caret else ()
+    if found := _SET.fullmatch(name):
+        return Target(text=text, kind=Kind.SET, place=found[1], attribute=found[2], outputs=wanted)
+    place, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
     return Target(text=text, kind=Kind.MODULE, place=place, attribute=attribute, outputs=wanted)

@@ -6,13 +6,15 @@ import errno
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from shlex import quote
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from hermetica.cli.members import derivations_in, names_in, select
 from hermetica.cli.misuse import close_names, did_you_mean
 from hermetica.cli.modules import load_file, load_name
+from hermetica.cli.sets import FILE, TABLE, find_sets
 from hermetica.cli.target import Kind, Target, object_in_path, parse
 from hermetica.errors import HermeticaError
 from hermetica.model import Derivation
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
     from hermetica.model import Source
     from hermetica_store import ObjectStore, StorePath
+
+
+_OF_MODULES: Final = frozenset({Kind.MODULE, Kind.SET})
 
 
 class UnknownTarget(HermeticaError):
@@ -98,7 +103,7 @@ class Targets:
         from hermetica.model import Source  # noqa: PLC0415 -- only here
 
         target = parse(text)
-        if target.kind is not Kind.MODULE or not target.attribute:
+        if target.kind not in _OF_MODULES or not target.attribute:
             raise NotADerivation(f"{text} names no source", hint="name it as ./FILE.py:NAME, or give a directory")
         found = list(select(self.module(target), target.attribute))
         if not found:
@@ -107,13 +112,13 @@ class Targets:
         if len(found) > 1 or not isinstance(value, Source) or value.root is None:
             kind = f"{len(found)} values" if len(found) > 1 else f"a {type(value).__name__}"
             raise NotADerivation(
-                f"{target.place}:{name} is {kind}, not what hm.source(…) gives",
+                f"{target.named(name)} is {kind}, not what hm.source(…) gives",
                 hint="bind the source to a name of its own" if isinstance(value, Derivation) else None,
             )
         return value
 
     def _of(self, target: Target) -> list[Selected]:
-        if target.kind is not Kind.MODULE:
+        if target.kind not in _OF_MODULES:
             raise NotADerivation(
                 f"{target.text} names {'an object' if target.kind is Kind.OBJECT else 'a derivation by its id'}, "
                 "not a derivation of a module",
@@ -128,7 +133,7 @@ class Targets:
             found = self._below(target, module)
         return [
             Selected(
-                name=f"{target.place}:{name}",
+                name=target.named(name),
                 derivation=derivation,
                 outputs=_outputs(derivation, target),
             )
@@ -139,21 +144,43 @@ class Targets:
         reached = list(select(module, target.attribute))
         if not reached:
             known = names_in(module)
-            way_out = did_you_mean(target.attribute, known) or f"hermetica ls {target.place} lists what it has"
+            way_out = (
+                did_you_mean(target.attribute, known) or f"hermetica ls {quote(target.everything)} lists what it has"
+            )
             raise UnknownTarget(f"{target.place} has no {target.attribute!r}", hint=way_out)
         found = [each for name, value in reached for each in derivations_in(value, name)]
         if not found:
             name, value = reached[0]
             kind = type(value).__name__
             hint = f"call it: a target is a value, such as zlib = {name}()" if callable(value) else None
-            raise NotADerivation(f"{target.place}:{name} is a {kind}, not a derivation", hint=hint)
+            raise NotADerivation(f"{target.named(name)} is a {kind}, not a derivation", hint=hint)
         return found
 
     def module(self, target: Target) -> ModuleType:
         """The module of a target, evaluated."""
-        if target.place not in self._modules:
-            self._modules[target.place] = _load(target.place)
-        return self._modules[target.place]
+        key = target.named("")
+        if key not in self._modules:
+            is_set = target.kind is Kind.SET
+            self._modules[key] = _load_set(target.place) if is_set else _load(target.place)
+        return self._modules[key]
+
+
+def _load_set(name: str) -> ModuleType:
+    sets = find_sets(Path.cwd())
+    module = sets.modules.get(name)
+    if module is None:
+        hint = did_you_mean(name, list(sets.modules)) or f'[{TABLE}] of {FILE} names sets: {name} = "package.module"'
+        where = f"{sets.file} has" if sets.file is not None else f"there is no {FILE} here or above, and so"
+        raise UnknownTarget(f"{where} no set {name!r}", hint=hint)
+    file = sets.root / module
+    if module.endswith(".py") or "/" in module:
+        if not file.is_file():
+            raise UnknownTarget(f"the set {name} of {sets.file} is in no file: {module}", hint=_near_file(file))
+        return load_file(file)
+    try:
+        return load_name(module, sets.root)
+    except ModuleNotFoundError as error:
+        raise UnknownTarget(f"the set {name} of {sets.file} is in no module: {module}") from error
 
 
 def _load(place: str) -> ModuleType:

@@ -49,6 +49,7 @@ def run(session: Session) -> int:
         results, status = realize(session, derivations, lease=lease, **_again(session))
         by_id = {each.derivation.id: each for each in results}
         pairs = [(each, by_id[each.derivation.id]) for each in chosen]
+        _tell(session, pairs)
         links = _link(session, pairs) if links_wanted else []
         _print(session, pairs, links, status)
         if status == 0:
@@ -69,6 +70,17 @@ def _remember(
 
 def _again(session: Session) -> dict[str, Any]:
     return {"check": session.options.check, "rounds": session.options.rounds}
+
+
+def _tell(session: Session, pairs: Sequence[tuple[Selected, Realization]]) -> None:
+    """The table of what is identical and what differs, where several were compared."""
+    options = session.options
+    if len(pairs) < 2 or options.ui in {"quiet", "json"} or not (options.check or options.rounds > 1):
+        return
+    from hermetica.cli.verdicts import compared, table  # noqa: PLC0415 -- only where builds are compared
+
+    rows = [compared(selected.name, result) for selected, result in pairs]
+    session.console.say("\n".join(table(rows, session.console.paint)))
 
 
 def _link(session: Session, pairs: Sequence[tuple[Selected, Realization]]) -> list[dict[str, str]]:
@@ -104,7 +116,9 @@ def _print(
             }
             for output in (selected.outputs if succeeded else ())
         }
-        rows.append({"target": selected.name, **_facts(result), "outputs": outputs})
+        rows.append(
+            {"target": selected.name, **_facts(result), **_compared(session, selected, result), "outputs": outputs}
+        )
     if console.json:
         indent = None if session.options.ui == "json" else 1
         document = {"format": "hermetica.build/1", "status": int(status), "status_name": status_name(status)}
@@ -128,6 +142,15 @@ def _facts(result: Realization) -> dict[str, Any]:
         "hook_error": None if result.hook_error is None else error_json(result.hook_error),
         "error": None if result.error is None else {**error_json(result.error), "status": status_of(result.error)},
     }
+
+
+def _compared(session: Session, selected: Selected, result: Realization) -> dict[str, str]:
+    if not session.options.check and session.options.rounds == 1:
+        return {}
+    from hermetica.cli.verdicts import compared  # noqa: PLC0415 -- only where builds are compared
+
+    row = compared(selected.name, result)
+    return {"compared": str(row.verdict), "compared_note": row.note}
 
 
 def _dry_run(session: Session, chosen: Sequence[Selected]) -> int:

@@ -115,7 +115,7 @@ def _rdeps(session: Session) -> int:
 
     targets = Targets()
     wanted = {each.derivation for each in targets.derivations([session.options.target])}
-    place = session.options.within or parse(session.options.target).place
+    place = session.options.within or parse(session.options.target).everything
     graph = closure(each.derivation for each in targets.derivations([place]))
     found: set[Derivation] = set()
     for derivation in graph:

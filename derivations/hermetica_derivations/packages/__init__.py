@@ -1,0 +1,17 @@
+"""Packages built from source with ``stdenv``, one module an area; every name is here too.
+
+Each is a function of what it is built from, and a derivation made with the defaults: ``packages.zlib`` is
+``packages.make_zlib()``. A change of a setting is a keyword: ``packages.make_zlib(do_check=False)``.
+"""
+
+from __future__ import annotations
+
+from hermetica_derivations.packages import compression, languages, tools
+from hermetica_derivations.packages.compression import *  # noqa: F403 -- all of them: this is what the module is for
+from hermetica_derivations.packages.languages import *  # noqa: F403
+from hermetica_derivations.packages.tools import *  # noqa: F403
+
+__all__: list[str] = []
+__all__ += compression.__all__
+__all__ += languages.__all__
+__all__ += tools.__all__
