@@ -16,6 +16,7 @@ PURE = (
     "hermetica.cli.target",
     "hermetica.config.units",
     "hermetica.cli.views.state",
+    "hermetica.cli.verdicts",
     "hermetica.cli.views.words",
     "hermetica.config.settings",
     "hermetica.errors",
