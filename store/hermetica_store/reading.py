@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 CHUNK_BYTES: Final = 1 << 20
+WINDOW_BYTES: Final = 1 << 18
 LARGE_BYTES: Final = (
     4 << 20
 )  # from here a second thread hashes: starting one costs as much as hashing a few hundred KiB
@@ -122,10 +123,11 @@ def hash_and_scan(fd: int, size_bytes: int, scanner: Scanner) -> tuple[Digest, i
         data = read_small(fd, size_bytes)
         return Digest(blake3(data).digest()), len(data), scanner.scan(data)
     total = 0
+    window = bytearray(WINDOW_BYTES)  # one that stays in the cache, not a new one for every read
     with _BackgroundHasher(fd) as hasher:
-        while chunk := os.read(fd, CHUNK_BYTES):
-            scanner.feed(chunk)
-            total += len(chunk)
+        while read_bytes := os.readv(fd, [window]):
+            scanner.feed(window if read_bytes == WINDOW_BYTES else window[:read_bytes])
+            total += read_bytes
     return hasher.result(), total, scanner.end()
 
 
