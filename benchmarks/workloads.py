@@ -225,6 +225,16 @@ def readd(runs: int, *, smoke: bool) -> None:
         fresh.remove()
 
 
+def startup(runs: int, *, smoke: bool) -> None:
+    """What the command costs before it does anything, against the interpreter that runs it."""
+    contestants = {
+        "hermetica": lambda: run(hermetica("version")),
+        "python": lambda: run([sys.executable, "-c", "pass"]),
+    }
+    times = runs if smoke else runs + 12
+    _compare("startup", interleave(contestants, times), {}, runs=times)
+
+
 def scan(runs: int, *, smoke: bool) -> None:
     """Scanning for references while hashing, against BLAKE3 alone on one thread over the same bytes."""
     size = (8 if smoke else 256) << 20
@@ -283,5 +293,6 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "noop": noop,
     "evaluate": evaluate,
     "readd": readd,
+    "startup": startup,
     "scan": scan,
 }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hermetica.cli.session import Session
 
 COMMANDS: Final = {
+    "init": "begin a project from a template",
     "build": "realize targets and print where their outputs are",
     "run": "realize a target and run its program",
     "develop": "enter the sandbox of a failed build that was kept",

@@ -98,6 +98,8 @@ TABLE: Final = {
     "hermetica.cli.report.UsageError": USAGE,
     "hermetica.cli.report.InternalError": INTERNAL,
     "hermetica.cli.links.LinkInTheWay": USAGE,
+    "hermetica.cli.templates.InvalidTemplate": ENVIRONMENT,
+    "hermetica.cli.templates.ProjectInTheWay": USAGE,
     "hermetica.cli.modules.ModuleFailed": EVALUATION,
     "hermetica.cli.sets.InvalidSets": EVALUATION,
     "hermetica.cli.targets.UnknownTarget": USAGE,

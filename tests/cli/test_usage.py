@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -82,18 +81,3 @@ def test_the_version_loads_nothing_of_the_engine() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stderr.strip() == "[]"
-
-
-def processor_s(*words: str) -> float:
-    """The least processor time of several runs: what it costs, whatever else the machine does."""
-    costs: list[float] = []
-    for _ in range(7):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], capture_output=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(costs)
-
-
-def test_the_version_costs_at_most_40_ms_more_than_the_interpreter() -> None:
-    assert processor_s("-m", "hermetica", "version") - processor_s("-c", "pass") < 0.04
