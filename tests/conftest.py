@@ -7,12 +7,17 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from hermetica_store import ObjectStore
+
+# No test is timed: machines have other work to do. Speed belongs to benchmarks/.
+settings.register_profile("hermetica", deadline=None)
+settings.load_profile("hermetica")
 
 REQUIRED = os.environ.get("HERMETICA_REQUIRE_SANDBOX") == "1"
 
