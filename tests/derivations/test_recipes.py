@@ -12,6 +12,9 @@ import pytest
 
 import hermetica as hm
 from hermetica.fetch.lock import Lock
+from hermetica.fetch.locking.request import check_lock
+from hermetica.fetch.mirrors import Mirrors
+from hermetica.fetch.system import SystemMirrors
 from hermetica_derivations import packages, pins, toolchain
 
 if TYPE_CHECKING:
@@ -38,11 +41,18 @@ def test_the_lock_is_written_as_hermetica_writes_it() -> None:
     assert read_lock().text() == text
 
 
-def test_the_lock_names_no_host_and_every_hash_is_a_sha256() -> None:
+def test_the_lock_names_no_host_and_every_hash_is_a_strong_one() -> None:
+    mirrors = ("mirror://debian/pool/", "mirror://pypi/", "mirror://npm/")
     for group in read_lock().groups:
         for pin in group.pins:
-            assert pin.algorithm == "sha256"
-            assert all(address.startswith("mirror://debian/pool/") for address in pin.addresses)
+            assert pin.algorithm in {"sha256", "sha512"}
+            assert all(address.startswith(mirrors) for address in pin.addresses)
+
+
+def test_the_lock_is_what_the_locks_of_pip_and_npm_beside_it_say(tmp_path: Path) -> None:
+    with resources.as_file(resources.files("hermetica_derivations")) as directory:
+        system = SystemMirrors(environ={}, apt_directory=tmp_path / "no-apt", system_directory=tmp_path / "no-etc")
+        assert check_lock(directory / "hermetica.lock", mirrors=Mirrors(system=system))[1] >= 4
 
 
 def test_the_lock_has_a_shell_a_compiler_and_the_sources() -> None:
