@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hermetica.cli.session import Session
@@ -57,13 +57,33 @@ def _versions(
 def show_change(session: Session, file: Path, before: Lock, after: Lock, groups: Iterable[str]) -> None:
     """Prints what changed in some groups of a lock."""
     rows = [{"group": name, **row} for name in groups for row in changed(before, after, name)]
-    session.console.result(
-        {"format": "hermetica.lock-change/1", "file": str(file), "changes": rows},
-        (f"{row['name']}  {_versions_text(row['before'], row['after'])}" for row in rows),
-    )
+    session.console.result({"format": "hermetica.lock-change/1", "file": str(file), "changes": rows}, table(rows))
 
 
-def _versions_text(before: str | None, after: str | None) -> str:
+def table(rows: Sequence[Mapping[str, str | None]]) -> Iterator[str]:
+    """The lines of a table of changes: ``+`` is new, ``-`` is gone, ``~`` is another version or other content.
+
+    Args:
+        rows: of ``changed``, each with its ``group``; a group is named where there are several.
+    """
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    kinds = {row["kind"] for row in rows}
+    names = [f"{row['name']} ({row['kind']})" if len(kinds) > 1 else str(row["name"]) for row in rows]
+    width = max(map(len, names), default=0)
+    old = max((len(row["before"] or "") for row in rows if row["after"] is not None), default=0)
+    for group in groups:
+        if len(groups) > 1:
+            yield f"{group}:"
+        for name, row in zip(names, rows, strict=True):
+            if row["group"] == group:
+                yield f"{'  ' if len(groups) > 1 else ''}{_line(name.ljust(width), row['before'], row['after'], old)}"
+
+
+def _line(name: str, before: str | None, after: str | None, width: int) -> str:
+    if before is None:
+        return f"+ {name}  {after}"
+    if after is None:
+        return f"- {name}  {before}"
     if before == after:
-        return f"{after} (other content)"
-    return f"{before or 'new'} -> {after or 'gone'}"
+        return f"~ {name}  {after} (other content)"
+    return f"~ {name}  {before.ljust(width)} -> {after}"

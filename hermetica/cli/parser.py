@@ -38,6 +38,8 @@ COMMANDS: Final = {
 UI_MODES: Final = ("auto", "live", "plain", "ci", "json", "quiet")
 COLOR_MODES: Final = ("auto", "always", "never")
 _WITH_VALUE: Final = frozenset({"--store", "--ui", "--color"})
+_ALSO: Final = {("lock", "--check"): "check"}
+"""Actions that may be written as an option of their command too."""
 
 
 class Command(Protocol):
@@ -159,7 +161,8 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
         raise Misuse("no command", hint="hermetica --help lists them") if not words else SystemExit(usage())
     name = words[index]
     command, parser = command_parser(name)
-    own = [*words[:index], *words[index + 1 :]]
+    after = words[index + 1 :]
+    own = [*words[:index], *(_ALSO.get((name, word), word) for word in after[:1]), *after[1:]]
     rest: list[str] = []
     if "--" in own:
         cut = own.index("--")

@@ -1,48 +1,41 @@
 """The tree of a commit: fetched as shallowly as the server allows, and checked out the same for everybody.
 
-The user's git settings serve to reach the server (credentials, ``insteadOf``), not to write the files: line endings,
-filters and attributes of this machine would change the content. Source: git-fetch(1), gitattributes(5), gitmodules(5).
+The user's git settings serve to reach the server, not to write the files: line endings, filters and attributes of this
+machine would change the content. What the commit's own ``.gitattributes`` say of line endings and ``$Id$`` is done, for
+that is the same for everybody; ``export-subst`` and ``export-ignore`` are for archives and do nothing here.
+Source: git-fetch(1), gitattributes(5), gitmodules(5).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
+
+import attrs
 
 from hermetica.errors import HermeticaError
 from hermetica.fetch.connection import shown
-from hermetica.fetch.git import REPOSITORY_VARIABLES
+from hermetica.fetch.git_modules import HostileTree, join_address, submodule_addresses, submodules_of
+from hermetica.fetch.git_program import CommandFailed, Git, GitFailed, is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["GitFailed", "LargeFileStorage", "fetch_git"]
+    from hermetica.fetch.git_modules import Submodule
 
-_REMOTE: Final = ("https", "http", "ssh", "git")
-_POLL_S: Final = 0.05
-_SUBMODULE: Final = "160000"
+__all__ = ["GitFailed", "LargeFileStorage", "fetch_git", "resolve_ref"]
+
 _DEPTH_MAX: Final = 16
 _POINTER: Final = b"version https://git-lfs.github.com/spec/"
-_FETCHING: Final = ("-c", "http.lowSpeedLimit=256", "-c", "http.lowSpeedTime=30", "-c", "protocol.version=2")
 _QUIET_FETCH: Final = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
 _CHECKING_OUT: Final = (
     *("-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.symlinks=true", "-c", "core.fileMode=true"),
     *("-c", "core.attributesFile=/dev/null", "-c", "core.hooksPath=/dev/null", "-c", "core.precomposeUnicode=false"),
 )
 _SAME_EVERYWHERE: Final = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
-
-
-class GitFailed(HermeticaError):
-    """A commit cannot be had: there is no git, no answer, or no such commit."""
-
-    code = "HM139"
 
 
 class LargeFileStorage(HermeticaError):
@@ -69,11 +62,11 @@ def fetch_git(
         cancelled: asked often; True ends it within a moment.
 
     Raises:
-        GitFailed: no address gives the commit; says why for each.
+        GitFailed: no address gives the commit; says why for each. Or the commit is hostile.
         LargeFileStorage: some of its files are kept by Git LFS.
     """
     destination.mkdir()
-    _write_commit(urls, rev, destination, submodules=submodules, cancelled=cancelled, depth=0)
+    _Commit(tuple(urls), rev, destination, destination.parent, cancelled).write(with_submodules=submodules)
     if pointers := sorted(_pointers(destination)):
         raise LargeFileStorage(
             f"{len(pointers)} files of {shown(urls[0])} are kept by Git LFS",
@@ -82,154 +75,142 @@ def fetch_git(
         )
 
 
-def _write_commit(
-    urls: Sequence[str], rev: str, destination: Path, *, submodules: bool, cancelled: Callable[[], bool], depth: int
-) -> None:
-    if depth > _DEPTH_MAX:
-        raise GitFailed(f"submodules within submodules, {_DEPTH_MAX} deep, at {shown(urls[0])}")
-    with tempfile.TemporaryDirectory(prefix=".git-", dir=destination.parent, ignore_cleanup_errors=True) as directory:
-        repository = _Repository(Path(directory), cancelled)
-        repository.run("init", "--quiet", "--bare", "--template=", f"--object-format={_format(rev)}", ".")
-        url = _fetch(repository, urls, rev)
-        repository.check_out(rev, destination)
-        if submodules:
-            for path, commit, address in repository.submodules(rev, destination):
-                place = destination / path
-                shutil.rmtree(place, ignore_errors=True)
-                place.mkdir(parents=True)
-                absolute = _submodule_address(url, address)
-                _write_commit([absolute], commit, place, submodules=True, cancelled=cancelled, depth=depth + 1)
+def resolve_ref(urls: Sequence[str], ref: str, *, cancelled: Callable[[], bool] = lambda: False) -> str:
+    """The id of the commit that a branch, a tag or ``HEAD`` is at now.
 
+    Args:
+        urls: addresses of the repository, in the order to try.
+        ref: a short name, or a whole one such as ``refs/heads/main``.
+        cancelled: asked often; True ends it within a moment.
 
-def _format(rev: str) -> str:
-    return "sha256" if len(rev) == 64 else "sha1"
-
-
-def _fetch(repository: _Repository, urls: Sequence[str], rev: str) -> str:
-    """The address that gave the commit: alone if the server lets it, else with everything."""
+    Raises:
+        GitFailed: no address answers, or none has such a ref, or it is both branch and tag.
+    """
     failures: list[tuple[str, str]] = []
     for url in urls:
-        why = "not tried"
-        for refs in (["--depth", "1", url, rev], [url, "+refs/*:refs/fetched/*"]):
-            try:
-                repository.run(*_QUIET_FETCH, *refs)
-                repository.run("cat-file", "-e", f"{rev}^{{commit}}")
-            except _CommandFailed as error:
-                why = str(error)
-                continue
-            return url
-        failures.append((shown(url), why))
-    raise GitFailed(
-        f"cannot fetch the commit {rev}",
-        details=tuple(failures),
-        hint="is it pushed, and is its id whole? git ls-remote URL shows what a server has",
-    )
-
-
-class _CommandFailed(Exception):
-    """Git said no; the text is what it said."""
-
-
-class _Repository:
-    """A bare repository, for as long as a fetch takes."""
-
-    def __init__(self, directory: Path, cancelled: Callable[[], bool]) -> None:
-        self._directory = directory
-        self._cancelled = cancelled
-        self._environ = {key: value for key, value in os.environ.items() if key not in REPOSITORY_VARIABLES}
-        self._environ |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "1"}
-        self._environ |= {"GIT_ALLOW_PROTOCOL": ":".join((*_REMOTE, "file"))}
-
-    def run(self, *arguments: str, more: Mapping[str, str] | None = None) -> bytes:
-        """What a git command prints.
-
-        Raises:
-            _CommandFailed: it failed.
-            GitFailed: there is no git, or the fetch was cancelled.
-        """
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            try:
-                process = subprocess.Popen(
-                    ["git", "-C", os.fspath(self._directory), "-c", "safe.directory=*", *_FETCHING, *arguments],  # noqa: S607 -- as in `git`
-                    env={**self._environ, **(more or {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    start_new_session=True,
-                )
-            except FileNotFoundError as error:
-                raise GitFailed("there is no git on this machine", hint="install git") from error
-            self._wait(process)
-            out.seek(0)
-            err.seek(0)
-            if process.returncode:
-                said = err.read().decode("utf-8", "replace").strip().splitlines()
-                raise _CommandFailed(said[-1].removeprefix("fatal: ") if said else f"status {process.returncode}")
-            return out.read()
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
         try:
-            while process.poll() is None:
-                if self._cancelled():
-                    raise GitFailed("the fetch was cancelled")
-                time.sleep(_POLL_S)
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            listing = Git(Path("/"), cancelled).run("ls-remote", "--quiet", "--", _plain(url))
+        except CommandFailed as error:
+            failures.append((shown(url), str(error)))
+            continue
+        return _commit_of(listing.decode("utf-8", "replace"), ref, url)
+    raise GitFailed(f"cannot ask what {ref} is at", details=tuple(failures), hint="git ls-remote URL asks the same")
 
-    def check_out(self, rev: str, destination: Path) -> None:
-        """Writes the files of a commit, the same on every machine."""
-        place = os.fspath(destination.absolute())
+
+def _commit_of(listing: str, ref: str, url: str) -> str:
+    known = {name: commit for commit, _, name in (line.partition("\t") for line in listing.splitlines())}
+    names = [ref] if ref == "HEAD" or ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+    found = {known.get(f"{name}^{{}}", known[name]) for name in names if name in known}
+    if len(found) > 1:
+        raise GitFailed(f"{ref} is a branch and a tag of {shown(url)}", hint=f"write {' or '.join(names)}")
+    if not found:
+        short = sorted({name.split("/", 2)[2] for name in known if name.startswith("refs/") and "^" not in name})
+        raise GitFailed(
+            f"{shown(url)} has no {ref}", details=(("has", ", ".join(short[:20]) or "nothing"),), hint="is it pushed?"
+        )
+    return found.pop()
+
+
+def _plain(url: str) -> str:
+    """The address, if git cannot take it for anything else."""
+    if url.startswith("-") or "\n" in url:
+        raise GitFailed(f"no address of a repository: {url!r}")
+    return url
+
+
+@attrs.frozen
+class _Commit:
+    """A commit on its way to the disk.
+
+    Attributes:
+        urls: of its repository, in the order to try.
+        rev: its id.
+        destination: a directory that is there.
+        scratch: a directory for repositories, outside of what is written.
+        cancelled: asked often.
+        depth: of submodules above it.
+    """
+
+    urls: tuple[str, ...]
+    rev: str
+    destination: Path
+    scratch: Path
+    cancelled: Callable[[], bool]
+    depth: int = 0
+
+    def write(self, *, with_submodules: bool) -> None:
+        """Fetches and writes it, with its submodules if so."""
+        if self.depth > _DEPTH_MAX:
+            raise GitFailed(f"submodules within submodules, {_DEPTH_MAX} deep, at {shown(self.urls[0])}")
+        with tempfile.TemporaryDirectory(prefix=".git-", dir=self.scratch, ignore_cleanup_errors=True) as directory:
+            git = Git(Path(directory), self.cancelled)
+            object_format = "sha256" if len(self.rev) == 64 else "sha1"
+            git.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", ".")
+            url = self._fetch(git)
+            try:
+                modules = submodules_of(git.run("ls-tree", "-r", "-z", self.rev))
+                self._check_out(git)
+                addresses = self._addresses(git) if modules and with_submodules else {}
+            except HostileTree as error:
+                raise GitFailed(f"the commit {self.rev} of {shown(url)} is hostile: {error}") from error
+        for module in modules if with_submodules else ():
+            self._submodule(module, url, addresses).write(with_submodules=True)
+
+    def _fetch(self, git: Git) -> str:
+        """The address that gave the commit: alone if the server lets it, else with everything."""
+        failures: list[tuple[str, str]] = []
+        for url in map(_plain, self.urls):
+            why = "not tried"
+            for options, refs in ((["--depth", "1"], self.rev), ([], "+refs/*:refs/fetched/*")):
+                try:
+                    git.run(*_QUIET_FETCH, *options, "--", url, refs)
+                    git.run("cat-file", "-e", f"{self.rev}^{{commit}}")
+                except CommandFailed as error:
+                    why = str(error)
+                    continue
+                return url
+            failures.append((shown(url), why))
+        raise GitFailed(
+            f"cannot fetch the commit {self.rev}",
+            details=tuple(failures),
+            hint="is it pushed, and is its id whole? git ls-remote URL shows what a server has",
+        )
+
+    def _check_out(self, git: Git) -> None:
+        """Writes the files, the same on every machine."""
+        place = f"--work-tree={self.destination.absolute()}"
         try:
-            self.run(*_CHECKING_OUT, f"--work-tree={place}", "read-tree", rev, more=_SAME_EVERYWHERE)
-            self.run(
-                *(*_CHECKING_OUT, f"--work-tree={place}", "checkout-index", "--all", "--force"), more=_SAME_EVERYWHERE
-            )
-        except _CommandFailed as error:
-            raise GitFailed(f"cannot write the files of {rev}", details=(("git", str(error)),)) from error
+            git.run(*_CHECKING_OUT, place, "read-tree", self.rev, more=_SAME_EVERYWHERE)
+            git.run(*_CHECKING_OUT, place, "checkout-index", "--all", "--force", more=_SAME_EVERYWHERE)
+        except CommandFailed as error:
+            raise GitFailed(f"cannot write the files of {self.rev}", details=(("git", str(error)),)) from error
 
-    def submodules(self, rev: str, tree: Path) -> list[tuple[str, str, str]]:
-        """(path, commit, address as written) of each submodule of a commit."""
-        found = self.run("ls-tree", "-r", "-z", rev).split(b"\0")
-        commits = {
-            os.fsdecode(name): head.split()[2].decode()
-            for head, _, name in (entry.partition(b"\t") for entry in found if entry)
-            if head.startswith(_SUBMODULE.encode())
-        }
-        addresses = self._addresses(tree) if commits else {}
-        for path in commits:
-            if path not in addresses:
-                raise GitFailed(f"the submodule {path} has no address in .gitmodules")
-        return [(path, commit, addresses[path]) for path, commit in sorted(commits.items())]
-
-    def _addresses(self, tree: Path) -> dict[str, str]:
+    def _addresses(self, git: Git) -> dict[str, str]:
         """Path -> address, from ``.gitmodules``."""
-        file = tree / ".gitmodules"
+        file = self.destination / ".gitmodules"
         if file.is_symlink() or not file.is_file():
             return {}
         try:
-            listing = self.run("config", "--null", "--file", os.fspath(file.absolute()), "--list")
-        except _CommandFailed as error:
+            return submodule_addresses(
+                git.run("config", "--null", "--no-includes", "--file", os.fspath(file.absolute()), "--list")
+            )
+        except CommandFailed as error:
             raise GitFailed("the commit's .gitmodules cannot be read", details=(("git", str(error)),)) from error
-        values: dict[str, dict[str, str]] = {}
-        for entry in os.fsdecode(listing).split("\0"):
-            key, _, value = entry.partition("\n")
-            section, _, name = key.rpartition(".")
-            if section.startswith("submodule."):
-                values.setdefault(section, {})[name] = value
-        return {each["path"]: each["url"] for each in values.values() if {"path", "url"} <= each.keys()}
 
-
-def _submodule_address(parent: str, address: str) -> str:
-    """Where a submodule is; never on this machine's disk, unless its parent is."""
-    absolute = address
-    if address.startswith(("./", "../")):
-        absolute = urljoin(parent.rstrip("/") + "/", address)
-    is_local = urlsplit(absolute).scheme not in _REMOTE and "@" not in absolute
-    if is_local and urlsplit(parent).scheme in _REMOTE:
-        raise GitFailed(f"a submodule of {shown(parent)} is at {address}, which is no address of a server")
-    return absolute
+    def _submodule(self, module: Submodule, parent: str, addresses: dict[str, str]) -> _Commit:
+        """A submodule, with its place made; never from this machine's disk, unless its parent is."""
+        if module.path not in addresses:
+            raise GitFailed(f"the submodule {module.path} has no address in .gitmodules")
+        try:
+            address = join_address(parent, addresses[module.path])
+        except HostileTree as error:
+            raise GitFailed(f"a submodule of {shown(parent)}: {error}") from error
+        if is_remote(parent) and not is_remote(address):
+            raise GitFailed(f"a submodule of {shown(parent)} is at {address}, which is no address of a server")
+        place = self.destination / module.path
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        return attrs.evolve(self, urls=(address,), rev=module.commit, destination=place, depth=self.depth + 1)
 
 
 def _pointers(tree: Path) -> list[str]:

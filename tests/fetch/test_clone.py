@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 
 from hermetica.fetch.clone import GitFailed, LargeFileStorage, fetch_git
+from tests.fetch.git_servers import Repository, repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,37 +18,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("git") is None, reason="no git here"),
     pytest.mark.usefixtures("bare_environment"),
 ]
-
-
-@attrs.frozen
-class Repository:
-    """A repository that a test commits to."""
-
-    path: Path
-
-    @property
-    def url(self) -> str:
-        return f"file://{self.path}"
-
-    def git(self, *arguments: str) -> str:
-        environ = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        who = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always")
-        command = ["git", "-C", os.fspath(self.path), *who, *arguments]
-        return subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout.strip()
-
-    def commit(self, **files: bytes) -> str:
-        for name, data in files.items():
-            (self.path / name).write_bytes(data)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", "x")
-        return self.git("rev-parse", "HEAD")
-
-
-def repository(path: Path) -> Repository:
-    path.mkdir()
-    made = Repository(path)
-    made.git("init", "--quiet")
-    return made
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ PURE = (
     "hermetica.fetch.debian_index",
     "hermetica.fetch.debian_resolve",
     "hermetica.fetch.debian_version",
+    "hermetica.fetch.git_modules",
     "hermetica.fetch.go_proxy",
     "hermetica.fetch.kinds",
     "hermetica.fetch.lock_pin",

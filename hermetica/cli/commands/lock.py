@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _ACTIONS: Final = {
     "debian": "pin binary and source packages of a Debian suite",
     "url": "pin files by their addresses",
+    "git": "pin the files of a commit",
     "pypi": "pin what pylock.toml, uv.lock or requirements with hashes name",
     "npm": "pin what package-lock.json names",
     "cargo": "pin what Cargo.lock names",
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     debian.add_argument("packages", nargs="*", metavar="PACKAGE", help="with all they need; essential ones by name")
     debian.add_argument("--source", action="append", default=[], metavar="PACKAGE", help="a source package too")
     made["url"].add_argument("urls", nargs="+", metavar="URL", help="http, https, file, or mirror://NAME/path")
+    _add_git_arguments(made["git"])
     for name, file in _USUAL.items():
         made[name].add_argument("file", nargs="?", metavar="FILE", default=file, help=f"the other lock ({file})")
     python = made["pypi"]
@@ -49,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("--output", metavar="FILE", default="hermetica.lock", help="the lock (hermetica.lock)")
         if name != "check":
             each.add_argument("--group", metavar="NAME", default="default", help="the group in it to make or replace")
+
+
+def _add_git_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("urls", nargs=1, metavar="URL", help="https, ssh, git or file, or mirror://NAME/path")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--ref", metavar="NAME", help="a branch or a tag; update looks where it is then (HEAD)")
+    which.add_argument("--rev", metavar="ID", help="the whole id of a commit; update leaves it")
+    parser.add_argument("--submodules", action="store_true", help="the files of submodules too")
 
 
 def run(session: Session) -> int:
@@ -80,6 +90,9 @@ def _request(session: Session, lock: Path) -> dict[str, tuple[str, ...]]:
         return _filled(request.items())
     if options.action == "url":
         return {"urls": tuple(options.urls)}
+    if options.action == "git":
+        chosen = [("ref", options.ref), ("rev", options.rev), ("submodules", options.submodules and "1")]
+        return {"git": tuple(options.urls), **_filled((key, (value,)) for key, value in chosen if value)}
     relative = Path(os.path.relpath(options.file, lock.parent)).as_posix()
     request = {_KEYS[options.action]: (relative,)}
     if options.action == "pypi":

@@ -12,6 +12,7 @@ from hermetica.fetch.lock_pin import Group, LockError
 from hermetica.fetch.locking.cargo import cargo_pins
 from hermetica.fetch.locking.files import url_pins
 from hermetica.fetch.locking.foreign import ForeignLockError
+from hermetica.fetch.locking.git import git_pin
 from hermetica.fetch.locking.go import go_pins
 from hermetica.fetch.locking.go_sum import parse_go_sum, refuse_missing
 from hermetica.fetch.locking.npm import npm_pins
@@ -57,7 +58,8 @@ def make_group(
 
     Args:
         name: of the group.
-        request: ``suite``, ``packages`` and ``sources``; or ``urls``; or the file of another tool's lock.
+        request: ``suite``, ``packages`` and ``sources``; or ``urls``; or ``git`` with ``ref`` or ``rev``; or the file
+            of another tool's lock.
         base: what files of a request are relative to: the directory of the lock.
         mirrors: resolve logical addresses.
         patience: how long to wait for one.
@@ -73,6 +75,8 @@ def make_group(
         return lock_debian_group(name, suite, packages, sources=sources, mirrors=mirrors)
     if "urls" in request:
         pins = url_pins(request["urls"], mirrors, patience or Patience())
+    elif "git" in request:
+        pins = _git_pins(request, mirrors)
     elif "go-sum" in request:
         return _go_group(name, request, base, mirrors, patience or Patience())
     elif len(files := asked_files(request)) == 1:
@@ -113,6 +117,12 @@ def check_lock(path: Path, *, mirrors: Mirrors) -> tuple[Lock, int]:
                 group=now,
             )
     return lock, len(from_files)
+
+
+def _git_pins(request: Mapping[str, tuple[str, ...]], mirrors: Mirrors) -> tuple[Pin, ...]:
+    (url,) = request["git"]
+    (ref,), (rev,) = request.get("ref", ("HEAD",)), request.get("rev", ("",))
+    return (git_pin(url, ref=ref, rev=rev, submodules="submodules" in request, mirrors=mirrors),)
 
 
 _GO_DIGEST: Final = "go-sum-sha256"
