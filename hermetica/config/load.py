@@ -17,6 +17,7 @@ __all__ = ["Config"]
 
 _MIRRORS: Final = "mirrors."
 _PATHS: Final = frozenset({"store", "post_build_hook"})
+_LISTS: Final = frozenset({"lower", "stores"})
 _DEFAULT: Final = "default"
 
 
@@ -27,6 +28,7 @@ class Config:
     Attributes:
         store: root of the store; None for the usual place.
         lower: roots of stores that the store lies over, which are only read.
+        stores: roots of other stores of this machine, which are asked for what no address gives.
         jobs: how many derivations run at once; None for two more than there are processors.
         cores: what each builder is told it may use; None for all.
         timeout_s: how long a builder may run; None without end.
@@ -56,6 +58,7 @@ class Config:
 
     store: Path | None = None
     lower: tuple[Path, ...] = ()
+    stores: tuple[Path, ...] = ()
     jobs: int | None = None
     cores: int | None = None
     timeout_s: float | None = None
@@ -110,8 +113,8 @@ class Config:
         values: dict[str, Any] = {key: each.value for key, each in found.items() if not key.startswith(_MIRRORS)}
         for key in _PATHS & values.keys():
             values[key] = _expanded(key, values[key], home, found[key].where)
-        if "lower" in values:
-            values["lower"] = tuple(_expanded("lower", each, home, found["lower"].where) for each in values["lower"])
+        for key in _LISTS & values.keys():
+            values[key] = tuple(_expanded(key, each, home, found[key].where) for each in values[key])
         mirrors: Any = [
             (key.removeprefix(_MIRRORS), each.value) for key, each in found.items() if key.startswith(_MIRRORS)
         ]

@@ -171,6 +171,7 @@ SETTINGS: Final = {
     for setting in (
         Setting(key="store", kind="path"),
         Setting(key="lower", kind="paths"),
+        Setting(key="stores", kind="paths"),
         Setting(key="jobs", kind="count", minimum=1),
         Setting(key="cores", kind="count", minimum=1),
         Setting(key="timeout_s", kind="seconds", zero_is_none=True),

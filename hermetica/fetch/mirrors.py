@@ -126,6 +126,16 @@ class Mirrors:
             raise failure
         return tuple(dict.fromkeys(found))
 
+    def unresolved(self, urls: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """(address, why) for each that does not resolve."""
+        found: list[tuple[str, str]] = []
+        for url in urls:
+            try:
+                self.resolve(url)
+            except (NoMirror, InvalidMirrorAddress) as error:
+                found.append((url, error.message))
+        return tuple(found)
+
     def python_files(self, project: str) -> tuple[ListedFile, ...]:
         """The files that the configured indices, else pip's own, list for a project.
 

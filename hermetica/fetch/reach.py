@@ -13,6 +13,7 @@ from hermetica.fetch.connection import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from hermetica.fetch.mirrors import Mirrors
     from hermetica.fetch.waiting import Patience
@@ -70,12 +71,14 @@ class Network:
         patience: how long to wait for an address.
         reach: which hosts answered so far.
         offline: whether nothing may be asked.
+        stores: roots of other stores of this machine that may have what no address gives.
     """
 
     mirrors: Mirrors
     patience: Patience
     reach: Reach = attrs.field(factory=Reach)
     offline: bool = False
+    stores: tuple[Path, ...] = ()
 
     def addresses(self, urls: Sequence[str]) -> tuple[str, ...]:
         """Where to look for what is at these addresses, logical or plain.

@@ -82,7 +82,7 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
         ) from error
     except (DownloadFailed, NoMirror, Offline) as error:
         if not _is_had(resolved, context, output):
-            raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+            raise _fetch_failed(resolved, context, error) from error
         return
     if not fixed.is_known:
         digest = got.hashes[fixed.algorithm]
@@ -93,6 +93,18 @@ def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
             size_bytes=got.size_bytes,
             hint=f'write {fixed.algorithm}="{digest}" for hash=hm.UNKNOWN; the bytes are kept, so that fetches nothing',
         )
+
+
+def _fetch_failed(resolved: Resolved, context: RunContext, error: HermeticaError) -> FetchFailed:
+    """What every address said, which other store has it, and how it is copied from there."""
+    from hermetica.realize.elsewhere import asked_elsewhere  # noqa: PLC0415 -- fetches seldom fail
+
+    network, derivation = context.network(), resolved.derivation
+    urls = dict(resolved.env)["urls"].split("\n")
+    unresolved = [] if isinstance(error, Offline) else network.mirrors.unresolved(urls)
+    said, command = asked_elsewhere(derivation, context.store, network.stores)
+    hint = f"{command}, then again" if command else error.hint
+    return FetchFailed(derivation, error.message, details=(*error.details, *unresolved, *said), hint=hint)
 
 
 def _download(
@@ -129,7 +141,7 @@ def _is_had(resolved: Resolved, context: RunContext, output: Path) -> bool:
 def _fetchgit(resolved: Resolved, context: RunContext, output: Path) -> None:
     from hermetica.fetch.clone import GitFailed, fetch_git  # noqa: PLC0415 -- few builds have one
 
-    derivation, env = resolved.derivation, dict(resolved.env)
+    env = dict(resolved.env)
     try:
         fetch_git(
             context.network().addresses(env["urls"].split("\n")),
@@ -141,7 +153,7 @@ def _fetchgit(resolved: Resolved, context: RunContext, output: Path) -> None:
     except (GitFailed, NoMirror, Offline) as error:
         if context.cancellation.is_cancelled:
             raise
-        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+        raise _fetch_failed(resolved, context, error) from error
 
 
 _BUILTINS: Final[dict[str, Builtin]] = {

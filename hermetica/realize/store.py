@@ -112,7 +112,8 @@ class Store:
 
         config = self._config or Config.load()
         patience = Patience(timeout_s=config.fetch_timeout_s, retries=config.fetch_retries)
-        return Network(mirrors=Mirrors.from_config(config), patience=patience, offline=config.offline)
+        mirrors = Mirrors.from_config(config)
+        return Network(mirrors=mirrors, patience=patience, offline=config.offline, stores=config.stores)
 
     def realize(
         self,

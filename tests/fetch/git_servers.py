@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 ENVIRON = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -64,7 +64,7 @@ def repository(path: Path, *, object_format: str = "sha1") -> Repository:
 
 
 @contextlib.contextmanager
-def git_daemon(directory: Path) -> Iterator[str]:
+def git_daemon(directory: Path) -> Generator[str]:
     """The address of ``git daemon`` over the repositories in a directory."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -146,7 +146,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(server: http.server.ThreadingHTTPServer) -> Iterator[str]:
+def serving(server: http.server.ThreadingHTTPServer) -> Generator[str]:
     """The address of a server that runs."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
