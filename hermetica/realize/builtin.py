@@ -101,7 +101,7 @@ def _fetch_failed(resolved: Resolved, context: RunContext, error: HermeticaError
 
     network, derivation = context.network(), resolved.derivation
     urls = dict(resolved.env)["urls"].split("\n")
-    unresolved = [] if isinstance(error, Offline) else network.mirrors.unresolved(urls)
+    unresolved = () if isinstance(error, Offline) else network.mirrors.unresolved(urls)
     said, command = asked_elsewhere(derivation, context.store, network.stores)
     hint = f"{command}, then again" if command else error.hint
     return FetchFailed(derivation, error.message, details=(*error.details, *unresolved, *said), hint=hint)

@@ -98,6 +98,7 @@ class SmartHandler(http.server.BaseHTTPRequestHandler):
     server: SmartServer  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
+        self.server.requests += 1
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("Content-Length", 0))
         environ = {
@@ -122,6 +123,9 @@ class SmartHandler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+        if self.command == "POST" and self.server.breaking and b"packfile" in body[:4096]:
+            self.server.breaking -= 1
+            body = body[: len(body) // 2]
         self.wfile.write(body)
         self.server.sent_bytes += len(body)
 
@@ -133,10 +137,17 @@ class SmartHandler(http.server.BaseHTTPRequestHandler):
 
 
 class SmartServer(http.server.ThreadingHTTPServer):
-    """A web server of git's own protocol, which counts what it sends."""
+    """A web server of git's own protocol.
+
+    Attributes:
+        directory: of repositories.
+        sent_bytes: of bodies, so far.
+        requests: so far.
+        breaking: how many of the next packs are cut in half.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.sent_bytes = directory, 0
+        self.directory, self.sent_bytes, self.requests, self.breaking = directory, 0, 0, 0
         super().__init__(("127.0.0.1", 0), SmartHandler)
 
 
