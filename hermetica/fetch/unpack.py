@@ -195,6 +195,8 @@ class _Unpacking:
 
     def _ar(self, file: BinaryIO, size: int) -> None:
         members = list(ar.members(file, size))
+        if not members and self.name.lower().endswith((".deb", ".udeb")):
+            raise TruncatedArchive("a Debian package without a member")
         if not members or members[0].name != b"debian-binary":
             self._members(_ar_members(file, members))
             return

@@ -23,6 +23,7 @@ __all__ = ["zip_members"]
 _UNIX: Final = 3
 _ENCRYPTED: Final = 0x1
 _UTF8: Final = 0x800
+_LOCAL_HEADER_BYTES: Final = 30  # without name and extra fields
 _TARGET_MAX_BYTES: Final = 4096
 _PIECE_BYTES: Final = 1 << 18
 _DENSE_PIECE_BYTES: Final = 4096  # so much is read at once, and what comes of it has no bound in other methods
@@ -53,11 +54,21 @@ def zip_members(file: BinaryIO, budget: Budget) -> Iterator[tuple[Member, Iterat
     except (NotImplementedError, ValueError, EOFError) as error:
         raise DamagedArchive(str(error)) from error
     with archive:
+        _refuse_overlaps(archive)
         for info in archive.infolist():
             name = _name(info)
             if info.flag_bits & _ENCRYPTED:
                 raise UnknownArchive("it is encrypted", member=name)
             yield _member(archive, info, name), _data(archive, info, name, budget)
+
+
+def _refuse_overlaps(archive: zipfile.ZipFile) -> None:
+    """Refuses members that share bytes: each would unpack to all of them, and no program writes such archives."""
+    members = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    starts = [*(info.header_offset for info in members[1:]), archive.start_dir]
+    for info, following in zip(members, starts, strict=False):
+        if info.header_offset + _LOCAL_HEADER_BYTES + len(_name(info)) + info.compress_size > following:
+            raise DamagedArchive("it shares its bytes with what follows", member=_name(info))
 
 
 def _name(info: zipfile.ZipInfo) -> bytes:
