@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_derivations.toolchain import base_c, base_cxx, cc, compiler_wrapper, full
+from hermetica_derivations.toolchain import base_c, base_cxx, cc, compiler_wrapper, fixup_tools, full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +27,13 @@ class Environment:
         rootfs: the tree of tools, at ``/``.
         compiler: its ``bin`` comes before those of the tree.
         variables: how build systems are told which compilers to call.
+        fixup: programs for the last phase, with which rpaths shrink and dates become fixed; None does without.
     """
 
     rootfs: hm.Derivation
     compiler: hm.Derivation
     variables: Mapping[str, str] = attrs.field(default=_C, hash=False)
+    fixup: hm.Derivation | None = fixup_tools
 
     @classmethod
     def of(cls, rootfs: hm.Derivation) -> Environment:

@@ -30,7 +30,8 @@ _WORDS: Final = frozenset({
 })  # fmt: skip
 _INPUTS: Final = frozenset({"dlopen_inputs", "propagated_inputs"})
 _SWITCHES: Final = frozenset({
-    "allow_cut_paths", "allow_dev_references", "do_check", "do_split", "do_strip", "parallel",
+    "allow_cut_paths", "allow_dev_references", "allow_missing_libraries", "do_check", "do_split", "do_strip",
+    "parallel",
 })  # fmt: skip
 _TEXTS: Final = frozenset({
     "configure_script", "source_root",
@@ -90,6 +91,7 @@ def mk_derivation(  # noqa: PLR0913 -- by keyword alone
         env={
             "PATH": f"{tools.compiler}/bin:/usr/bin:/bin",
             **tools.variables,
+            "fixup_tools": "" if tools.fixup is None else f"{tools.fixup}/bin",
             **{key: " ".join(map(str, words)) for key, words in lists.items()},
             **({} if src is None else {"src": str(src)}),
             **{key: _setting(name, system, key, value) for key, value in settings.items()},

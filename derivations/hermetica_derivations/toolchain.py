@@ -8,10 +8,21 @@ tree of tools.
 from __future__ import annotations
 
 import hermetica as hm
-from hermetica_derivations.pins import debs
+from hermetica_derivations.pins import debs, fetch, lock
 from hermetica_derivations.scripts import script
 
-__all__ = ["base_c", "base_cxx", "busybox", "cc", "compiler_wrapper", "full", "glibc_runtime", "node"]
+__all__ = [
+    "base_c",
+    "base_cxx",
+    "busybox",
+    "cc",
+    "compiler_wrapper",
+    "fixup_tools",
+    "full",
+    "glibc_runtime",
+    "locales",
+    "node",
+]
 
 base_c = hm.debian_rootfs("debian-base-c", debs("base-c"))
 """A tree with GCC for C, binutils, make and the usual tools of a POSIX system."""
@@ -29,14 +40,32 @@ glibc_runtime = hm.derivation(
     name="glibc-runtime",
     builder="/bin/sh",
     args=["-eu", str(script("glibc-runtime.sh"))],
-    env={"PATH": "/usr/bin:/bin"},
+    env={
+        "PATH": "/usr/bin:/bin",
+        "libc_bin": str(hm.unpack(fetch(lock().group("full").pin("libc-bin")))),
+        "redirect_path": str(script("redirect-path.c")),
+    },
     rootfs=base_c,
-    checks=hm.OutputChecks(allowed_references=()),
+    checks=hm.OutputChecks(allowed_references=("out",)),
     meta=hm.Meta(
         description="The loader and the libraries that compilers link by themselves", licence="LGPL-2.1-or-later"
     ),
 )
-"""The loader, the C library and GCC's run-time libraries."""
+"""The loader, the C library with its character sets and the locale C.UTF-8, and GCC's run-time libraries."""
+
+fixup_tools = hm.derivation(
+    name="fixup-tools",
+    builder="/bin/sh",
+    args=["-eu", str(script("fixup-tools.sh"))],
+    env={
+        "PATH": "/usr/bin:/bin",
+        "fix_times": str(script("fix-times.c")),
+        "shrink_rpath": str(script("shrink-rpath.c")),
+    },
+    rootfs=base_c,
+    meta=hm.Meta(description="What the standard environment does to outputs that no shell can", licence="Apache-2.0"),
+)
+"""Static programs for the last phase of builds, which run in every tree of tools."""
 
 
 def compiler_wrapper(rootfs: hm.Derivation) -> hm.Derivation:
@@ -65,3 +94,20 @@ busybox = hm.run(
     tree=hm.debian_rootfs("busybox-tree", debs("busybox")),
 )
 """Static busybox with its applets, for tests and tiny builders."""
+
+
+def locales(*names: str) -> hm.Derivation:
+    """Locales beside C.UTF-8, for programs that run with its ``lib/locale`` as ``LOCPATH``.
+
+    Args:
+        names: such as ``en_US.UTF-8``: what glibc calls the place, and the character set.
+    """
+    make = 'localedef --no-archive -i "${name%.*}" -f "${name#*.}" "$out/lib/locale/$name"'
+    return hm.derivation(
+        name="locales",
+        builder="/bin/sh",
+        args=["-euc", f'mkdir -p "$out/lib/locale"; for name in $names; do {make}; done'],
+        env={"PATH": "/usr/bin:/bin", "names": " ".join(names)},
+        rootfs=full,
+        meta=hm.Meta(description="Locales of the C library", licence="LGPL-2.1-or-later"),
+    )

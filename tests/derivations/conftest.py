@@ -61,4 +61,4 @@ def bench(tmp_path: Path, tools: Path) -> Iterator[Bench]:
         rootfs = hm.derivation(
             name="tools", builder="builtin:debian-rootfs/1", system="any", env={"debs": str(hm.source(tools))}
         )
-        yield Bench(store, Environment(rootfs=rootfs, compiler=hm.text("cc", "")))
+        yield Bench(store, Environment(rootfs=rootfs, compiler=hm.text("cc", ""), fixup=None))

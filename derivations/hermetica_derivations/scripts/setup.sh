@@ -15,6 +15,7 @@ set -eu
 : "${install_flags=}" "${check_flags=}" "${patches=}" "${patch_flags=-p1}" "${src=}" "${source_root=}"
 : "${inputs=}" "${propagated_inputs=}" "${dlopen_inputs=}" "${outputs=out}" "${configure_script=./configure}"
 : "${allow_cut_paths=}" "${allow_dev_references=}" "${do_check=}" "${do_split=1}" "${do_strip=1}" "${parallel=1}"
+: "${allow_missing_libraries=}" "${fixup_tools=}"
 : "${prefix=$out}" "${phases=unpack patch configure build check install fixup}"
 jobs=-j$HERMETICA_BUILD_CORES
 test -n "$parallel" || jobs=-j1
