@@ -35,6 +35,12 @@ class Environment:
     variables: Mapping[str, str] = attrs.field(default=_C, hash=False)
     fixup: hm.Derivation | None = fixup_tools
 
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables of a build with these tools."""
+        fixup = "" if self.fixup is None else f"{self.fixup}/bin"
+        return {"PATH": f"{self.compiler}/bin:/usr/bin:/bin", "fixup_tools": fixup, **self.variables}
+
     @classmethod
     def of(cls, rootfs: hm.Derivation) -> Environment:
         """A tree with GCC for C and C++, and wrappers around them."""

@@ -89,9 +89,7 @@ def mk_derivation(  # noqa: PLR0913 -- by keyword alone
         builder="/bin/sh",
         args=["-eu", str(_program(system))],
         env={
-            "PATH": f"{tools.compiler}/bin:/usr/bin:/bin",
-            **tools.variables,
-            "fixup_tools": "" if tools.fixup is None else f"{tools.fixup}/bin",
+            **tools.env,
             **{key: " ".join(map(str, words)) for key, words in lists.items()},
             **({} if src is None else {"src": str(src)}),
             **{key: _setting(name, system, key, value) for key, value in settings.items()},

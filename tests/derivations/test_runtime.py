@@ -39,8 +39,8 @@ def compiled(name: str, command: str, **settings: Any) -> hm.Derivation:
         'for file in *.so; do test ! -e "$file" || { mkdir -p "$out/lib"; cp "$file" "$out/lib/"; }; done; '
         f'test ! -e {name} || {{ mkdir -p "$out/bin"; cp {name} "$out/bin/"; }}'
     )
-    phases = {"build_phase": command, "install_phase": install}
-    return mk_derivation(name=name, env={"LC_ALL": "C"}, **{**phases, **settings})
+    phases: dict[str, Any] = {"build_phase": command, "install_phase": install}
+    return mk_derivation(name=name, **{**phases, **settings})
 
 
 def probe(**settings: Any) -> hm.Derivation:
