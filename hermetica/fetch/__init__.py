@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from hermetica.fetch.hashes import UNKNOWN, HashRequired
     from hermetica.fetch.mirrors import InvalidMirrorAddress, Mirrors, NoMirror
     from hermetica.fetch.patterns import InvalidPattern, SourceOutside
-    from hermetica.fetch.rootfs import debian_rootfs
     from hermetica.fetch.select import NothingSelected, Selection, SourceNotFound, UnreadableSource, select
     from hermetica.fetch.unpack import single_directory, unpack
     from hermetica.fetch.waiting import FetchCancelled, Patience
@@ -56,7 +55,6 @@ __all__ = [
     "UnknownArchive",
     "UnreadableSource",
     "UnsafeArchive",
-    "debian_rootfs",
     "download",
     "select",
     "single_directory",
@@ -80,7 +78,6 @@ __getattr__ = import_on_demand(
         "hashes": ("UNKNOWN", "HashRequired"),
         "mirrors": ("InvalidMirrorAddress", "Mirrors", "NoMirror"),
         "patterns": ("InvalidPattern", "SourceOutside"),
-        "rootfs": ("debian_rootfs",),
         "select": ("NothingSelected", "Selection", "SourceNotFound", "UnreadableSource", "select"),
         "unpack": ("single_directory", "unpack"),
         "waiting": ("FetchCancelled", "Patience"),

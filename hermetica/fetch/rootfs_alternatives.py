@@ -1,4 +1,4 @@
-"""What links ``update-alternatives`` would make, read from maintainer scripts that never run.
+"""What links ``update-alternatives`` would make, read from maintainer scripts that never run; and kept as text.
 
 Pure. Only literal calls count, after variables that the script sets to literals; a name, path or priority that stays
 computed is left out. Source: update-alternatives(1).
@@ -6,8 +6,9 @@ computed is left out. Source: update-alternatives(1).
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -72,3 +73,38 @@ def chosen_links(alternatives: Iterable[Alternative]) -> Mapping[str, str]:
         if alternative.name not in best or alternative.priority > best[alternative.name].priority:
             best[alternative.name] = alternative
     return {link: target for name in sorted(best) for link, target in best[name].links.items()}
+
+
+FORMAT: Final = "hermetica.alternatives/1"
+
+
+def write_alternatives(alternatives: Iterable[Alternative]) -> str:
+    """Alternatives as the text that is kept beside the files of their package, in order."""
+    rows = [{"links": dict(each.links), "name": each.name, "priority": each.priority} for each in alternatives]
+    return json.dumps({"alternatives": rows, "format": FORMAT}, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def read_alternatives(text: str) -> tuple[Alternative, ...]:
+    """What `write_alternatives` wrote.
+
+    Raises:
+        ValueError: it is another text.
+    """
+    whole: Any = json.loads(text)
+    try:
+        if whole["format"] != FORMAT:
+            raise ValueError(f"not of the format {FORMAT}")
+        return tuple(_read(row) for row in whole["alternatives"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not what {FORMAT} has: {error!r}") from error
+
+
+def _read(row: Any) -> Alternative:
+    links: dict[str, str] = dict(row["links"])
+    name, priority = row["name"], row["priority"]
+    if not isinstance(name, str) or not isinstance(priority, int):
+        raise TypeError(f"an alternative called {name!r} of priority {priority!r}")
+    for text in (*links, *links.values()):
+        if not _ABSOLUTE.fullmatch(text) or "/../" in text:
+            raise ValueError(f"no path of an alternative: {text!r}")
+    return Alternative(name=name, priority=priority, links=links)

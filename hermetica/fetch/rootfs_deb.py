@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.errors import HermeticaError
 from hermetica.fetch.ar import members
 from hermetica.fetch.archive import DamagedArchive, TruncatedArchive
 from hermetica.fetch.decompress import decompress
+from hermetica.fetch.rootfs_merge import MalformedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,12 +25,6 @@ _CONTROL_LIMIT_BYTES: Final = 64 << 20
 _SCRIPT_LIMIT_BYTES: Final = 1 << 20
 DATA_LIMIT_BYTES: Final = 4 << 30
 _SCRIPTS: Final = frozenset({"preinst", "postinst", "prerm", "postrm"})
-
-
-class MalformedPackage(HermeticaError):
-    """A file that is no binary Debian package, or holds what no tree of tools may have."""
-
-    code = "HM137"
 
 
 @attrs.frozen(kw_only=True)

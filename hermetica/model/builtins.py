@@ -25,7 +25,8 @@ FETCHES: Final = frozenset({FETCHURL, FETCHGIT})
 """Builtins that ask the network; ``urls`` in their environment are the addresses, one a line."""
 UNPACK: Final = "builtin:unpack/1"
 TEXT: Final = "builtin:text/1"
-DEBIAN_ROOTFS: Final = "builtin:debian-rootfs/1"
+UNPACK_DEB: Final = "builtin:unpack-deb/1"
+DEBIAN_ROOTFS: Final = "builtin:debian-rootfs/2"
 _DEFAULT_ALGORITHM: Final[Algorithm] = "sha256"
 _REVISION_DIGITS: Final = (40, 64)  # of SHA-1, of SHA-256
 NEUTRAL: Final = "any"  # the system of what every machine can make
@@ -186,14 +187,31 @@ def text(name: str, content: str, *, executable: bool = False) -> Derivation:
     )
 
 
-def debian_rootfs(name: str, debs: Sequence[Derivation]) -> Derivation:
+def debian_rootfs(
+    name: str,
+    debs: Sequence[Derivation | Source | str],
+    *,
+    trees: Sequence[Derivation | Source | str] = (),
+) -> Derivation:
     """A root file system merged from binary Debian packages, whose maintainer scripts never run.
+
+    Every package is unpacked into an object of its own, and the root file system links their files: two of them share
+    what they share, and a changed package costs its own unpacking and links.
 
     Args:
         name: of the object.
         debs: the ``.deb`` files; where two hold the same path the later one wins.
+        trees: directories laid over them in the same way, such as what a maintainer script would have made.
     """
-    return derivation(name=name, builder=DEBIAN_ROOTFS, system=NEUTRAL, env={"debs": "\n".join(map(str, debs))})
+    packages = [_unpacked_deb(deb) for deb in debs]
+    env = {"packages": "\n".join(map(str, packages)), **({"trees": "\n".join(map(str, trees))} if trees else {})}
+    return derivation(name=name, builder=DEBIAN_ROOTFS, system=NEUTRAL, env=env)
+
+
+def _unpacked_deb(deb: Derivation | Source | str) -> Derivation:
+    base = deb.name if isinstance(deb, Derivation) else posixpath.basename(str(deb))
+    name = f"{base.removesuffix('.deb')}-unpacked"
+    return derivation(name=name, builder=UNPACK_DEB, system=NEUTRAL, env={"deb": str(deb)})
 
 
 def run(

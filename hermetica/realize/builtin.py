@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from hermetica.errors import HermeticaError
 from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, unpack
 from hermetica.fetch.reach import Offline
-from hermetica.fetch.rootfs import debian_rootfs
+from hermetica.fetch.rootfs import unpack_deb
 from hermetica.model import UNKNOWN
-from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHURL, TEXT, UNPACK
+from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHURL, TEXT, UNPACK, UNPACK_DEB
 from hermetica.realize.errors import (
     BuildCancelled,
     FetchFailed,
@@ -22,6 +22,7 @@ from hermetica.realize.errors import (
     UnknownBuiltin,
 )
 from hermetica.realize.present import present_file
+from hermetica.realize.rootfs import merge_packages
 from hermetica_store import StorePath, SystemRefusal
 from hermetica_store.refusals import blaming_no_input
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from hermetica.fetch import Downloaded
     from hermetica.model import Derivation, FixedOutput, Resolved
     from hermetica.realize.context import RunContext
+    from hermetica_store import Composed
 
-    Builtin = Callable[[Resolved, RunContext, Path], None]
+    Builtin = Callable[[Resolved, RunContext, Path], Composed | None]
 
 ALGORITHMS: Final = ("sha256", "sha512", "blake3")
 
@@ -61,9 +63,17 @@ def _unpack(resolved: Resolved, context: RunContext, output: Path) -> None:
     unpack(_input(resolved, context, env["archive"]), output, strip_components=None if strip == "auto" else int(strip))
 
 
-def _debian_rootfs(resolved: Resolved, context: RunContext, output: Path) -> None:
-    debs = [_input(resolved, context, text) for text in dict(resolved.env)["debs"].split("\n")]
-    debian_rootfs(debs, output)
+def _unpack_deb(resolved: Resolved, context: RunContext, output: Path) -> None:
+    deb = _input(resolved, context, dict(resolved.env)["deb"])
+    unpack_deb(deb, output)
+
+
+def _debian_rootfs(resolved: Resolved, context: RunContext, output: Path) -> Composed:
+    env = dict(resolved.env)
+    packages, trees = (
+        [StorePath.parse(text) for text in env.get(key, "").split("\n") if text] for key in ("packages", "trees")
+    )
+    return merge_packages(context.store, packages, trees, output)
 
 
 def _fetchurl(resolved: Resolved, context: RunContext, output: Path) -> None:
@@ -159,14 +169,18 @@ def _fetchgit(resolved: Resolved, context: RunContext, output: Path) -> None:
 _BUILTINS: Final[dict[str, Builtin]] = {
     TEXT: _text,
     UNPACK: _unpack,
+    UNPACK_DEB: _unpack_deb,
     DEBIAN_ROOTFS: _debian_rootfs,
     FETCHURL: _fetchurl,
     FETCHGIT: _fetchgit,
 }
 
 
-def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> None:
+def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> Composed | None:
     """Makes the one output of a builtin at ``output``.
+
+    Returns:
+        What is known of it already, where it was made from other objects.
 
     Raises:
         UnknownBuiltin: this version has no such builtin.
@@ -180,7 +194,7 @@ def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> None:
         )
     try:
         with blaming_no_input(context.store.root):
-            make(resolved, context, output)
+            composed = make(resolved, context, output)
     except (RealizeError, SystemRefusal):
         raise
     except HermeticaError as error:
@@ -193,3 +207,4 @@ def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> None:
         os.lstat(output)
     except FileNotFoundError as error:
         raise InvalidInput(derivation, f"{resolved.builder} made nothing") from error
+    return composed

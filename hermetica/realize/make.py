@@ -39,5 +39,6 @@ def _run_builtin(resolved: Resolved, context: RunContext, scratch: Scratch) -> B
 
     name = resolved.derivation.store_name("out")
     output = scratch.path / name
-    run_builtin(resolved, context, output)
-    return Built(candidates=(Candidate(tree=output, name=name, scratch_digest=None, output="out"),), usage=Usage())
+    composed = run_builtin(resolved, context, output)
+    candidate = Candidate(tree=output, name=name, scratch_digest=None, output="out", composed=composed)
+    return Built(candidates=(candidate,), usage=Usage())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hermetica_store.claims import ClaimCancelled
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.collect import Collected, InUse, Policy
+    from hermetica_store.compose import Composed, DamagedPart, Part
     from hermetica_store.digest import Digest
     from hermetica_store.errors import HermeticaError, InvalidDigest, InvalidStorePath, StoreError
     from hermetica_store.faults import (
@@ -62,6 +63,7 @@ _HOMES = {
     "claims": ("ClaimCancelled",),
     "codec": ("ObjectInfo",),
     "collect": ("Collected", "InUse", "Policy"),
+    "compose": ("Composed", "DamagedPart", "Part"),
     "digest": ("Digest",),
     "errors": ("HermeticaError", "InvalidDigest", "InvalidStorePath", "StoreError"),
     "faults": (
@@ -101,6 +103,8 @@ __all__ = [
     "ClaimCancelled",
     "Collected",
     "Commit",
+    "Composed",
+    "DamagedPart",
     "Digest",
     "DiskFailed",
     "Features",
@@ -126,6 +130,7 @@ __all__ = [
     "ObjectUsage",
     "OutOfMemory",
     "OutputCycle",
+    "Part",
     "Policy",
     "Prepared",
     "Problem",

@@ -41,6 +41,11 @@ def file_mode(mode: int) -> int:
     return 0o555 if mode & _ANY_EXECUTE else 0o444
 
 
+def is_canonical(status: os.stat_result) -> bool:
+    """Whether mode and time of a file are those of a registered one."""
+    return status.st_mode & _PERMISSIONS == file_mode(status.st_mode) and status.st_mtime_ns == MTIME_NS
+
+
 def open_to_read(name: str | bytes, status: os.stat_result, dir_fd: int | None) -> int:
     """Open a regular file of ours for reading, whatever its mode."""
     if not status.st_mode & 0o400:

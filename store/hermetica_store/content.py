@@ -32,12 +32,14 @@ class File:
         size_bytes: how many.
         executable: whether any executable bit was set.
         held: (offset, digest text) of the tracked digests in it, ascending.
+        is_shared: whether it is another name of a registered object's file already.
     """
 
     digest: Digest
     size_bytes: int
     executable: bool
     held: tuple[tuple[int, bytes], ...] = ()
+    is_shared: bool = False
 
 
 @attrs.define(eq=False)

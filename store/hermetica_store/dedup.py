@@ -101,7 +101,7 @@ class LinkTable:
         Returns:
             How many bytes need no room of their own.
         """
-        sharing = _Sharing(self, os.fspath(tree.parent / _TEMPORARY))
+        sharing = _Sharing(self, os.fspath(tree.parent / _TEMPORARY), _shared_already(content))
         if isinstance(content.root, File):
             fd = os.open(tree.parent, DIRECTORY_FLAGS)
             try:
@@ -187,14 +187,14 @@ class _Sharing:
 
     table: LinkTable
     temporary: str  # beside the tree, never in it: what is left there by a failure is nobody's
-    taken: dict[Key, File] = attrs.field(factory=dict["Key", File])
+    taken: dict[Key, File]  # what no other entry of the tree may share with
 
     def directory(self, dir_fd: int, files: dict[bytes, File], *, is_sealed: bool) -> int:
         """Share the large files of one directory; gives the bytes saved."""
         saved, opened = 0, False
         try:
             for name, file in files.items():
-                if file.size_bytes < SHARED_FROM_BYTES:
+                if file.size_bytes < SHARED_FROM_BYTES or file.is_shared:
                     continue
                 key = Key(file.digest, file.executable)
                 if self.taken.setdefault(key, file) is not file and not self.table.clones:
@@ -240,6 +240,12 @@ class _Sharing:
         os.link(self.table.place(key), self.temporary, follow_symlinks=False)
         if not os.path.samestat(os.lstat(self.temporary), os.fstat(source)):
             raise OSError(errno.ESTALE, "the table offers another file by now")
+
+
+def _shared_already(content: Content) -> dict[Key, File]:
+    """The large files of a tree that are other names of registered ones."""
+    files = (file for folder in content.folders for file in folder.files.values() if file.is_shared)
+    return {Key(file.digest, file.executable): file for file in files if file.size_bytes >= SHARED_FROM_BYTES}
 
 
 def can_clone(directory: Path) -> bool:

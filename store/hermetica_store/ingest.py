@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from hermetica_store.canonicalise import (
+    is_canonical,
     is_open_for_writing,
     open_to_read,
     replace_by_copy,
@@ -29,12 +31,14 @@ from hermetica_store.reading import SpecialFile, TreeChanged, hash_and_scan, wor
 from hermetica_store.tree import require_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from hermetica_store.compose import Inode
     from hermetica_store.scan import Scanner
 
 _OWNER_ALL = 0o700
+_NOTHING_KNOWN: Final[Mapping[Inode, File]] = MappingProxyType({})
 
 
 @attrs.frozen(eq=False)
@@ -67,7 +71,14 @@ class TreeTooLarge(StoreError):
         )
 
 
-def ingest(root: Path, scanner: Scanner, *, check_writers: bool = True, size_limit_bytes: int | None = None) -> Content:
+def ingest(
+    root: Path,
+    scanner: Scanner,
+    *,
+    check_writers: bool = True,
+    size_limit_bytes: int | None = None,
+    known: Mapping[Inode, File] = _NOTHING_KNOWN,
+) -> Content:
     """Make the tree at ``root`` canonical and give its content; ``scanner`` collects the digests it mentions.
 
     Args:
@@ -75,6 +86,7 @@ def ingest(root: Path, scanner: Scanner, *, check_writers: bool = True, size_lim
         scanner: with the tracked digests whose places are wanted.
         check_writers: look for files still open for writing, and replace them by copies.
         size_limit_bytes: of all regular files; None without end.
+        known: canonical files whose bytes are known, by inode; they are neither read nor changed.
 
     Raises:
         TreeTooLarge: it is larger.
@@ -84,15 +96,23 @@ def ingest(root: Path, scanner: Scanner, *, check_writers: bool = True, size_lim
         TreeError: the system refused.
     """
     with working_on(root):
-        return _Ingestion(root, scanner, check_writers, size_limit_bytes).run()
+        return _Ingestion(root, scanner, check_writers, size_limit_bytes, known).run()
 
 
 class _Ingestion:
-    def __init__(self, root: Path, scanner: Scanner, check_writers: bool, size_limit_bytes: int | None) -> None:  # noqa: FBT001 -- private
+    def __init__(
+        self,
+        root: Path,
+        scanner: Scanner,
+        check_writers: bool,  # noqa: FBT001 -- private
+        size_limit_bytes: int | None,
+        known: Mapping[Inode, File],
+    ) -> None:
         self._root = os.fsencode(root)
         self._scanner = scanner
         self._check_writers = check_writers
         self._size_limit_bytes = size_limit_bytes
+        self._known = known
         self._size_bytes = 0
         self._folders: list[Folder] = []
         self._linked: dict[tuple[int, int], tuple[os.stat_result, list[_Place]]] = {}
@@ -163,6 +183,11 @@ class _Ingestion:
         return self._root + b"/" + descent.path_of(name)
 
     def _take_file(self, descent: Descent, folder: Folder, name: bytes, status: os.stat_result) -> None:
+        known = self._known.get((status.st_dev, status.st_ino))
+        if known is not None and known.size_bytes == status.st_size and is_canonical(status):
+            self._count(known.size_bytes)
+            folder.files[name] = known
+            return
         if status.st_nlink > 1:
             places = self._linked.setdefault((status.st_dev, status.st_ino), (status, []))[1]
             places.append(_Place(tuple(descent.names), folder, name))
@@ -170,10 +195,13 @@ class _Ingestion:
         file = folder.files[name] = self._file(name, status, descent.fd)
         folder.touched |= bool(file.held)
 
-    def _file(self, name: bytes, status: os.stat_result, dir_fd: int | None) -> File:
-        self._size_bytes += status.st_size
+    def _count(self, size_bytes: int) -> None:
+        self._size_bytes += size_bytes
         if self._size_limit_bytes is not None and self._size_bytes > self._size_limit_bytes:
             raise TreeTooLarge(self._root, self._size_limit_bytes)
+
+    def _file(self, name: bytes, status: os.stat_result, dir_fd: int | None) -> File:
+        self._count(status.st_size)
         fd = open_to_read(name, status, dir_fd)
         try:
             if self._check_writers and is_open_for_writing(fd):

@@ -31,14 +31,16 @@ class Overlay:
     """Pending objects and rows; thread-safe."""
 
     objects: dict[StorePath, ObjectInfo] = attrs.field(factory=dict["StorePath", "ObjectInfo"])
+    _manifests: dict[StorePath, bytes] = attrs.field(init=False, factory=dict["StorePath", bytes])
     _rows: dict[Table, _Rows] = attrs.field(init=False, factory=lambda: {table: {} for table in Table})
     _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
 
-    def add(self, objects: Iterable[ObjectInfo], rows: Sequence[Row], token: object) -> None:
-        """Show objects and rows from now on; ``token`` tells these from others with the same keys."""
+    def add(self, objects: Iterable[tuple[ObjectInfo, bytes]], rows: Sequence[Row], token: object) -> None:
+        """Show objects with their manifests, and rows; ``token`` tells these from others with the same keys."""
         with self._lock:
-            for info in objects:
+            for info, manifest in objects:
                 self.objects[info.path] = info
+                self._manifests[info.path] = manifest
             for table, group in groupby(rows, _table):
                 shown = self._rows[table]
                 for row in group:
@@ -49,12 +51,18 @@ class Overlay:
         with self._lock:
             for info in objects:
                 if self.objects.get(info.path) is info:
-                    del self.objects[info.path]
+                    del self.objects[info.path], self._manifests[info.path]
             for table, group in groupby(rows, _table):
                 shown = self._rows[table]
                 for row in group:
                     if shown.get(row.key, _NOTHING)[1] is token:
                         del shown[row.key]
+
+    def object(self, path: StorePath) -> tuple[ObjectInfo, bytes] | None:
+        """A pending object and its manifest."""
+        with self._lock:
+            info = self.objects.get(path)
+            return None if info is None else (info, self._manifests[path])
 
     def row(self, table: Table, key: bytes) -> bytes | None:
         """The pending value of a row."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from hermetica_store.compose import Composed
 from hermetica_store.content import Content, tree_digest
 from hermetica_store.errors import StoreError
 from hermetica_store.ingest import ingest
@@ -55,6 +56,7 @@ class Candidate:
         discard_references: whether it counts as referring to nothing, whatever it mentions.
         check_writers: whether foreign descriptors may still be able to write to it.
         size_limit_bytes: of its regular files, holes counted: more is not even read. None without end.
+        composed: what is known of it, where it was made from registered objects.
     """
 
     tree: Path
@@ -64,6 +66,7 @@ class Candidate:
     discard_references: bool = False
     check_writers: bool = True
     size_limit_bytes: int | None = None
+    composed: Composed | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -137,10 +140,18 @@ def prepare(candidates: Sequence[Candidate], references: Collection[StorePath] =
 
 def _take(candidate: Candidate, known: Collection[str], scratch: Sequence[str]) -> _Taken:
     scanner = Scanner(() if candidate.discard_references else known, tracked=scratch)
+    composed = candidate.composed or Composed()
     content = ingest(
-        candidate.tree, scanner, check_writers=candidate.check_writers, size_limit_bytes=candidate.size_limit_bytes
+        candidate.tree,
+        scanner,
+        check_writers=candidate.check_writers,
+        size_limit_bytes=candidate.size_limit_bytes,
+        known=composed.files,
     )
-    return _Taken(candidate, content, frozenset(scanner.found))
+    mentions = scanner.found
+    if not candidate.discard_references:
+        mentions |= {path.digest.encode() for path in composed.references if path.digest in known}
+    return _Taken(candidate, content, frozenset(mentions))
 
 
 def _order(taken: Mapping[int, _Taken]) -> tuple[int, ...]:

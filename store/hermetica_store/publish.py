@@ -175,7 +175,7 @@ def publish(shared: Shared, prepared: Sequence[Prepared], lease: Lease, rows: Se
             for each in sorted({each.path: each for each in prepared}.values(), key=lambda each: each.path):
                 publication.place(each)
             infos = [info for info, _ in publication.placed]
-            shared.overlay.add(infos, rows, publication)
+            shared.overlay.add(publication.placed, rows, publication)
             try:
                 return shared.writer.submit(publication.apply, flush=bool(infos), ended=publication.ended)
             except BaseException:

@@ -18,12 +18,13 @@ from hermetica_store.scratch import Scratch, reap, scratch
 from hermetica_store.shared import Shared, acquire, release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from hermetica_store.claims import Claims
     from hermetica_store.collect import Collected, Policy
+    from hermetica_store.compose import Composed, Part
     from hermetica_store.path import StorePath
     from hermetica_store.prepare import Candidate, Prepared
     from hermetica_store.quarantine import Quarantined
@@ -113,6 +114,25 @@ class ObjectStore(ReadableStore):
 
         with working_in(self.root):
             return prepare(candidates, references)
+
+    def part(self, path: StorePath) -> Part:
+        """A registered object as a part of trees that `compose` makes; its files are not read.
+
+        Raises:
+            NotRegistered: it is not in the store.
+            DamagedPart: it is not what was registered.
+        """
+        from hermetica_store.parts import part_of  # noqa: PLC0415 -- only composing needs it
+
+        return part_of(self._write(), path)
+
+    def compose(self, tree: Path, entries: Mapping[bytes, tuple[Part, bytes] | None]) -> Composed:
+        """Makes a directory in scratch from files and links of registered objects, by links. As `compose.compose`."""
+        from hermetica_store.compose import compose  # noqa: PLC0415 -- as above
+
+        self._write()
+        with working_in(self.root):
+            return compose(tree, entries)
 
     def publish(self, prepared: Sequence[Prepared], *, lease: Lease, rows: Sequence[Row] = ()) -> Commit:
         """Makes prepared trees objects, with ``rows`` in one transaction; returns when this process can use them.

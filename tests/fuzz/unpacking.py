@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from hermetica.fetch import unpack
-from hermetica.fetch.rootfs import debian_rootfs
+from hermetica.fetch.rootfs import unpack_deb
 from hermetica.fetch.rootfs_alternatives import alternatives_of, chosen_links
 from hermetica_store.nar import nar_chunks
 from hermetica_store.nar_reader import restore_nar
@@ -55,11 +55,11 @@ def _compressed(data: bytes) -> None:
 
 
 def _deb(data: bytes) -> None:
-    """A Debian package merged into a tree of tools; its maintainer scripts are read for the links that they make."""
+    """A Debian package unpacked for trees of tools; its maintainer scripts are read for the links that they make."""
     with destination() as out:
         archive = _beside(out, "a.deb", data)
         try:
-            debian_rootfs([archive], out)
+            unpack_deb(archive, out)
         finally:
             archive.unlink()
 

@@ -42,6 +42,7 @@ PURE = (
     "hermetica.fetch.patterns",
     "hermetica.fetch.python_index",
     "hermetica.fetch.rootfs_alternatives",
+    "hermetica.fetch.rootfs_merge",
     "hermetica.fetch.tar_header",
     "hermetica.model",
     "hermetica.model.*",

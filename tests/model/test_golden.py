@@ -67,7 +67,9 @@ def kinds() -> dict[str, hm.Derivation]:
         "unpack": hm.unpack(archive),
         "text": hm.text("app.conf", f"prefix={zlib}\n"),
         "executable text": hm.text("app.sh", f"#!{shell}\n", executable=True),
+        "unpack-deb": rootfs.inputs.derivations[0][1],
         "debian-rootfs": rootfs,
+        "debian-rootfs, trees": hm.debian_rootfs("rootfs", debs, trees=[hm.unpack(archive)]),
         "run": hm.run("count", "wc -l < $data > $out", tools=[zlib], data=archive, rootfs=rootfs),
         "structured": hm.derivation(
             name="structured", builder=shell, structured={"z": [1, -2, True, None], "a": {"lib": f"{zlib}", "é": {}}}
