@@ -131,6 +131,8 @@ TABLE: Final = {
     "hermetica.fetch.download.HashMismatch": MISMATCH,
     "hermetica.fetch.git_program.GitFailed": ENVIRONMENT,
     "hermetica.fetch.hashes.HashRequired": EVALUATION,
+    "hermetica.fetch.oci_manifest.ImageRefused": EVALUATION,
+    "hermetica.fetch.oci_name.InvalidImageName": EVALUATION,
     "hermetica.fetch.reach.Offline": ENVIRONMENT,
     "hermetica.fetch.locking.foreign.ForeignLockError": EVALUATION,
     "hermetica.fetch.locking.go.GoSumMismatch": MISMATCH,

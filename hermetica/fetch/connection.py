@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from email.message import Message
     from typing import IO
 
+    from hermetica.fetch.bearer import Bearer
     from hermetica.fetch.waiting import Waiting
 
 __all__ = ["InvalidAddress", "get", "shown"]
@@ -150,8 +151,16 @@ def _from_netrc(host: str) -> tuple[str, str] | None:
     return (known[0], known[2] or "") if known is not None and known[0] else None
 
 
-def get(url: str, headers: Mapping[str, str], waiting: Waiting) -> http.client.HTTPResponse:
+def get(
+    url: str, headers: Mapping[str, str], waiting: Waiting, *, bearer: Bearer | None = None
+) -> http.client.HTTPResponse:
     """The response to a GET, once its headers are there.
+
+    Args:
+        url: with http or https.
+        headers: to send.
+        waiting: how long to wait, and who may end it.
+        bearer: gets and keeps the tokens that a registry asks for; without it nobody asks for any.
 
     Raises:
         InvalidAddress: the URL is none.
@@ -174,6 +183,7 @@ def get(url: str, headers: Mapping[str, str], waiting: Waiting) -> http.client.H
         _Credentials(given),
         _Open(waiting),
         _OpenSecurely(waiting),
+        *([bearer.handler(waiting)] if bearer is not None else []),
     ):
         opener.add_handler(handler)
     opener.addheaders = [("User-Agent", _USER_AGENT)]

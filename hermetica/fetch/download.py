@@ -12,7 +12,7 @@ from hermetica.fetch.connection import shown
 from hermetica.fetch.hashes import Expected
 from hermetica.fetch.kinds import HEAD_BYTES, guess_kind
 from hermetica.fetch.reach import Reach
-from hermetica.fetch.transfer import AddressFailed, Transfer
+from hermetica.fetch.transfer import AddressFailed, Asking, Transfer
 from hermetica.fetch.waiting import Patience, Waiting
 from hermetica.fetch.writing import CannotWrite
 
@@ -120,7 +120,7 @@ class _Progress:
             self._listener(done, total)
 
 
-def download(
+def download(  # noqa: PLR0913 -- each a choice of its own
     urls: Sequence[str],
     destination: Path,
     *,
@@ -130,6 +130,7 @@ def download(
     cancelled: Callable[[], bool] | None = None,
     patience: Patience = Patience(),  # noqa: B008 -- a frozen value
     reach: Reach | None = None,
+    asking: Asking | None = None,
 ) -> Downloaded:
     """Fetches a file, whose bytes are checked while they come.
 
@@ -146,6 +147,7 @@ def download(
         cancelled: asked often; True ends the download within a moment.
         patience: how long to wait, and how often to try again.
         reach: what is known of the hosts, and learns from this download; hosts that gave no answer are asked last.
+        asking: what requests say beside the address.
 
     Raises:
         HashRequired: nothing is expected.
@@ -160,16 +162,9 @@ def download(
         size_limit_bytes=size_limit_bytes,
         waiting=Waiting(patience, cancelled),
         progress=_Progress(on_progress),
+        asking=asking or Asking(),
     )
-    reach = reach or Reach()
-    attempt = _Attempt(destination, wanted, transfer, reach)
-    for url in reach.order(urls):
-        found = attempt.try_address(url)
-        if found is not None:
-            return found
-        if attempt.is_settled:
-            break
-    raise attempt.failure()
+    return _Attempt(destination, wanted, transfer, reach or Reach()).run(urls)
 
 
 class _Attempt:
@@ -183,6 +178,16 @@ class _Attempt:
         self._failures: list[tuple[str, str]] = []
         self._wrong: tuple[str, tuple[str, str, str], Transferred] | None = None
         self.is_settled = False  # two addresses agree on other bytes: more of them would tell nothing new
+
+    def run(self, urls: Sequence[str]) -> Downloaded:
+        """What the first address gave that is right."""
+        for url in self._reach.order(urls):
+            found = self.try_address(url)
+            if found is not None:
+                return found
+            if self.is_settled:
+                break
+        raise self.failure()
 
     def try_address(self, url: str) -> Downloaded | None:
         """What it gave, if that is right."""

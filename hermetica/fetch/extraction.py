@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Extraction"]
 
-_DIRECTORY: Final = -1
-_SYMLINK: Final = -2  # what is not negative is the size of a file
+DIRECTORY: Final = -1
+SYMLINK: Final = -2  # what is not negative is the size of a file
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL: Final = 0o6000
 
@@ -59,7 +59,7 @@ class Extraction:
         self._budget: Final = budget
         self._strip: Final = strip_components
         self._special_bits: Final = special_bits
-        self._made: dict[bytes, int] = {b"": _DIRECTORY}
+        self._made: dict[bytes, int] = {b"": DIRECTORY}
         try:
             destination.mkdir(exist_ok=True)
             _check_empty(destination)
@@ -104,7 +104,7 @@ class Extraction:
 
     def _make(self, name: bytes, member: Member, data: Iterable[bytes | memoryview]) -> None:
         parent = name.rpartition(b"/")[0]
-        if self._made.get(parent) != _DIRECTORY:
+        if self._made.get(parent) != DIRECTORY:
             self._make_parents(parent, member)
         if member.kind is Kind.DIRECTORY:
             self._make_directory(name)
@@ -123,15 +123,15 @@ class Extraction:
             if known is None:
                 self._budget.enter(member.name)
                 self._make_directory(path)
-            elif known == _SYMLINK:
+            elif known == SYMLINK:
                 raise UnsafeArchive(f"below {shown_name(path)}, which is a symlink", member=member.name)
-            elif known != _DIRECTORY:
+            elif known != DIRECTORY:
                 raise DamagedArchive(f"below {shown_name(path)}, which is a file", member=member.name)
 
     def _clear(self, name: bytes, member_name: bytes) -> None:
         """Makes room for what is no directory."""
         known = self._made.get(name)
-        if known == _DIRECTORY:
+        if known == DIRECTORY:
             raise DamagedArchive("it is a directory before and not now", member=member_name)
         if known is not None:
             os.unlink(name, dir_fd=self._root)
@@ -139,13 +139,13 @@ class Extraction:
 
     def _make_directory(self, name: bytes) -> None:
         known = self._made.get(name)
-        if known == _DIRECTORY:
+        if known == DIRECTORY:
             return
         if known is not None:
             os.unlink(name, dir_fd=self._root)
         os.mkdir(name, 0o755, dir_fd=self._root)
         os.chmod(name, 0o755, dir_fd=self._root)  # noqa: S103 -- the usual mode, whatever the umask
-        self._made[name] = _DIRECTORY
+        self._made[name] = DIRECTORY
 
     def _make_symlink(self, name: bytes, member: Member) -> None:
         if not member.target or b"\x00" in member.target:
@@ -154,7 +154,7 @@ class Extraction:
             raise ArchiveTooLarge("a symlink longer than file systems take", member=member.name)
         self._clear(name, member.name)
         os.symlink(member.target, name, dir_fd=self._root)
-        self._made[name] = _SYMLINK
+        self._made[name] = SYMLINK
 
     def _make_hard_link(self, name: bytes, member: Member) -> None:
         try:
@@ -164,7 +164,7 @@ class Extraction:
                 f"a hard link to {shown_name(member.target)}, outside the destination", member=member.name
             ) from error
         known = self._made.get(target)
-        if known is None or known == _DIRECTORY:
+        if known is None or known == DIRECTORY:
             raise DamagedArchive(
                 f"a hard link to {shown_name(member.target)}, which is no file before it", member=member.name
             )

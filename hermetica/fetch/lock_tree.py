@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica.model.builtins import fetchgit
+from hermetica.model.images import fetchoci
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,5 +67,6 @@ class TreeKind:
 
 TREE_KINDS: Final[Mapping[str, TreeKind]] = {
     "git": TreeKind(fetch=fetchgit, needed=frozenset({"rev"}), switches=frozenset({"submodules"})),
+    "oci": TreeKind(fetch=fetchoci, needed=frozenset({"digest"}), optional=frozenset({"platform"})),
 }
 """By the kind that a pin says."""

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
+    from hermetica.fetch.bearer import Bearer
     from hermetica.fetch.waiting import Waiting
 
-__all__ = ["AddressFailed", "Transfer", "Transferred"]
+__all__ = ["AddressFailed", "Asking", "Transfer", "Transferred"]
 
 CHUNK_BYTES: Final = 1 << 18
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -60,6 +61,19 @@ class _Stale(_Passing):
 
 
 @attrs.frozen(kw_only=True)
+class Asking:
+    """What a request says beside its address.
+
+    Attributes:
+        headers: sent with every request.
+        bearer: gets the tokens that are asked for; None gets none.
+    """
+
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    bearer: Bearer | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Transferred:
     """The bytes of an address are in the partial file.
 
@@ -84,6 +98,7 @@ class Transfer:
         size_limit_bytes: what is larger is refused.
         waiting: how long to wait, and who may end it.
         progress: gets the bytes done and the bytes there will be, if that is known.
+        asking: how servers are asked.
     """
 
     part: Path
@@ -91,6 +106,7 @@ class Transfer:
     size_limit_bytes: int | None
     waiting: Waiting
     progress: Callable[[int, int | None], None]
+    asking: Asking = attrs.field(factory=Asking)
 
     def fetch(self, url: str) -> Transferred:
         """The bytes of ``url``.
@@ -182,7 +198,7 @@ class Transfer:
 
     def _open(self, url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         try:
-            return get(url, headers, self.waiting)
+            return get(url, {**self.asking.headers, **headers}, self.waiting, bearer=self.asking.bearer)
         except HTTPError as error:
             if error.code == 416 and headers:
                 with error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -31,8 +31,9 @@ from hermetica.fetch.zip_stream import zip_members
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from contextlib import AbstractContextManager
 
-__all__ = ["drop_single_directory", "single_directory", "unpack"]
+__all__ = ["drop_single_directory", "single_directory", "unpack", "unpack_into"]
 
 _CHUNK_BYTES: Final = 1 << 16
 _FORMATS: Final = "tar, zip and .deb, and single files; compressed by gzip, xz, bzip2 or zstd"
@@ -87,6 +88,37 @@ def unpack(
         drop_single_directory(destination)
 
 
+def unpack_into(archive: Path, extraction: Extraction, budget: Budget, *, label: str) -> None:
+    """Unpacks a tar, compressed or not, into what is being made.
+
+    Args:
+        archive: a file.
+        extraction: takes the members.
+        budget: counts what comes out of a decompressor.
+        label: what errors call the archive.
+
+    Raises:
+        ArchiveError: as for `unpack`.
+    """
+    try:
+        with archive.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            job = _Unpacking(
+                destination=archive,
+                name=f"{archive.name}.tar",
+                budget=budget,
+                strip_components=0,
+                special_bits="drop",
+                must_be_tar_of="a layer",
+                extraction=extraction,
+            )
+            job.run(file, 0, size)
+    except ArchiveError as error:
+        raise error.of(label) from error
+    except OSError as error:
+        raise ArchiveError(f"it cannot be read: {error.strerror or error}", archive=label) from error
+
+
 def single_directory(tree: Path) -> str | None:
     """The name of the only entry of a directory, if that is itself a directory."""
     if not tree.is_dir() or tree.is_symlink():
@@ -124,7 +156,8 @@ class _Unpacking:
     budget: Budget
     strip_components: int
     special_bits: SpecialBits
-    must_be_tar: bool = False
+    must_be_tar_of: str | None = None
+    extraction: Extraction | None = None
 
     def run(self, file: BinaryIO, start: int, size: int) -> None:
         """Unpacks the ``size`` bytes of ``file`` from ``start``."""
@@ -135,8 +168,8 @@ class _Unpacking:
             self._compressed(kind, _chunks(file, start, size))
         elif kind == "tar" or self._is_empty_tar(head):
             self._tar(Stream(_chunks(file, start, size)), must_end=True)
-        elif self.must_be_tar:
-            raise UnknownArchive(f"a Debian package whose data are {kind}, not tar")
+        elif self.must_be_tar_of:
+            raise UnknownArchive(f"{self.must_be_tar_of} whose data are {kind}, not tar")
         elif kind == "zip":
             self._members(zip_members(file, self.budget))
         elif kind == "ar":
@@ -157,8 +190,8 @@ class _Unpacking:
             head = stream.peek(HEAD_BYTES)
             if is_tar_header(head) or self._is_empty_tar(head):
                 self._tar(stream, must_end=False)
-            elif self.must_be_tar:
-                raise UnknownArchive("a Debian package whose data are no tar")
+            elif self.must_be_tar_of:
+                raise UnknownArchive(f"{self.must_be_tar_of} whose data are no tar")
             else:
                 self._file(stream)
 
@@ -167,7 +200,9 @@ class _Unpacking:
             self.budget.stream(len(piece))
             yield piece
 
-    def _extraction(self) -> Extraction:
+    def _extraction(self) -> AbstractContextManager[Extraction]:
+        if self.extraction is not None:
+            return nullcontext(self.extraction)
         return Extraction(
             self.destination,
             self.budget,
@@ -203,7 +238,7 @@ class _Unpacking:
         data = [member for member in members if member.name.startswith(b"data.tar")]
         if len(data) != 1:
             raise UnknownArchive("a Debian package without its data")
-        inner = attrs.evolve(self, name=data[0].name.decode("ascii", "replace"), must_be_tar=True)
+        inner = attrs.evolve(self, name=data[0].name.decode("ascii", "replace"), must_be_tar_of="a Debian package")
         inner.run(file, data[0].offset, data[0].size_bytes)
 
 

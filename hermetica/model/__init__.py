@@ -16,6 +16,7 @@ from hermetica.model.canonical import NotCanonical, UnhashableValue
 from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput, derivation
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
 from hermetica.model.graph import build_graph, closure
+from hermetica.model.images import InvalidImage, fetchoci
 from hermetica.model.origin import Origin
 from hermetica.model.outputs import UNKNOWN, FixedOutput, InvalidHash, Meta, OutputChecks
 from hermetica.model.placeholder import InvalidOutputName, MangledPlaceholder, Token, placeholder
@@ -31,6 +32,7 @@ __all__ = [
     "FixedOutput",
     "InvalidDerivation",
     "InvalidHash",
+    "InvalidImage",
     "InvalidOutputName",
     "InvalidRecord",
     "InvalidRevision",
@@ -52,6 +54,7 @@ __all__ = [
     "derivation",
     "evaluation",
     "fetchgit",
+    "fetchoci",
     "fetchurl",
     "from_record",
     "from_records",

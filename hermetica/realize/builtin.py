@@ -12,7 +12,7 @@ from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, un
 from hermetica.fetch.reach import Offline
 from hermetica.fetch.rootfs import unpack_deb
 from hermetica.model import UNKNOWN
-from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHURL, TEXT, UNPACK, UNPACK_DEB
+from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHOCI, FETCHURL, TEXT, UNPACK, UNPACK_DEB
 from hermetica.realize.errors import (
     BuildCancelled,
     FetchFailed,
@@ -166,6 +166,29 @@ def _fetchgit(resolved: Resolved, context: RunContext, output: Path) -> None:
         raise _fetch_failed(resolved, context, error) from error
 
 
+def _fetchoci(resolved: Resolved, context: RunContext, output: Path) -> None:
+    from hermetica.fetch.oci import Registry, fetch_image  # noqa: PLC0415 -- few builds have one
+
+    derivation, env = resolved.derivation, dict(resolved.env)
+    try:
+        network = context.network()
+        registry = Registry.at(
+            network.addresses(env["urls"].split("\n")),
+            patience=network.patience,
+            cancelled=lambda: context.cancellation.is_cancelled,
+            reach=network.reach,
+        )
+        fetch_image(
+            registry,
+            env["digest"],
+            output,
+            platform=env["platform"] or None,
+            on_progress=lambda done, total: context.progress(derivation, done, total),
+        )
+    except (DownloadFailed, HashMismatch, NoMirror, Offline) as error:
+        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+
+
 _BUILTINS: Final[dict[str, Builtin]] = {
     TEXT: _text,
     UNPACK: _unpack,
@@ -173,6 +196,7 @@ _BUILTINS: Final[dict[str, Builtin]] = {
     DEBIAN_ROOTFS: _debian_rootfs,
     FETCHURL: _fetchurl,
     FETCHGIT: _fetchgit,
+    FETCHOCI: _fetchoci,
 }
 
 

@@ -27,8 +27,9 @@ def _reused_fetches(plan: Plan) -> Iterator[Derivation]:
 
 
 def _address(derivation: Derivation) -> str:
-    """Where a content is asked for: the addresses, and the commit where that is part of it."""
-    return "\n".join(filter(None, (derivation.env["urls"], derivation.env.get("rev"))))
+    """Where a content is asked for: the addresses, and the commit or image where that is part of it."""
+    exact = (derivation.env.get(key) for key in ("rev", "digest"))
+    return "\n".join(filter(None, (derivation.env["urls"], *exact)))
 
 
 def addresses_row(derivation: Derivation, known: frozenset[str] = frozenset()) -> Row:

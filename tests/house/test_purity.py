@@ -39,6 +39,8 @@ PURE = (
     "hermetica.fetch.locking.python",
     "hermetica.fetch.locking.target",
     "hermetica.fetch.npm",
+    "hermetica.fetch.oci_manifest",
+    "hermetica.fetch.oci_name",
     "hermetica.fetch.patterns",
     "hermetica.fetch.python_index",
     "hermetica.fetch.rootfs_alternatives",

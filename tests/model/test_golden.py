@@ -31,6 +31,24 @@ CONTEXTS = {
 ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 
 
+def fetched_trees() -> dict[str, hm.Derivation]:
+    """One of every kind that fetches a tree."""
+    return {
+        "fixed, git": hm.fetchgit("https://example.org/r.git", rev="1c" * 20, blake3="2a" * 32),
+        "fixed, git, submodules": hm.fetchgit(
+            ["https://example.org/r", "https://example.net/r"], rev="1c" * 32, blake3="2a" * 32, submodules=True
+        ),
+        "fixed, image": hm.fetchoci("mirror://oci/library/debian", digest=f"sha256:{'4d' * 32}", blake3="2a" * 32),
+        "fixed, image of an index": hm.fetchoci(
+            ["mirror://oci/library/debian", "https://example.net/debian"],
+            digest=f"sha512:{'4d' * 64}",
+            platform="linux/arm64/v8",
+            name="debian-12",
+            blake3="2a" * 32,
+        ),
+    }
+
+
 def kinds() -> dict[str, hm.Derivation]:
     """One derivation of every kind."""
     busybox = hm.store_path_source(f"/hermetica/store/hx{'1' * 30}-busybox-1.36.1")
@@ -52,10 +70,7 @@ def kinds() -> dict[str, hm.Derivation]:
         "fixed, flat, sha256": archive,
         "fixed, flat, sha512": hm.fetchurl("https://example.org/a", sha512="5c" * 64),
         "fixed, flat, blake3": hm.fetchurl(["https://example.org/b", "https://example.net/b"], blake3="3d" * 32),
-        "fixed, git": hm.fetchgit("https://example.org/r.git", rev="1c" * 20, blake3="2a" * 32),
-        "fixed, git, submodules": hm.fetchgit(
-            ["https://example.org/r", "https://example.net/r"], rev="1c" * 32, blake3="2a" * 32, submodules=True
-        ),
+        **fetched_trees(),
         "fixed, unknown": hm.fetchurl("https://example.org/c", hash=hm.UNKNOWN),
         "fixed, tree": hm.derivation(
             name="vendor",

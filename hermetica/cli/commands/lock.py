@@ -25,6 +25,7 @@ _ACTIONS: Final = {
     "npm": "pin what package-lock.json names",
     "cargo": "pin what Cargo.lock names",
     "go": "pin the modules that go.sum names",
+    "oci": "pin container images by what their tags name now",
     "check": "check that a lock is well formed, and up to date with the locks it was made from",
 }
 _KEYS: Final = {"pypi": "python-lock", "npm": "package-lock", "cargo": "cargo-lock", "go": "go-sum"}
@@ -47,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     python.add_argument("--machine", metavar="NAME", default="x86_64", help="likewise (x86_64)")
     python.add_argument("--glibc", metavar="VERSION", default="2.36", help="the newest that wheels may need (2.36)")
     python.add_argument("--prefer", choices=("wheel", "sdist"), default="wheel", help="sdist takes no wheels (wheel)")
+    made["oci"].add_argument("images", nargs="+", metavar="IMAGE", help="NAME:TAG, HOST/NAME:TAG or NAME@sha256:…")
+    made["oci"].add_argument("--platform", metavar="OS/ARCH", default="linux/amd64", help="of them (linux/amd64)")
     for name, each in made.items():
         each.add_argument("--output", metavar="FILE", default="hermetica.lock", help="the lock (hermetica.lock)")
         if name != "check":
@@ -93,6 +96,8 @@ def _request(session: Session, lock: Path) -> dict[str, tuple[str, ...]]:
     if options.action == "git":
         chosen = [("ref", options.ref), ("rev", options.rev), ("submodules", options.submodules and "1")]
         return {"git": tuple(options.urls), **_filled((key, (value,)) for key, value in chosen if value)}
+    if options.action == "oci":
+        return {"images": tuple(options.images), "platform": (options.platform,)}
     relative = Path(os.path.relpath(options.file, lock.parent)).as_posix()
     request = {_KEYS[options.action]: (relative,)}
     if options.action == "pypi":

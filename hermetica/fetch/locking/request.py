@@ -16,6 +16,7 @@ from hermetica.fetch.locking.git import git_pin
 from hermetica.fetch.locking.go import go_pins
 from hermetica.fetch.locking.go_sum import parse_go_sum, refuse_missing
 from hermetica.fetch.locking.npm import npm_pins
+from hermetica.fetch.locking.oci import image_pins
 from hermetica.fetch.locking.python import Offer, Project, Requirement, parse_pylock, parse_requirements, parse_uv
 from hermetica.fetch.locking.target import PythonTarget, python_pins
 from hermetica.fetch.waiting import Patience
@@ -58,8 +59,8 @@ def make_group(
 
     Args:
         name: of the group.
-        request: ``suite``, ``packages`` and ``sources``; or ``urls``; or ``git`` with ``ref`` or ``rev``; or the file
-            of another tool's lock.
+        request: ``suite``, ``packages`` and ``sources``; or ``urls``; or ``git`` with ``ref`` or ``rev``; or ``images``
+            and ``platform``; or the file of another tool's lock.
         base: what files of a request are relative to: the directory of the lock.
         mirrors: resolve logical addresses.
         patience: how long to wait for one.
@@ -79,6 +80,9 @@ def make_group(
         pins = _git_pins(request, mirrors)
     elif "go-sum" in request:
         return _go_group(name, request, base, mirrors, patience or Patience())
+    elif "images" in request:
+        platform = request.get("platform", ("linux/amd64",))[0]
+        pins = image_pins(request["images"], platform, mirrors, patience or Patience())
     elif len(files := asked_files(request)) == 1:
         pins = _from_file(request, base / files[0], files[0], mirrors)
     else:
