@@ -24,6 +24,8 @@ _VERSION: Final = re.compile(r"^Version:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 _PROVIDES: Final = re.compile(r"^Provides:(.*)$", re.MULTILINE)
 _FILE_LINE: Final = re.compile(r"\s*([0-9a-f]{64})\s+([0-9]+)\s+(\S+)\s*")
 _ORIG: Final = re.compile(r".*\.orig(?:-([A-Za-z0-9-]+))?\.tar\.(?:gz|bz2|xz|lzma|zst)")
+_DSC: Final = re.compile(r".*\.dsc")
+_CHANGES: Final = re.compile(r".*\.(?:debian\.tar\.(?:gz|bz2|xz|lzma|zst)|diff\.gz)")
 _NATIVE: Final = re.compile(r".*(?<!\.debian)\.tar\.(?:gz|bz2|xz|lzma|zst)")
 
 Relations = tuple[tuple[Wanted, ...], ...]
@@ -178,6 +180,11 @@ class SourcePackage:
         """Upstream's tarballs by component; the main one's is empty. A native package's own tarball is its main one."""
         found = {match[1] or "": file for file in self.files if (match := _ORIG.fullmatch(file.path))}
         return found or dict([("", file) for file in self.files if _NATIVE.fullmatch(file.path)][:1])
+
+    def packaging(self) -> Mapping[str, ArchiveFile]:
+        """Debian's own part: ``debian-dsc``, and ``debian-changes`` unless the package is native."""
+        kinds = (("debian-dsc", _DSC), ("debian-changes", _CHANGES))
+        return {kind: file for kind, pattern in kinds for file in self.files if pattern.fullmatch(file.path)}
 
 
 def _parse_file(line: str, directory: str) -> ArchiveFile:

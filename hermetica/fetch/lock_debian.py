@@ -149,6 +149,7 @@ def lock_debian(
     packages: Sequence[str],
     *,
     sources: Sequence[str] = (),
+    packaging: bool = False,
     mirrors: Resolver,
     components: Sequence[str] = ("main",),
     architecture: str = "amd64",
@@ -160,6 +161,7 @@ def lock_debian(
         suite: such as ``bookworm``.
         packages: names of binary packages; essential ones that are used must be among them.
         sources: names of source packages.
+        packaging: whether Debian's own part of those is pinned too: ``.dsc`` and changes.
         mirrors: resolve ``mirror://debian/…``.
         components: where to look.
         architecture: of the binary packages.
@@ -177,7 +179,7 @@ def lock_debian(
         found = resolve(archive.packages(release), packages)
         pins += (_pin("debian", each.name, str(each.version), each.file) for each in found)
     if sources:
-        pins += source_pins(archive.sources(release), sources)
+        pins += source_pins(archive.sources(release), sources, packaging=packaging)
     return tuple(sorted(pins))
 
 
@@ -187,17 +189,24 @@ def lock_debian_group(
     packages: Sequence[str],
     *,
     sources: Sequence[str] = (),
+    packaging: bool = False,
     mirrors: Resolver,
     keyring: Path | None = None,
 ) -> Group:
     """A group of pins together with what was asked for, so that it can be made again."""
-    pins = lock_debian(suite, packages, sources=sources, mirrors=mirrors, keyring=keyring)
+    pins = lock_debian(suite, packages, sources=sources, packaging=packaging, mirrors=mirrors, keyring=keyring)
     request = {"suite": (suite,), "packages": tuple(packages), "sources": tuple(sources)}
+    request["packaging"] = ("1",) if packaging else ()
     return Group(name=name, request={key: values for key, values in request.items() if values}, pins=pins)
 
 
-def source_pins(index: SourceIndex, names: Sequence[str]) -> tuple[Pin, ...]:
+def source_pins(index: SourceIndex, names: Sequence[str], *, packaging: bool = False) -> tuple[Pin, ...]:
     """Upstream's tarballs of source packages; those of components are called ``NAME+COMPONENT``.
+
+    Args:
+        index: where to look.
+        names: of source packages.
+        packaging: whether Debian's own part is pinned too, as ``debian-dsc`` and ``debian-changes``.
 
     Raises:
         UnresolvedPackages: the index lacks a name.
@@ -210,6 +219,8 @@ def source_pins(index: SourceIndex, names: Sequence[str]) -> tuple[Pin, ...]:
         for component, file in source.upstream().items():
             called = f"{name}+{component}" if component else name
             pins.append(_pin("debian-source", called, str(source.version), file))
+        for kind, file in source.packaging().items() if packaging else ():
+            pins.append(_pin(kind, name, str(source.version), file))
     return tuple(pins)
 
 

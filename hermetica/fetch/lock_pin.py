@@ -46,9 +46,10 @@ class Pin:
     """One pinned file, or one pinned tree.
 
     Attributes:
-        kind: ``debian`` for a binary package, ``debian-source`` for a tarball of a source package, ``wheel``,
-            ``sdist``, ``npm``, ``crate``, ``go`` for the zip of a module, ``go-mod`` for its ``go.mod``, or ``url`` for
-            any file; of a tree a key of ``TREE_KINDS``.
+        kind: ``debian`` for a binary package; of a source package ``debian-source`` for a tarball of upstream,
+            ``debian-changes`` for Debian's, ``debian-dsc`` for its description; ``wheel``, ``sdist``, ``npm``,
+            ``crate``, ``go`` for the zip of a module, ``go-mod`` for its ``go.mod``, or ``url`` for any file; of a tree
+            a key of ``TREE_KINDS``.
         name: of the package.
         version: of the package.
         method: ``flat`` for a file; ``tree`` for a tree.

@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     debian.add_argument("suite", metavar="SUITE", help="such as bookworm")
     debian.add_argument("packages", nargs="*", metavar="PACKAGE", help="with all they need; essential ones by name")
     debian.add_argument("--source", action="append", default=[], metavar="PACKAGE", help="a source package too")
+    debian.add_argument(
+        "--packaging", action="store_true", help="of source packages also the .dsc and Debian's changes"
+    )
     made["url"].add_argument("urls", nargs="+", metavar="URL", help="http, https, file, or mirror://NAME/path")
     _add_git_arguments(made["git"])
     for name, file in _USUAL.items():
@@ -90,6 +93,8 @@ def _request(session: Session, lock: Path) -> dict[str, tuple[str, ...]]:
         if not options.packages and not options.source:
             raise Misuse("hermetica lock debian: no package", hint="name packages, or --source PACKAGE")
         request = {"suite": (options.suite,), "packages": options.packages, "sources": options.source}
+        if options.packaging:
+            request["packaging"] = ("1",)
         return _filled(request.items())
     if options.action == "url":
         return {"urls": tuple(options.urls)}

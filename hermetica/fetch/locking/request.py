@@ -73,7 +73,9 @@ def make_group(
     if "suite" in request:
         (suite,) = request["suite"]
         packages, sources = request.get("packages", ()), request.get("sources", ())
-        return lock_debian_group(name, suite, packages, sources=sources, mirrors=mirrors)
+        return lock_debian_group(
+            name, suite, packages, sources=sources, packaging="packaging" in request, mirrors=mirrors
+        )
     if "urls" in request:
         pins = url_pins(request["urls"], mirrors, patience or Patience())
     elif "git" in request:
