@@ -12,29 +12,21 @@ from hermetica_derivations.stdenv import mk_derivation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["AUTOTOOLS", "linked", "tarball", "upstream_version"]
+__all__ = ["AUTOTOOLS", "LIBRARY", "tarball", "upstream_version"]
 
 AUTOTOOLS: Final = ("--disable-nls", "--disable-dependency-tracking")
 """What every configure script of GNU's kind is told; one that has no such feature lets it be."""
 
+LIBRARY: Final = ("out", "dev")
+"""The outputs of what others link against."""
+
 _DEBIAN: Final = re.compile(r"(?:\d+:)?(?P<upstream>.*?)(?:[.+~]dfsg\d*)?(?:-[^-]*)?")
-_MOVE_TO_DEV: Final = (
-    'for name in include lib/pkgconfig lib/cmake; do test -d "$out/$name" || continue; '
-    'mkdir -p "$dev/${name%/*}"; test "$name" != include || rmdir "$dev/include"; mv "$out/$name" "$dev/$name"; done; '
-    'sed -i -e "s|^includedir=.*|includedir=$dev/include|" "$dev"/lib/pkgconfig/*.pc'
-)
 
 
 def upstream_version(version: str) -> str:
     """What upstream calls it: a version of Debian without its epoch, its revision, and the mark of repacking."""
     found = _DEBIAN.fullmatch(version)
     return found["upstream"] if found else version
-
-
-def linked(*libraries: hm.Derivation) -> list[str]:
-    """The inputs that are compiled and linked against: what each has in ``dev``, then what is loaded at run time."""
-    outputs = (f"{each:dev}" for each in libraries if "dev" in each.outputs)
-    return [*outputs, *map(str, libraries)]
 
 
 def tarball(
@@ -69,7 +61,4 @@ def tarball(
         supplier=supplier,
     )
     defaults: dict[str, Any] = {"name": f"{name}-{version}", "src": source(pin or name), "meta": meta, **settings}
-    merged = {**defaults, **changes}
-    if "dev" in merged.get("outputs", ()):
-        merged.setdefault("after_install", _MOVE_TO_DEV)
-    return mk_derivation(**merged)
+    return mk_derivation(**{**defaults, **changes})

@@ -1,15 +1,31 @@
-"""Tools of developers."""
+"""Tools of those who write software."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hermetica_derivations.packages.recipe import AUTOTOOLS, tarball
+from hermetica_derivations.environment import BASE_CXX, FULL
+from hermetica_derivations.packages.recipe import AUTOTOOLS, LIBRARY, tarball
 
 if TYPE_CHECKING:
     import hermetica as hm
 
-__all__ = ["hello", "make_hello"]
+__all__ = [
+    "hello",
+    "m4",
+    "make",
+    "make_hello",
+    "make_m4",
+    "make_make",
+    "make_ninja",
+    "make_patch",
+    "make_patchelf",
+    "make_pkgconf",
+    "ninja",
+    "patch",
+    "patchelf",
+    "pkgconf",
+]
 
 
 def make_hello(**changes: Any) -> hm.Derivation:
@@ -26,4 +42,111 @@ def make_hello(**changes: Any) -> hm.Derivation:
     )
 
 
+def make_m4(**changes: Any) -> hm.Derivation:
+    """GNU m4. Its own tests, without those of gnulib, which take longer, and without one of the words of a shell."""
+    return tarball(
+        "m4",
+        changes,
+        description="Macro processor",
+        licence="GPL-3.0-or-later",
+        homepage="https://www.gnu.org/software/m4/",
+        supplier="GNU Project",
+        configure_flags=AUTOTOOLS,
+        before_check="rm checks/198.sysval",
+        do_check=True,
+        check_flags=["-C", "checks"],
+    )
+
+
+def make_make(**changes: Any) -> hm.Derivation:
+    """GNU make. The tarball lacks the manual, and so the files of the autotools are made again."""
+    return tarball(
+        "make",
+        changes,
+        pin="make-dfsg",
+        description="Makes what is older than what it is made from",
+        licence="GPL-3.0-or-later",
+        homepage="https://www.gnu.org/software/make/",
+        supplier="GNU Project",
+        environment=FULL,
+        before_configure=(
+            "sed -i 's|po/Makefile.in Makefile|po/Makefile.in|' configure.ac; "
+            "sed -i '/^man_MANS/d' Makefile.am; "
+            "AUTOPOINT=true autoreconf -fi"
+        ),
+        configure_flags=[*AUTOTOOLS, "--without-guile"],
+        do_check=True,
+    )
+
+
+def make_patch(**changes: Any) -> hm.Derivation:
+    """GNU patch."""
+    return tarball(
+        "patch",
+        changes,
+        description="Applies differences to files",
+        licence="GPL-3.0-or-later",
+        homepage="https://savannah.gnu.org/projects/patch/",
+        supplier="GNU Project",
+        configure_flags=AUTOTOOLS,
+        do_check=True,
+    )
+
+
+def make_ninja(**changes: Any) -> hm.Derivation:
+    """Ninja."""
+    return tarball(
+        "ninja",
+        changes,
+        pin="ninja-build",
+        description="Small build system with a focus on speed",
+        licence="Apache-2.0",
+        homepage="https://ninja-build.org/",
+        supplier="The Ninja authors",
+        environment=BASE_CXX,
+        configure_phase="python3 configure.py --bootstrap",
+        build_phase="./ninja $jobs ninja_test",
+        check_phase="./ninja_test",
+        install_phase='mkdir -p "$out/bin" && cp ninja "$out/bin/"',
+    )
+
+
+def make_patchelf(**changes: Any) -> hm.Derivation:
+    """PatchELF. Its tests want programs without a library path, so the compiler of the tree makes them."""
+    return tarball(
+        "patchelf",
+        changes,
+        description="Changes the loader and the library paths of ELF files",
+        licence="GPL-3.0-or-later",
+        homepage="https://github.com/NixOS/patchelf",
+        supplier="The PatchELF authors",
+        environment=FULL,
+        before_configure="autoreconf -fi",
+        configure_flags=AUTOTOOLS,
+        do_check=True,
+        check_flags=["CC=/usr/bin/gcc"],
+    )
+
+
+def make_pkgconf(**changes: Any) -> hm.Derivation:
+    """The program pkgconf, also called ``pkg-config``. Its tests need kyua."""
+    return tarball(
+        "pkgconf",
+        changes,
+        description="Tells compilers of installed libraries",
+        licence="ISC",
+        homepage="http://pkgconf.org/",
+        supplier="The pkgconf authors",
+        outputs=LIBRARY,
+        configure_flags=[*AUTOTOOLS, "--disable-static"],
+        after_install='ln -s pkgconf "$out/bin/pkg-config"',
+    )
+
+
 hello = make_hello()
+m4 = make_m4()
+make = make_make()
+patch = make_patch()
+ninja = make_ninja()
+patchelf = make_patchelf()
+pkgconf = make_pkgconf()
