@@ -119,6 +119,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in {"http", "https"}:
             raise HTTPError(req.full_url, code, f"redirects to {shown(newurl)}", headers, fp)
+        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
+            raise HTTPError(req.full_url, code, f"redirects to {shown(newurl)}, without encryption", headers, fp)
         # typeshed asks for HTTPMessage; a handler is given, and passes on, what the response had
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 

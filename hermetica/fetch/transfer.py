@@ -38,6 +38,7 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _DEAD: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
 _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _MAX_PAUSE_S: Final = 5.0
+_COMPRESSED_NAMES: Final = (".gz", ".tgz", ".crate", ".xz", ".txz", ".bz2", ".zst", ".z", ".lzma", ".svgz")
 
 
 class AddressFailed(Exception):
@@ -185,6 +186,7 @@ class Transfer:
         offset = self._rehash(hasher) if validator else 0
         headers = {"Range": f"bytes={offset}-", "If-Range": validator} if offset and validator else {}
         with self._open(url, headers) as response:
+            _check_encoding(url, response)
             if response.status == 206:
                 _check_range(response, offset)
             elif response.status != 200:
@@ -287,6 +289,16 @@ def _check_range(response: http.client.HTTPResponse, offset: int) -> None:
     found = _RANGE.fullmatch(text)
     if found is None or int(found[1]) != offset:
         raise _Stale(f"the server answers with another range than asked for: {text or 'none'}")
+
+
+def _check_encoding(url: str, response: http.client.HTTPResponse) -> None:
+    """Refuses bytes that a server compressed on their way, though it was asked not to.
+
+    Where the file is compressed itself, many servers say so in the same header and send it as it lies there.
+    """
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity"} and not urlsplit(url).path.lower().endswith(_COMPRESSED_NAMES):
+        raise AddressFailed(f"the server sends it in the encoding {encoding}, which was not asked for")
 
 
 def _status_failure(error: HTTPError) -> AddressFailed:
