@@ -17,6 +17,7 @@ from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOut
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
 from hermetica.model.graph import build_graph, closure
 from hermetica.model.images import InvalidImage, fetchoci
+from hermetica.model.nix import InvalidNixPath, fetchnix
 from hermetica.model.origin import Origin
 from hermetica.model.outputs import UNKNOWN, FixedOutput, InvalidHash, Meta, OutputChecks
 from hermetica.model.placeholder import InvalidOutputName, MangledPlaceholder, Token, placeholder
@@ -33,6 +34,7 @@ __all__ = [
     "InvalidDerivation",
     "InvalidHash",
     "InvalidImage",
+    "InvalidNixPath",
     "InvalidOutputName",
     "InvalidRecord",
     "InvalidRevision",
@@ -54,6 +56,7 @@ __all__ = [
     "derivation",
     "evaluation",
     "fetchgit",
+    "fetchnix",
     "fetchoci",
     "fetchurl",
     "from_record",

@@ -12,7 +12,7 @@ from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, un
 from hermetica.fetch.reach import Offline
 from hermetica.fetch.rootfs import unpack_deb
 from hermetica.model import UNKNOWN
-from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHOCI, FETCHURL, TEXT, UNPACK, UNPACK_DEB
+from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHNIX, FETCHOCI, FETCHURL, TEXT, UNPACK, UNPACK_DEB
 from hermetica.realize.errors import (
     BuildCancelled,
     FetchFailed,
@@ -189,6 +189,30 @@ def _fetchoci(resolved: Resolved, context: RunContext, output: Path) -> None:
         raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
 
 
+def _fetchnix(resolved: Resolved, context: RunContext, output: Path) -> None:
+    from hermetica.fetch.nix_cache import NixCache, fetch_nix  # noqa: PLC0415 -- few builds have one
+    from hermetica_store.exchange import PublicKey  # noqa: PLC0415 -- likewise
+
+    derivation, env = resolved.derivation, dict(resolved.env)
+    try:
+        network = context.network()
+        cache = NixCache(
+            urls=network.addresses(env["urls"].split("\n")),
+            keys=tuple(map(PublicKey.parse, env["trusted_keys"].split("\n"))),
+            patience=network.patience,
+            cancelled=lambda: context.cancellation.is_cancelled,
+            reach=network.reach,
+        )
+        fetch_nix(
+            cache,
+            env["paths"].split("\n"),
+            output,
+            on_progress=lambda done, total: context.progress(derivation, done, total),
+        )
+    except (DownloadFailed, HashMismatch, NoMirror, Offline) as error:
+        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+
+
 _BUILTINS: Final[dict[str, Builtin]] = {
     TEXT: _text,
     UNPACK: _unpack,
@@ -197,6 +221,7 @@ _BUILTINS: Final[dict[str, Builtin]] = {
     FETCHURL: _fetchurl,
     FETCHGIT: _fetchgit,
     FETCHOCI: _fetchoci,
+    FETCHNIX: _fetchnix,
 }
 
 

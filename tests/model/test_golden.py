@@ -38,6 +38,12 @@ def fetched_trees() -> dict[str, hm.Derivation]:
         "fixed, git, submodules": hm.fetchgit(
             ["https://example.org/r", "https://example.net/r"], rev="1c" * 32, blake3="2a" * 32, submodules=True
         ),
+        "fixed, closure of a Nix cache": hm.fetchnix(
+            [f"/nix/store/{'1' * 32}-hello-2.12", f"/nix/store/{'0' * 32}-bash-5.2"],
+            cache=["mirror://nix", "https://example.net/cache/"],
+            trusted_keys=[f"example-1:{'A' * 43}="],
+            blake3="2a" * 32,
+        ),
         "fixed, image": hm.fetchoci("mirror://oci/library/debian", digest=f"sha256:{'4d' * 32}", blake3="2a" * 32),
         "fixed, image of an index": hm.fetchoci(
             ["mirror://oci/library/debian", "https://example.net/debian"],

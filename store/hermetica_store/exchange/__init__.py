@@ -9,8 +9,8 @@ from __future__ import annotations
 from hermetica_store.exchange.archive import Exported, export_archive, import_archive
 from hermetica_store.exchange.cache import CacheDirectory, NotACache
 from hermetica_store.exchange.cache_export import export_cache
-from hermetica_store.exchange.cache_import import import_cache
-from hermetica_store.exchange.narinfo import InvalidNarInfo, NarInfo
+from hermetica_store.exchange.cache_import import import_cache, restore_compressed
+from hermetica_store.exchange.narinfo import InvalidNarInfo, NarFacts, NarInfo, cache_store_dir
 from hermetica_store.exchange.serialise import ObjectDamaged
 from hermetica_store.exchange.signing import (
     InvalidSigningKey,
@@ -18,6 +18,7 @@ from hermetica_store.exchange.signing import (
     SecretKey,
     SignatureRefused,
     SigningUnavailable,
+    require_signature,
 )
 from hermetica_store.exchange.staging import ContentMismatch, Imported, IncompleteClosure
 from hermetica_store.exchange.streams import LEVEL, LEVEL_MAX, InvalidArchive
@@ -35,6 +36,7 @@ __all__ = [
     "InvalidArchive",
     "InvalidNarInfo",
     "InvalidSigningKey",
+    "NarFacts",
     "NarInfo",
     "NotACache",
     "ObjectDamaged",
@@ -42,10 +44,13 @@ __all__ = [
     "SecretKey",
     "SignatureRefused",
     "SigningUnavailable",
+    "cache_store_dir",
     "export_archive",
     "export_cache",
     "import_archive",
     "import_cache",
     "replacing",
+    "require_signature",
+    "restore_compressed",
     "transferring",
 ]

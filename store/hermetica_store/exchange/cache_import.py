@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from hermetica_store.exchange.cache import CacheDirectory
-from hermetica_store.exchange.narinfo import InvalidNarInfo, NarInfo
+from hermetica_store.exchange.narinfo import InvalidNarInfo, NarFacts, NarInfo
 from hermetica_store.exchange.signing import require_signature
 from hermetica_store.exchange.staging import Claim, ContentMismatch, Imported, IncompleteClosure, Staging
 from hermetica_store.exchange.streams import Decompressed, InvalidArchive, Part
@@ -107,8 +107,23 @@ def _in_order(found: dict[StorePath, NarInfo], where: str) -> list[NarInfo]:
 
 
 def _restore(directory: Path, info: NarInfo, place: Path) -> None:
-    """Write out the tree of a NAR that is what the cache says it is."""
-    file = directory / info.url
+    restore_compressed(directory / info.url, info, place)
+
+
+def restore_compressed(file: Path, info: NarInfo | NarFacts, place: Path) -> None:
+    """Write out the tree of a compressed NAR that is what a cache says it is.
+
+    Args:
+        file: the compressed NAR.
+        info: what the cache says of it.
+        place: where nothing is yet; after a failure, some of the tree is there.
+
+    Raises:
+        InvalidArchive: it is damaged.
+        InvalidNar: likewise.
+        ContentMismatch: it is another.
+        CannotTransfer: the system refused to read it.
+    """
     with _reading(file) as raw:
         compressed = _Hashed(raw)
         source = Decompressed(compressed, info.compression, str(file))

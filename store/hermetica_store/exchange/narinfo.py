@@ -94,12 +94,69 @@ class NarInfo:
         Raises:
             InvalidNarInfo: it is none.
         """
+        facts = NarFacts.parse(text, where)
+        try:
+            return cls(
+                path=StorePath.parse(facts.path),
+                url=facts.url,
+                compression=facts.compression,
+                file_hash=facts.file_hash,
+                file_size=facts.file_size,
+                nar_hash=facts.nar_hash,
+                nar_size=facts.nar_size,
+                references=tuple(sorted(map(StorePath.parse_base, facts.references))),
+                signatures=facts.signatures,
+            )
+        except ValueError as error:
+            message = error.message if isinstance(error, StoreError) else str(error)
+            raise InvalidNarInfo(where, message) from error
+
+
+@attrs.frozen(kw_only=True)
+class NarFacts:
+    """What a cache says of one object, whatever store directory it is for.
+
+    Attributes:
+        path: the object, as a text.
+        url: of the compressed NAR, relative to the cache.
+        compression: how it is compressed.
+        file_hash: SHA-256 of the compressed NAR; None where it is not said.
+        file_size: its length in bytes; None where it is not said.
+        nar_hash: SHA-256 of the NAR.
+        nar_size: its length in bytes.
+        references: last components of the paths that it refers to, ascending, each once.
+        signatures: ``name:base64`` each.
+    """
+
+    path: str
+    url: str
+    compression: str
+    file_hash: bytes | None
+    file_size: int | None
+    nar_hash: bytes
+    nar_size: int
+    references: tuple[str, ...]
+    signatures: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What is signed."""
+        directory = self.path.rpartition("/")[0]
+        return fingerprint(self.path, self.nar_hash, self.nar_size, [f"{directory}/{base}" for base in self.references])
+
+    @classmethod
+    def parse(cls, text: str, where: str) -> NarFacts:
+        """A ``.narinfo``; fields that mean nothing to us are passed over.
+
+        Raises:
+            InvalidNarInfo: it is none.
+        """
         fields, signatures = _fields(text, where)
         if missing := sorted(_REQUIRED - fields.keys()):
             raise InvalidNarInfo(where, f"it lacks {missing[0]}")
         try:
             return cls(
-                path=StorePath.parse(fields["StorePath"]),
+                path=fields["StorePath"],
                 url=_url(fields["URL"]),
                 compression=_compression(fields.get("Compression", "bzip2")),
                 file_hash=_sha256(fields["FileHash"]) if "FileHash" in fields else None,
@@ -110,11 +167,12 @@ class NarInfo:
                 signatures=signatures,
             )
         except ValueError as error:
-            message = error.message if isinstance(error, StoreError) else str(error)
-            raise InvalidNarInfo(where, message) from error
+            raise InvalidNarInfo(where, str(error)) from error
 
 
-def fingerprint(path: StorePath, nar_hash: bytes, nar_size: int, references: Sequence[StorePath]) -> bytes:
+def fingerprint(
+    path: StorePath | str, nar_hash: bytes, nar_size: int, references: Sequence[StorePath] | Sequence[str]
+) -> bytes:
     """What is signed of an object."""
     named = ",".join(map(str, references))
     return f"1;{path};sha256:{nix_base32(nar_hash)};{nar_size};{named}".encode()
@@ -192,8 +250,8 @@ def _sha256(text: str) -> bytes:
     raise ValueError(f"{text[:80]!r} is no SHA-256 digest")
 
 
-def _references(text: str) -> tuple[StorePath, ...]:
-    paths = tuple(StorePath.parse_base(base) for base in text.split(" ") if base)
-    if len(set(paths)) != len(paths):
+def _references(text: str) -> tuple[str, ...]:
+    bases = tuple(base for base in text.split(" ") if base)
+    if len(set(bases)) != len(bases):
         raise ValueError("it names a reference twice")
-    return tuple(sorted(paths))
+    return tuple(sorted(bases))

@@ -50,7 +50,7 @@ class ContentMismatch(StoreError, ValueError):
 
     code = "HM432"
 
-    def __init__(self, where: str, claimed: StorePath, details: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, where: str, claimed: StorePath | str, details: tuple[tuple[str, str], ...]) -> None:
         super().__init__(f"{where} offers other content as {claimed}", details=details)
         self.claimed = claimed
 
