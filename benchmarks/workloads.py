@@ -287,6 +287,17 @@ def _python(script: str, path: Path) -> str:
     ).stdout.strip()
 
 
+def stdenv(runs: int, *, smoke: bool) -> None:
+    """Real packages from their tarballs, against the same commands by hand in a plain bwrap with the same tools."""
+    from benchmarks import packages  # noqa: PLC0415 -- evaluates recipes, which the others do without
+
+    samples, skipped = packages.measure(runs, smoke=smoke)
+    if samples:
+        _compare("stdenv", samples, skipped, runs=runs, jobs=1)
+    else:
+        report("stdenv", {"figures": {}, "ratios": {}, "skipped": skipped})
+
+
 WORKLOADS: Final[dict[str, Workload]] = {
     "builds": builds,
     "durability": durability,
@@ -295,4 +306,5 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "readd": readd,
     "startup": startup,
     "scan": scan,
+    "stdenv": stdenv,
 }
