@@ -30,7 +30,7 @@ class Package:
     Attributes:
         source: the source package in the lock.
         settings: for ``mk_derivation``.
-        by_hand: shell text that builds in the unpacked source and installs into ``/out``.
+        by_hand: shell text, run with -e, that builds in the unpacked source and installs into ``/out``.
     """
 
     source: str
@@ -39,19 +39,19 @@ class Package:
 
 
 _STRIP: Final = "find /out -type f -perm -100 -exec strip --strip-unneeded {} + 2> /dev/null || true  # scripts, too"
-_MAKE: Final = f"make -j{_CORES} && make install"
+_MAKE: Final = f"make -j{_CORES}; make install"
 PACKAGES: Final = (
     Package(
         source="bzip2",
         settings={"make_flags": ["CC=cc"], "install_flags": ["PREFIX=$out"]},
-        by_hand=f"make -j{_CORES} CC=cc && make install CC=cc PREFIX=/out",
+        by_hand=f"make -j{_CORES} CC=cc; make install CC=cc PREFIX=/out",
     ),
     Package(
         source="hello",
         settings={"configure_flags": ["--disable-nls"]},
-        by_hand=f"./configure --prefix=/out --disable-nls && {_MAKE}",
+        by_hand=f"./configure --prefix=/out --disable-nls; {_MAKE}",
     ),
-    Package(source="zlib", settings={}, by_hand=f"./configure --prefix=/out && {_MAKE}"),
+    Package(source="zlib", settings={}, by_hand=f"./configure --prefix=/out; {_MAKE}"),
 )
 _MODULE: Final = """
 from hermetica_derivations.pins import source
@@ -68,9 +68,9 @@ def _recipe(package: Package, sample: str) -> str:
 
 
 def _script(packages: tuple[Package, ...]) -> str:
-    lines = ["set -e"]
+    lines: list[str] = []
     for each in packages:
-        lines += [f"mkdir /build/{each.source} && cd /build/{each.source}"]
+        lines += [f"mkdir /build/{each.source}", f"cd /build/{each.source}"]
         lines += [f"tar --no-same-owner -xf /sources/{each.source} --strip-components=1"]
         lines += [each.by_hand, _STRIP, "rm -rf /out/*"]
     return "\n".join(lines)
