@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hermetica_derivations import debian_source, packages, pins, scripts, stdenv, toolchain
+    from hermetica_derivations import debian_source, emulation, packages, pins, scripts, stdenv, toolchain, zig
 
-__all__ = ["debian_source", "packages", "pins", "scripts", "stdenv", "toolchain"]
+__all__ = ["debian_source", "emulation", "packages", "pins", "scripts", "stdenv", "toolchain", "zig"]
 
 
 def __getattr__(name: str) -> object:

@@ -82,38 +82,39 @@ def mk_derivation(  # noqa: PLR0913 -- by keyword alone
     """
     system = build_system_of(build_system)
     tools = environment or system.environment
-    lists = {"outputs": outputs, "inputs": _used(inputs), "patches": patches}
-    settings.setdefault("do_check", "check" in outputs or "check_phase" in settings)
+    lists = {"outputs": tools.outputs(outputs), "inputs": _used(inputs, tools), "patches": patches}
+    settings["do_check"] = tools.runs_here and settings.get("do_check", "check" in outputs or "check_phase" in settings)
     return hm.derivation(
-        name=name,
+        name=tools.named(name),
         builder="/bin/sh",
-        args=["-eu", str(_program(system))],
+        args=["-eu", str(_program(system, tools))],
         env={
             **tools.env,
             **{key: " ".join(map(str, words)) for key, words in lists.items()},
             **({} if src is None else {"src": str(src)}),
-            **{key: _setting(name, system, key, value) for key, value in settings.items()},
+            **{key: _setting(name, system, tools, key, value) for key, value in settings.items()},
             **(env or {}),
         },
-        outputs=outputs,
+        outputs=tools.outputs(outputs),
         rootfs=tools.rootfs,
         meta=_meta(meta or hm.Meta(), src),
     )
 
 
-def _used(inputs: Iterable[hm.Derivation | str]) -> list[str]:
+def _used(inputs: Iterable[hm.Derivation | str], tools: Environment) -> list[str]:
     """The outputs that a build against ``inputs`` needs."""
     used: list[str] = []
     for each in inputs:
         used.append(str(each))
         if isinstance(each, hm.Derivation):
-            used += [f"{each:{output}}" for output in ("lib", "dev") if output in each.outputs[1:]]
+            used += [f"{each:{output}}" for output in tools.linked if output in each.outputs[1:]]
     return used
 
 
-def _program(system: BuildSystem) -> hm.Derivation:
+def _program(system: BuildSystem, tools: Environment) -> hm.Derivation:
     """The generic builder as one file: what all packages share, then the phases of the build system, then the run."""
-    text = "\n".join([read("setup.sh"), *map(read, _PARTS), system.phases, read("run.sh")])
+    special = [tools.setup] if tools.setup else []
+    text = "\n".join([read("setup.sh"), *map(read, _PARTS), system.phases, *special, read("run.sh")])
     return hm.text(f"setup-{system.name}.sh", text)
 
 
@@ -124,11 +125,11 @@ def _meta(meta: hm.Meta, src: hm.Derivation | hm.Source | str | None) -> hm.Meta
     return attrs.evolve(meta, purl=meta.purl or src.meta.purl, supplier=meta.supplier or src.meta.supplier)
 
 
-def _setting(name: str, system: BuildSystem, key: str, value: Any) -> str:
+def _setting(name: str, system: BuildSystem, tools: Environment, key: str, value: Any) -> str:
     if key in _WORDS or key in system.words:
         return shell_words([value] if isinstance(value, str) else value)
     if key in _INPUTS:
-        return " ".join(_used(value))
+        return " ".join(_used(value, tools))
     if key == "phases":
         return shlex.join(value)
     if key in _SWITCHES:

@@ -58,7 +58,5 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, tools: Path) -> Iterator[Bench]:
     with hm.Store.open(tmp_path / "store") as store:
-        rootfs = hm.derivation(
-            name="tools", builder="builtin:debian-rootfs/1", system="any", env={"debs": str(hm.source(tools))}
-        )
+        rootfs = hm.debian_rootfs("tools", [hm.source(tools)])
         yield Bench(store, Environment(rootfs=rootfs, compiler=hm.text("cc", ""), fixup=None))
