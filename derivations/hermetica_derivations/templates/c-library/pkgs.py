@@ -8,8 +8,8 @@ sources = hm.source(".", include=["Makefile", "include/**", "src/**", "tests/**"
 greet = mk_derivation(
     name="greet-0.1.0",
     src=sources,
-    outputs=("out", "dev"),
-    install_flags=["PREFIX=$out", "INCLUDEDIR=$dev/include"],
+    outputs=("out", "dev"),  # headers move to dev
+    install_flags=["PREFIX=$out"],
     do_check=True,
     meta=hm.Meta(description="Greets whoever is named", licence="MIT"),
 )
