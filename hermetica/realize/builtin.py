@@ -186,7 +186,7 @@ def _fetchoci(resolved: Resolved, context: RunContext, output: Path) -> None:
             on_progress=lambda done, total: context.progress(derivation, done, total),
         )
     except (DownloadFailed, HashMismatch, NoMirror, Offline) as error:
-        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+        raise _fetch_failed(resolved, context, error) from error
 
 
 def _fetchnix(resolved: Resolved, context: RunContext, output: Path) -> None:
@@ -210,7 +210,7 @@ def _fetchnix(resolved: Resolved, context: RunContext, output: Path) -> None:
             on_progress=lambda done, total: context.progress(derivation, done, total),
         )
     except (DownloadFailed, HashMismatch, NoMirror, Offline) as error:
-        raise FetchFailed(derivation, error.message, details=error.details, hint=error.hint) from error
+        raise _fetch_failed(resolved, context, error) from error
 
 
 _BUILTINS: Final[dict[str, Builtin]] = {

@@ -1,7 +1,7 @@
 """Every kind of pin, locked as its users lock it, from a mirror on loopback that serves real files of that kind.
 
 A kind that joins later is one more function in ``KINDS``; what all fetchers promise is then asked of it too
-(``tests/behaviours/test_every_fetcher.py``). Not among them yet: images of registries, closures of binary caches.
+(``tests/behaviours/test_every_fetcher.py``). Not among them yet: closures of binary caches.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from hermetica.fetch.locking.request import make_group
 from tests.fetch.archives import member, tar
 from tests.fetch.debian_archive import deb_of
 from tests.fetch.git_servers import SmartServer, repository, serving
-from tests.fetch.servers import HURRIED, Flaky, Server
+from tests.fetch.images import OCI_LAYER, image, layer, serve
+from tests.fetch.servers import HURRIED, Flaky, Server, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
 BULK = bytes(range(256)) * 1500  # so that a transfer can break off within
-MIRRORS = ("debian", "pypi", "npm", "crates", "go", "any")
+MIRRORS = ("debian", "pypi", "npm", "crates", "go", "oci", "any")
 
 
 @attrs.define
@@ -203,6 +204,22 @@ def git(server: Server, base: Path) -> Generator[Place]:
         yield Place(pin, {"file": BULK}, lambda: smart.requests, stop, interrupt)
 
 
+@contextlib.contextmanager
+def oci(server: Server, base: Path) -> Generator[Place]:
+    made = image(layer(("file", BULK)), kind=OCI_LAYER)
+    serve(server, made, "oci/team/thing")
+    place = "/v2/oci/team/thing"
+    server.add(f"{place}/manifests/1.0", whole(made.manifest))
+    tar_of_layer = list(made.blobs.values())[-1]
+    fetched = _file(
+        server,
+        f"{place}/blobs/{list(made.blobs)[-1]}",
+        tar_of_layer,
+        lambda: _lock(server, {"images": ("team/thing:1.0",)}, base),
+    )
+    yield attrs.evolve(fetched, content={"file": BULK})
+
+
 KINDS: Mapping[str, Callable[[Server, Path], contextlib.AbstractContextManager[Place]]] = {
     "url": url,
     "git": git,
@@ -214,5 +231,6 @@ KINDS: Mapping[str, Callable[[Server, Path], contextlib.AbstractContextManager[P
     "crate": crate,
     "go": go,
     "go-mod": go_mod,
+    "oci": oci,
 }
 """By the kind that the pin says; each gives its place for as long as it is needed."""
