@@ -12,6 +12,7 @@ import pytest
 
 import hermetica as hm
 from hermetica_derivations import packages, toolchain
+from hermetica_derivations.packages.checks import make_run, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ pytestmark = [
         os.environ.get("HERMETICA_TEST_FETCH") != "1", reason="fetches 70 MB; set HERMETICA_TEST_FETCH=1"
     ),
 ]
+NAMES = ("hello", "lua", "zlib", "zpipe")
 PATHS = Path(__file__).with_name("paths.json")
 BUILT = (
     *(packages.hello, packages.lua, packages.zlib, packages.zpipe),
@@ -79,3 +81,22 @@ def test_references_are_the_libraries_that_are_used(store: hm.Store) -> None:
     assert references(packages.zlib, "static") == set()
     assert references(packages.lua) == {"glibc-runtime"}
     assert references(toolchain.glibc_runtime) == set()
+
+
+def test_the_checks_of_the_set_run_each_package_with_its_closure_alone(store: hm.Store) -> None:
+    printed = {name: store.objects.on_disk(store.realize(runs[name]).out).read_text() for name in NAMES}
+    assert printed == {
+        "hello": "Hello, world!\n",
+        "lua": "Lua 5.4\t9.007199254741e+15\n",
+        "zlib": "",
+        "zpipe": "as it went in, so it came out\n",
+    }
+
+
+def test_a_check_refuses_a_program_that_lacks_a_library(store: hm.Store) -> None:
+    careless = packages.make_zpipe(
+        packages.zlib, build_phase="/usr/bin/gcc -o zpipe zpipe.c -lz", allow_missing_libraries=True
+    )
+    with pytest.raises(hm.HermeticaError) as caught:
+        store.realize(make_run("careless", careless))
+    assert "libz.so.1: cannot open shared object file" in getattr(caught.value, "log_tail", "")
