@@ -293,7 +293,7 @@ def stdenv(runs: int, *, smoke: bool) -> None:
 
     samples, skipped = packages.measure(runs, smoke=smoke)
     if samples:
-        _compare("stdenv", samples, skipped, runs=runs, jobs=1)
+        _compare("stdenv", samples, skipped, runs=runs, jobs=1, place="the disk of the store")
     else:
         report("stdenv", {"figures": {}, "ratios": {}, "skipped": skipped})
 
