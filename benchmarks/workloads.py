@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks import graphs
 from benchmarks.measure import Fresh, Sample, interleave, report, run, summary
 from benchmarks.peers import hermetica, missing, nix_build, nix_options
+from benchmarks.rootfs import rootfs
 from hermetica.realize.options import default_jobs
 
 if TYPE_CHECKING:
@@ -307,4 +308,5 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "startup": startup,
     "scan": scan,
     "stdenv": stdenv,
+    "rootfs": rootfs,
 }

@@ -15,12 +15,14 @@ __all__ = [
     "base_c",
     "base_cxx",
     "busybox",
+    "ca_bundle",
     "cc",
     "compiler_wrapper",
     "fixup_tools",
     "full",
     "glibc_runtime",
     "locales",
+    "make_ca_bundle",
     "node",
 ]
 
@@ -30,7 +32,33 @@ base_c = hm.debian_rootfs("debian-base-c", debs("base-c"))
 base_cxx = hm.debian_rootfs("debian-base-cxx", debs("base-cxx"))
 """The same with GCC for C++, CMake, Meson, Ninja, pkg-config and Perl."""
 
-full = hm.debian_rootfs("debian-full", debs("full"))
+
+def make_ca_bundle(package: hm.Derivation, rootfs: hm.Derivation) -> hm.Derivation:
+    """The certificates of a ca-certificates package as one file, in a tree to be laid over trees of tools.
+
+    All of Mozilla's are taken, ordered by the bytes of their names, as the package's own scripts, which never run,
+    take them; OpenSSL's default file is a link to it.
+
+    Args:
+        package: the ``.deb``.
+        rootfs: has the tools for it.
+    """
+    return hm.run(
+        "ca-bundle",
+        'mkdir -p "$out/etc/ssl/certs" "$out/usr/lib/ssl"\n'
+        'for each in "$package"/usr/share/ca-certificates/mozilla/*.crt; do cat "$each"; echo; done'
+        " | sed '/^$/d' > \"$out/etc/ssl/certs/ca-certificates.crt\"\n"
+        'ln -s /etc/ssl/certs/ca-certificates.crt "$out/usr/lib/ssl/cert.pem"\n'
+        'test -s "$out/etc/ssl/certs/ca-certificates.crt"',
+        rootfs=rootfs,
+        package=hm.unpack(package, strip_components=0),
+    )
+
+
+ca_bundle = make_ca_bundle(next(deb for deb in debs("full") if deb.name.startswith("ca-certificates_")), base_c)
+"""``/etc/ssl/certs/ca-certificates.crt``."""
+
+full = hm.debian_rootfs("debian-full", debs("full"), trees=[ca_bundle])
 """The same with the autotools, Bash, Flex, Bison, gettext, Texinfo, Tcl and what else builds ask for."""
 
 node = hm.debian_rootfs("debian-node", debs("node"))

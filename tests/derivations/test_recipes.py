@@ -108,3 +108,9 @@ def test_what_is_not_pinned_is_an_error_that_lists_what_is() -> None:
     with pytest.raises(hm.LockError, match="no group 'rust'") as caught:
         pins.debs("rust")
     assert caught.value.details == (("groups", ", ".join(group.name for group in pins.lock().groups)),)
+
+
+def test_the_certificates_lie_over_the_tree_that_has_everything() -> None:
+    over = {source.id for _, source in toolchain.full.inputs.derivations}
+    assert toolchain.ca_bundle.id in over
+    assert toolchain.ca_bundle.rootfs == str(toolchain.base_c)
