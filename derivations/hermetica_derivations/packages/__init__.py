@@ -6,22 +6,55 @@ Each is a function of what it is built from, and a derivation made with the defa
 
 from __future__ import annotations
 
-from hermetica_derivations.packages import compression, graphics, languages, mathematics, network, system, text, tools
-from hermetica_derivations.packages.compression import *  # noqa: F403 -- all of them: this is what the module is for
+from hermetica_derivations.packages import (
+    archival,
+    compression,
+    crypto,
+    data,
+    graphics,
+    languages,
+    mathematics,
+    network,
+    node,
+    npm_applications,
+    python,
+    python_modules,
+    system,
+    terminal,
+    text,
+    tools,
+)
+from hermetica_derivations.packages.archival import *  # noqa: F403 -- all of them: this is what the module is for
+from hermetica_derivations.packages.compression import *  # noqa: F403
+from hermetica_derivations.packages.crypto import *  # noqa: F403
+from hermetica_derivations.packages.data import *  # noqa: F403
 from hermetica_derivations.packages.graphics import *  # noqa: F403
 from hermetica_derivations.packages.languages import *  # noqa: F403
 from hermetica_derivations.packages.mathematics import *  # noqa: F403
 from hermetica_derivations.packages.network import *  # noqa: F403
+from hermetica_derivations.packages.node import *  # noqa: F403
+from hermetica_derivations.packages.npm_applications import *  # noqa: F403
+from hermetica_derivations.packages.python import *  # noqa: F403
+from hermetica_derivations.packages.python_modules import *  # noqa: F403
 from hermetica_derivations.packages.system import *  # noqa: F403
+from hermetica_derivations.packages.terminal import *  # noqa: F403
 from hermetica_derivations.packages.text import *  # noqa: F403
 from hermetica_derivations.packages.tools import *  # noqa: F403
 
 __all__: list[str] = []
+__all__ += archival.__all__
 __all__ += compression.__all__
+__all__ += crypto.__all__
+__all__ += data.__all__
 __all__ += graphics.__all__
 __all__ += languages.__all__
 __all__ += mathematics.__all__
 __all__ += network.__all__
+__all__ += node.__all__
+__all__ += npm_applications.__all__
+__all__ += python.__all__
+__all__ += python_modules.__all__
 __all__ += system.__all__
+__all__ += terminal.__all__
 __all__ += text.__all__
 __all__ += tools.__all__

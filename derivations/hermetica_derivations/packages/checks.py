@@ -26,7 +26,10 @@ def _there_and_back(there: str, back: str) -> str:
 COMMANDS: Final[Mapping[str, str]] = {
     "bc": "echo '2^100' | $bin/bc",
     "busybox": "$bin/busybox echo x",
+    "bzip2": _there_and_back("bzip2 -c", "bzip2 -dc"),
+    "cpython": "$bin/python3 -c 'import ctypes, lzma, readline, sqlite3, ssl; print(ssl.OPENSSL_VERSION)'",
     "dash": "$bin/dash -c 'echo $((6 * 7))'",
+    "expat": "echo '<a><b/></a>' > file.xml; $bin/xmlwf -v file.xml && echo well-formed",
     "figlet": "$bin/figlet hermetica",
     "gdbm": "printf 'store a 1\\nfetch a\\n' | $bin/gdbmtool -n new.db",
     "giflib": "$bin/gifbuild -V",
@@ -38,8 +41,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "lzip": _there_and_back("lzip -c", "lzip -dc"),
     "m4": "echo 'define(x, 42)x' | $bin/m4",
     "make": "printf 'all:\\n\\t@echo made\\n' | $bin/make -f -",
+    "markdown_it": "echo '*x*' | $bin/markdown-it",
     "musl": "$package/lib/libc.so 2>&1 | grep Version",
+    "ncurses": "$bin/tput -T xterm longname",
     "ninja": "$bin/ninja --version",
+    "nodejs": "$bin/node -p '6 * 7'",
+    "openssl": "echo text | $bin/openssl sha256 -r",
     "patch": "echo old > file; printf -- '--- file\\n+++ file\\n@@ -1 +1 @@\\n-old\\n+new\\n' | $bin/patch; cat file",
     "patchelf": "$bin/patchelf --print-interpreter $bin/patchelf",
     "pcre2": "printf 'one\\ntwo\\n' | $bin/pcre2grep '^t(?=w)'",
@@ -50,7 +57,9 @@ COMMANDS: Final[Mapping[str, str]] = {
         "$bin/redis-cli -s /build/socket set a 1; $bin/redis-cli -s /build/socket incr a; "
         "$bin/redis-cli -s /build/socket shutdown nosave"
     ),
+    "sqlite": "$bin/sqlite3 :memory: 'select 6 * 7, sqlite_version()'",
     "tree": "mkdir -p a/b; $bin/tree a",
+    "xz": _there_and_back("xz -c", "xz -dc"),
     "xxhash": "echo text > file; $bin/xxhsum file",
     "zopfli": "echo text > file; $bin/zopfli file; gzip -dc file.gz",
     "zpipe": _there_and_back("zpipe", "zpipe -d"),
