@@ -23,6 +23,11 @@ def _there_and_back(there: str, back: str) -> str:
     return f"echo 'as it went in, so it came out' | $bin/{there} | $bin/{back}"
 
 
+_GIF: Final = (
+    "screen width 2\\nscreen height 1\\nscreen colors 2\\nscreen map\\nrgb 0 0 0 is a\\nrgb 9 9 9 is b\\nend\\n"
+    "image # 1\\nimage left 0\\nimage top 0\\nimage bits 2 by 1\\nab\\n"
+)
+
 COMMANDS: Final[Mapping[str, str]] = {
     "bc": "echo '2^100' | $bin/bc",
     "busybox": "$bin/busybox echo x",
@@ -32,7 +37,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "expat": "echo '<a><b/></a>' > file.xml; $bin/xmlwf -v file.xml && echo well-formed",
     "figlet": "$bin/figlet hermetica",
     "gdbm": "printf 'store a 1\\nfetch a\\n' | $bin/gdbmtool -n new.db",
-    "giflib": "$bin/gifbuild -V",
+    "giflib": f"printf '{_GIF}' | $bin/gifbuild | $bin/giftext",
     "grep": "printf 'one\\ntwo\\n' | $bin/grep -P '^t(?=w)'",
     "hello": "$bin/hello",
     "jq": """echo '{"a": [1, 2]}' | $bin/jq -c '.a | map(. + 1), test("x")?'""",
