@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from hermetica.cli.views.words import seconds
+from hermetica.realize.errors import NothingToCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,7 +46,7 @@ class Compared:
 def compared(name: str, result: Realization) -> Compared:
     """What a run with ``check`` or ``rounds`` says of one of its targets."""
     outcome, error = str(result.outcome), result.error
-    verdict, note = Verdict.FAILED, ""
+    verdict, note = Verdict.NOT_COMPARED if isinstance(error, NothingToCheck) else Verdict.FAILED, ""
     if outcome == "reproduced":
         verdict = Verdict.IDENTICAL
     elif outcome == "not-reproducible":

@@ -57,6 +57,14 @@ def test_rounds_say_what_was_not_compared_and_why(hermetica: CommandLine) -> Non
     )
 
 
+def test_what_is_not_there_was_not_compared(hermetica: CommandLine) -> None:
+    hermetica.module(MODULE)
+    hermetica("build", "--no-link", "./pkgs.py:same")
+    talk = hermetica("build", "--check", "-k", "./pkgs.py:same", "./pkgs.py:text", status=2).stderr
+    assert rows(talk)["same"] == ("identical", "")
+    assert rows(talk)["text"] == ("not compared", "HM118 there is nothing to compare with: it is not in the store")
+
+
 def test_json_has_the_same_for_each_result(hermetica: CommandLine) -> None:
     hermetica.module(MODULE)
     hermetica("build", "--no-link", "./pkgs.py")

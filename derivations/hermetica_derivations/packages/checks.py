@@ -33,11 +33,18 @@ COMMANDS: Final[Mapping[str, str]] = {
     "busybox": "$bin/busybox echo x",
     "bzip2": _there_and_back("bzip2 -c", "bzip2 -dc"),
     "cpython": "$bin/python3 -c 'import ctypes, lzma, readline, sqlite3, ssl; print(ssl.OPENSSL_VERSION)'",
+    "curl": "echo text > file; $bin/curl -s file://$PWD/file; $bin/curl -V | grep -o 'OpenSSL/[0-9.]*'",
     "dash": "$bin/dash -c 'echo $((6 * 7))'",
     "expat": "echo '<a><b/></a>' > file.xml; $bin/xmlwf -v file.xml && echo well-formed",
     "figlet": "$bin/figlet hermetica",
     "gdbm": "printf 'store a 1\\nfetch a\\n' | $bin/gdbmtool -n new.db",
     "giflib": f"printf '{_GIF}' | $bin/gifbuild | $bin/giftext",
+    "git": (
+        "export HOME=$PWD GIT_AUTHOR_DATE='0 +0000' GIT_COMMITTER_DATE='0 +0000'; "
+        "$bin/git config --global user.email a@example.org; $bin/git config --global user.name A; "
+        "$bin/git init -q -b main r; cd r; echo text > file; $bin/git add file; $bin/git commit -q -m first; "
+        "$bin/git grep -P 't(?=e)'; $bin/git log --format='%H %s'"
+    ),
     "grep": "printf 'one\\ntwo\\n' | $bin/grep -P '^t(?=w)'",
     "hello": "$bin/hello",
     "jq": """echo '{"a": [1, 2]}' | $bin/jq -c '.a | map(. + 1), test("x")?'""",

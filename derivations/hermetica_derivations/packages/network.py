@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hermetica_derivations.environment import FULL
+from hermetica_derivations.packages.compression import zlib
+from hermetica_derivations.packages.crypto import openssl
 from hermetica_derivations.packages.recipe import AUTOTOOLS, LIBRARY, tarball
 
 if TYPE_CHECKING:
     import hermetica as hm
 
-__all__ = ["make_nghttp2", "make_redis", "nghttp2", "redis"]
+__all__ = ["curl", "make_curl", "make_nghttp2", "make_redis", "nghttp2", "redis"]
 
 
 def make_nghttp2(**changes: Any) -> hm.Derivation:
@@ -29,6 +31,35 @@ def make_nghttp2(**changes: Any) -> hm.Derivation:
     )
 
 
+def make_curl(nghttp2: hm.Derivation, openssl: hm.Derivation, zlib: hm.Derivation, **changes: Any) -> hm.Derivation:
+    """curl: program and library; certificates are looked for where OpenSSL looks. Its tests take ten minutes."""
+    return tarball(
+        "curl",
+        changes,
+        description="Transfers data by URL",
+        licence="curl",
+        homepage="https://curl.se/",
+        supplier="Daniel Stenberg and the curl authors",
+        inputs=[nghttp2, openssl, zlib],
+        outputs=LIBRARY,
+        configure_flags=[
+            *AUTOTOOLS,
+            "--disable-static",
+            "--disable-manual",
+            "--disable-ldap",
+            "--with-openssl",
+            "--with-nghttp2",
+            "--without-libpsl",
+            "--without-brotli",
+            "--without-zstd",
+            "--without-ca-bundle",
+            "--without-ca-path",
+            "--with-ca-fallback",
+        ],
+        check_phase="src/curl -s file://$PWD/README | cmp - README",
+    )
+
+
 def make_redis(**changes: Any) -> hm.Derivation:
     """Redis, with the allocator of the C library. Its tests take longer than two minutes."""
     return tarball(
@@ -43,4 +74,5 @@ def make_redis(**changes: Any) -> hm.Derivation:
 
 
 nghttp2 = make_nghttp2()
+curl = make_curl(nghttp2, openssl, zlib)
 redis = make_redis()

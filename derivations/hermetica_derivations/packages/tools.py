@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hermetica_derivations.environment import BASE_CXX, FULL
+from hermetica_derivations.packages.compression import zlib
+from hermetica_derivations.packages.data import expat
+from hermetica_derivations.packages.network import curl
 from hermetica_derivations.packages.recipe import AUTOTOOLS, LIBRARY, tarball
+from hermetica_derivations.packages.system import dash
+from hermetica_derivations.packages.text import pcre2
 
 if TYPE_CHECKING:
     import hermetica as hm
 
 __all__ = [
+    "git",
     "hello",
     "m4",
     "make",
+    "make_git",
     "make_hello",
     "make_m4",
     "make_make",
@@ -39,6 +46,37 @@ def make_hello(**changes: Any) -> hm.Derivation:
         supplier="GNU Project",
         # GCC would cut a constant path that is copied into pieces, which no scan for references finds.
         configure_flags=[*AUTOTOOLS, "CFLAGS=-O2 -fno-builtin-memcpy"],
+    )
+
+
+def make_git(
+    curl: hm.Derivation,
+    dash: hm.Derivation,
+    expat: hm.Derivation,
+    pcre2: hm.Derivation,
+    zlib: hm.Derivation,
+    **changes: Any,
+) -> hm.Derivation:
+    """Git without what is written in Perl, Python and Tcl; ``dash`` is its shell. Its tests take an hour."""
+    no = ("GETTEXT", "INSTALL_HARDLINKS", "OPENSSL", "PERL", "PYTHON", "TCLTK")  # curl brings TLS
+    return tarball(
+        "git",
+        changes,
+        description="Distributed version control",
+        licence="GPL-2.0-only",
+        homepage="https://git-scm.com/",
+        supplier="The Git authors",
+        environment=FULL,  # curl-config names libraries for pkg-config
+        inputs=[curl, dash, expat, pcre2, zlib],
+        make_flags=[
+            "prefix=$out",
+            "CC=cc",
+            f"SHELL_PATH={dash}/bin/dash",
+            "USE_LIBPCRE2=1",
+            "sysconfdir=/etc",
+            *(f"NO_{name}=1" for name in no),
+        ],
+        check_phase="./git hash-object -t tree /dev/null | grep -x 4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     )
 
 
@@ -149,6 +187,7 @@ def make_pkgconf(**changes: Any) -> hm.Derivation:
     )
 
 
+git = make_git(curl, dash, expat, pcre2, zlib)
 hello = make_hello()
 m4 = make_m4()
 make = make_make()
