@@ -4,7 +4,7 @@ What an object's files are is known: its manifest has their digests, and one ``s
 still as it was registered, but for its bytes; the tree digest over both is compared with the registered one. A file
 then becomes another name of the object's, and its digest goes with its inode, so that a preparation need not read it.
 What cannot be linked is copied, and read like any new file. Source: docs/format-store.md, "Composed trees";
-docs/adr/0014.
+docs/adr/0013.
 """
 
 from __future__ import annotations
