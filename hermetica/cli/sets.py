@@ -72,7 +72,7 @@ def parse_sets(text: str, file: str) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise InvalidSets(f"{file} is no TOML", details=(("cause", str(error)),)) from error
     for part in TABLE.split("."):
-        value = value.get(part, {}) if isinstance(value, dict) else None
+        value = cast("dict[str, Any]", value).get(part, {}) if isinstance(value, dict) else None
     if not isinstance(value, dict):
         raise InvalidSets(f"{file}: {TABLE} is no table", hint=f'[{TABLE}]\nNAME = "package.module" or "./file.py"')
     sets = cast("dict[str, object]", value)
