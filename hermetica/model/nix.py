@@ -30,6 +30,17 @@ class InvalidNixPath(EvaluationError, ValueError):
     code = "HM445"
 
 
+def _check(paths: Sequence[str], trusted_keys: Sequence[str]) -> None:
+    for each in paths or ("",):
+        if not _PATH.fullmatch(each):
+            raise InvalidNixPath(f"not a path of a Nix store: {each[:300]!r}", origin=user_line())
+    for key in trusted_keys or ("",):
+        if not _KEY.fullmatch(key):
+            raise InvalidNixPath(
+                f"not a public key of a Nix cache: {key[:200]!r}", hint="it is written NAME:BASE64", origin=user_line()
+            )
+
+
 def fetchnix(
     path: str | Sequence[str],
     *,
@@ -65,14 +76,7 @@ def fetchnix(
             hint="add blake3=…, or hash=hm.UNKNOWN to be told it",
             origin=user_line(),
         )
-    for each in paths or ("",):
-        if not _PATH.fullmatch(each):
-            raise InvalidNixPath(f"not a path of a Nix store: {each[:300]!r}", origin=user_line())
-    for key in trusted_keys or ("",):
-        if not _KEY.fullmatch(key):
-            raise InvalidNixPath(
-                f"not a public key of a Nix cache: {key[:200]!r}", hint="it is written NAME:BASE64", origin=user_line()
-            )
+    _check(paths, trusted_keys)
     return derivation(
         name=name or paths[0].rpartition("/")[2].partition("-")[2].lstrip("."),
         builder=FETCHNIX,

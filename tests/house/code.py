@@ -71,11 +71,13 @@ class Import:
 
 @cache
 def modules(*folders: str) -> tuple[Module, ...]:
-    """Every module below ``folders`` (default: the three packages), ascending by path."""
+    """Every module below ``folders`` (default: the three packages), ascending by path; templates are users' modules."""
     found: list[Module] = []
     for folder in folders or [path.relative_to(ROOT).as_posix() for path in PACKAGES.values()]:
         base = (ROOT / folder).parent
         for path in sorted((ROOT / folder).rglob("*.py")):
+            if any((above / "template.toml").exists() for above in path.parents):
+                continue
             parts = path.relative_to(base).with_suffix("").parts
             found.append(Module(name=".".join(parts).removesuffix(".__init__"), path=path))
     return tuple(found)
