@@ -141,8 +141,8 @@ TABLE: Final = {
     "hermetica.fetch.lock_pin.LockError": ENVIRONMENT,
     "hermetica.fetch.mirrors.InvalidMirrorAddress": EVALUATION,
     "hermetica.fetch.mirrors.NoMirror": ENVIRONMENT,
-    "hermetica.fetch.rootfs.PackageConflict": FAILED,
-    "hermetica.fetch.rootfs_deb.MalformedPackage": FAILED,
+    "hermetica.fetch.rootfs_merge.PackageConflict": FAILED,
+    "hermetica.fetch.rootfs_merge.MalformedPackage": FAILED,
     "hermetica.fetch.waiting.FetchCancelled": INTERRUPTED,
     "hermetica.fetch.writing.CannotWrite": ENVIRONMENT,
 }

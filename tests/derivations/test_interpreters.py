@@ -1,4 +1,4 @@
-"""CPython, Node.js and what runs on them, from their closures alone. Runs for long, where HERMETICA_TEST_FETCH=1.
+"""CPython, Node.js and what runs on them, from their closures alone. Runs for long, where HERMETICA_TEST_LONG=1.
 
 ``HERMETICA_TEST_STORE`` names a store that may have some of it already.
 """
@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.slow,
     pytest.mark.skipif(
-        os.environ.get("HERMETICA_TEST_FETCH") != "1", reason="builds for long; set HERMETICA_TEST_FETCH=1"
+        os.environ.get("HERMETICA_TEST_LONG") != "1", reason="builds for long; set HERMETICA_TEST_LONG=1"
     ),
 ]
 NATIVE = "yaml._yaml, markupsafe._speedups, msgpack._cmsgpack, _cffi_backend, psutil, greenlet, kiwisolver"

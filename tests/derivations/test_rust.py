@@ -1,4 +1,4 @@
-"""Crates, built with the pinned rustc and cargo. Fetches 220 MB, so it runs where HERMETICA_TEST_FETCH=1."""
+"""Crates, built with the pinned rustc and cargo. Fetches 220 MB, so it runs where HERMETICA_TEST_LONG=1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.slow,
     pytest.mark.skipif(
-        os.environ.get("HERMETICA_TEST_FETCH") != "1", reason="fetches 220 MB; set HERMETICA_TEST_FETCH=1"
+        os.environ.get("HERMETICA_TEST_LONG") != "1", reason="fetches 220 MB; set HERMETICA_TEST_LONG=1"
     ),
 ]
 
