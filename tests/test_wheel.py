@@ -39,7 +39,7 @@ def test_the_wheel_is_typed(wheel: zipfile.ZipFile) -> None:
 
 
 def test_the_wheel_holds_no_tests_and_no_bytecode(wheel: zipfile.ZipFile) -> None:
-    ours = [name for name in wheel.namelist() if "/templates/" not in name]  # those are projects, with tests of their own
+    ours = [name for name in wheel.namelist() if "/templates/" not in name]  # projects, with tests of their own
     assert not [name for name in ours if re.search(r"(^|/)tests?/|conftest", name)]
     assert not [name for name in wheel.namelist() if re.search(r"\.pyc$|__pycache__", name)]
 
