@@ -44,6 +44,12 @@ def test_the_wheel_holds_no_tests_and_no_bytecode(wheel: zipfile.ZipFile) -> Non
     assert not [name for name in wheel.namelist() if re.search(r"\.pyc$|__pycache__", name)]
 
 
+def test_every_module_but_those_of_templates_can_be_imported_by_its_place(wheel: zipfile.ZipFile) -> None:
+    modules = [name for name in wheel.namelist() if name.endswith(".py") and "/templates/" not in name]
+    assert modules
+    assert not [name for name in modules if not all(part.isidentifier() for part in name[:-3].split("/"))]
+
+
 def test_the_wheel_carries_the_command_and_may_not_be_uploaded(wheel: zipfile.ZipFile) -> None:
     (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     text = wheel.read(metadata).decode()
