@@ -24,22 +24,22 @@ from hermetica_derivations.packages import (
     text,
     tools,
 )
-from hermetica_derivations.packages.archival import *  # noqa: F403 -- all of them: this is what the module is for
-from hermetica_derivations.packages.compression import *  # noqa: F403
-from hermetica_derivations.packages.crypto import *  # noqa: F403
-from hermetica_derivations.packages.data import *  # noqa: F403
-from hermetica_derivations.packages.graphics import *  # noqa: F403
-from hermetica_derivations.packages.languages import *  # noqa: F403
-from hermetica_derivations.packages.mathematics import *  # noqa: F403
-from hermetica_derivations.packages.network import *  # noqa: F403
-from hermetica_derivations.packages.node import *  # noqa: F403
-from hermetica_derivations.packages.npm_applications import *  # noqa: F403
-from hermetica_derivations.packages.python import *  # noqa: F403
-from hermetica_derivations.packages.python_modules import *  # noqa: F403
-from hermetica_derivations.packages.system import *  # noqa: F403
-from hermetica_derivations.packages.terminal import *  # noqa: F403
-from hermetica_derivations.packages.text import *  # noqa: F403
-from hermetica_derivations.packages.tools import *  # noqa: F403
+from hermetica_derivations.packages.archival import *
+from hermetica_derivations.packages.compression import *
+from hermetica_derivations.packages.crypto import *
+from hermetica_derivations.packages.data import *
+from hermetica_derivations.packages.graphics import *
+from hermetica_derivations.packages.languages import *
+from hermetica_derivations.packages.mathematics import *
+from hermetica_derivations.packages.network import *
+from hermetica_derivations.packages.node import *
+from hermetica_derivations.packages.npm_applications import *
+from hermetica_derivations.packages.python import *
+from hermetica_derivations.packages.python_modules import *
+from hermetica_derivations.packages.system import *
+from hermetica_derivations.packages.terminal import *
+from hermetica_derivations.packages.text import *
+from hermetica_derivations.packages.tools import *
 
 __all__: list[str] = []
 __all__ += archival.__all__
