@@ -96,18 +96,18 @@ def _line_of(text: str, start: str, ordinal: int = 0) -> int:
 
 
 def _parse_group(name: str, table: Any, text: str, where: str) -> Group:
-    here = _line_of(text, f"groups.{_key(name)}]")
-    line = here
+    header = f"groups.{_key(name)}"
+    place, ordinal = f"{header}]", 0
     try:
         facts = dict(_table(table, f"group {name}"))
         pins: list[Pin] = []
-        for ordinal, row in enumerate(_rows(facts.pop("pins", []), f"the pins of group {name}")):
-            line = _line_of(text, f"groups.{_key(name)}.pins]]", ordinal)
+        for row in _rows(facts.pop("pins", []), f"the pins of group {name}"):
+            place, ordinal = f"{header}.pins]]", len(pins)
             pins.append(_parse_pin(_table(row, "a pin")))
-        line = here
+        place, ordinal = f"{header}]", 0
         return Group(name=name, request={key: _strings(key, value) for key, value in facts.items()}, pins=pins)
     except LockError as error:
-        error.origin = error.origin or f"{where}:{line}"
+        error.origin = error.origin or f"{where}:{_line_of(text, place, ordinal)}"
         raise
 
 

@@ -55,7 +55,9 @@ def test_every_module_evaluates(tmp_path: Path, guide: str, name: str, text: str
     for directory in ("src", "include", "tests"):
         (tmp_path / directory).mkdir()
         (tmp_path / directory / "file").write_text("x")
-    (tmp_path / "Makefile").write_text("all:\n")
+        (tmp_path / directory / "module.py").touch()
+    for name_of_file in ("Makefile", "pyproject.toml"):
+        (tmp_path / name_of_file).touch()
     ended = subprocess.run(
         [sys.executable, "-m", "hermetica", "ls", "--json", name],
         cwd=tmp_path,
