@@ -1,7 +1,7 @@
 """Every kind of pin, locked as its users lock it, from a mirror on loopback that serves real files of that kind.
 
 A kind that joins later is one more function in ``KINDS``; what all fetchers promise is then asked of it too
-(``tests/behaviours/test_every_fetcher.py``). Not among them yet: closures of binary caches.
+(``tests/behaviours/test_every_fetcher.py``). Closures of binary caches are pinned in modules, by ``fetchnix``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import hashlib
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
+import hermetica as hm
 from hermetica.config import Config
 from hermetica.fetch import Mirrors
 from hermetica.fetch.lock_pin import Pin
 from hermetica.fetch.locking.request import make_group
+from hermetica_store import hash_tree
+from hermetica_store.exchange import NarFacts, SecretKey
 from tests.fetch.archives import member, tar
 from tests.fetch.debian_archive import deb_of
 from tests.fetch.git_servers import SmartServer, repository, serving
@@ -37,21 +40,55 @@ MIRRORS = ("debian", "pypi", "npm", "crates", "go", "oci", "any")
 
 @attrs.define
 class Place:
-    """Where a kind of pin is fetched from.
+    """Where something that is pinned is fetched from.
 
     Attributes:
-        pin: of something that is there.
+        kind: what it is.
+        algorithm: of ``hash``.
+        hash: hexadecimal, of what is there.
+        addresses: where it is.
+        of: the derivation that fetches what has a hash from addresses.
         content: what a fetch gives: bytes, or the files of a tree.
         asked: how often something was asked for so far.
         stop: makes the place give nothing any more.
         interrupt: makes it break off within the next answers, so many times.
     """
 
-    pin: Pin
+    kind: str
+    algorithm: str
+    hash: str
+    addresses: tuple[str, ...]
+    of: Callable[[str, tuple[str, ...]], hm.Derivation]
     content: bytes | Mapping[str, bytes]
     asked: Callable[[], int]
     stop: Callable[[], None]
     interrupt: Callable[[int], None]
+
+    @classmethod
+    def of_pin(
+        cls,
+        pin: Pin,
+        content: bytes | Mapping[str, bytes],
+        asked: Callable[[], int],
+        stop: Callable[[], None],
+        interrupt: Callable[[int], None],
+    ) -> Self:
+        """Where what a lock pins is fetched from."""
+        return cls(
+            pin.kind,
+            pin.algorithm,
+            pin.hash,
+            pin.addresses,
+            lambda digest, addresses: attrs.evolve(pin, hash=digest, addresses=addresses).fetch(),
+            content,
+            asked,
+            stop,
+            interrupt,
+        )
+
+    def fetch(self) -> hm.Derivation:
+        """Of what is there, from where it is."""
+        return self.of(self.hash, self.addresses)
 
 
 def environ_of(server_url: str) -> dict[str, str]:
@@ -66,18 +103,21 @@ def _lock(server: Server, request: Mapping[str, tuple[str, ...]], base: Path) ->
 
 def _file(server: Server, path: str, data: bytes, pin: Callable[[], Pin]) -> Place:
     """A file of a web server that honours ranges, and the pin that locking makes of it."""
-    answer = Flaky(data, cut=len(data) // 3, times=0)
-    server.add(path, answer)
+    interrupt = _served(server, path, data)
     made = pin()
     server.requests.clear()
+    return Place.of_pin(made, data, lambda: len(server.requests), server.answers.clear, interrupt)
+
+
+def _served(server: Server, path: str, data: bytes) -> Callable[[int], None]:
+    """Serves a file with ranges; what is given breaks the next answers off within, so many of them."""
+    answer = Flaky(data, cut=len(data) // 3, times=0)
+    server.add(path, answer)
 
     def interrupt(times: int) -> None:
         answer.times = times
 
-    def stop() -> None:
-        server.answers.clear()
-
-    return Place(made, data, lambda: len(server.requests), stop, interrupt)
+    return interrupt
 
 
 def archive(top: str) -> bytes:
@@ -201,7 +241,7 @@ def git(server: Server, base: Path) -> Generator[Place]:
         def interrupt(times: int) -> None:
             smart.breaking = times
 
-        yield Place(pin, {"file": BULK}, lambda: smart.requests, stop, interrupt)
+        yield Place.of_pin(pin, {"file": BULK}, lambda: smart.requests, stop, interrupt)
 
 
 @contextlib.contextmanager
@@ -220,6 +260,38 @@ def oci(server: Server, base: Path) -> Generator[Place]:
     yield attrs.evolve(fetched, content={"file": BULK})
 
 
+def _nar(data: bytes) -> bytes:
+    """The NAR of a regular file."""
+    words = (b"nix-archive-1", b"(", b"type", b"regular", b"contents", data, b")")
+    return b"".join(len(word).to_bytes(8, "little") + word + bytes(-len(word) % 8) for word in words)
+
+
+@contextlib.contextmanager
+def nix(server: Server, base: Path) -> Generator[Place]:
+    base_name = f"{'0' * 32}-thing"
+    path, nar, key = f"/nix/store/{base_name}", _nar(BULK), SecretKey.of_seed("theirs-1", bytes(32))
+    told = f"StorePath: {path}\nURL: nar/thing.nar\nCompression: none\n"
+    told += f"NarHash: sha256:{_sha256(nar)}\nNarSize: {len(nar)}\nReferences: \n"
+    told += f"Sig: {key.sign(NarFacts.parse(told, 'it').fingerprint)}\n"
+    server.add("/any/nix-cache-info", whole(b"StoreDir: /nix/store\n"))
+    server.add(f"/any/{'0' * 32}.narinfo", whole(told.encode()))
+    interrupt = _served(server, "/any/nar/thing.nar", nar)
+    tree = base / "tree" / path.lstrip("/")
+    tree.parent.mkdir(parents=True)
+    tree.write_bytes(BULK)
+    yield Place(
+        "nix",
+        "blake3",
+        hash_tree(base / "tree").tree.hex,
+        ("mirror://any",),
+        lambda digest, caches: hm.fetchnix(path, cache=caches, trusted_keys=[str(key.public)], blake3=digest),
+        {path.lstrip("/"): BULK},
+        lambda: len(server.requests),
+        server.answers.clear,
+        interrupt,
+    )
+
+
 KINDS: Mapping[str, Callable[[Server, Path], contextlib.AbstractContextManager[Place]]] = {
     "url": url,
     "git": git,
@@ -232,5 +304,6 @@ KINDS: Mapping[str, Callable[[Server, Path], contextlib.AbstractContextManager[P
     "go": go,
     "go-mod": go_mod,
     "oci": oci,
+    "nix": nix,
 }
-"""By the kind that the pin says; each gives its place for as long as it is needed."""
+"""By what it is; each gives its place for as long as it is needed."""
