@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
 
 from hermetica.cli.misuse import Misuse, did_you_mean
 
@@ -55,7 +55,20 @@ class Command(Protocol):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises instead of printing and leaving."""
+    """An argument parser that raises instead of printing and leaving, and takes words wherever options leave room."""
+
+    _intermixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Words after an option are arguments too, as in ``lock debian SUITE --source X PACKAGE``."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if self._intermixing or actions_of(self) or all(word.startswith("-") for word in unknown):
+            return options, unknown
+        self._intermixing = True
+        try:
+            return self.parse_known_intermixed_args(args)
+        finally:
+            self._intermixing = False
 
     def error(self, message: str) -> NoReturn:
         """Raises what argparse found wrong."""

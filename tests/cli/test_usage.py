@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hermetica.cli.parser import COMMANDS
+from hermetica.cli.parser import COMMANDS, parse
 from hermetica.config.units import age_s, size_bytes
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ def test_the_version_is_printed_by_word_and_by_option(hermetica: CommandLine) ->
 
 def test_options_of_everywhere_may_come_before_and_after_the_command(hermetica: CommandLine) -> None:
     assert hermetica("--json", "version").stdout == hermetica("version", "--json").stdout
+
+
+def test_words_may_stand_between_options_and_after_them() -> None:
+    _, options = parse(["lock", "debian", "bookworm", "gcc", "--source", "tree", "make"])
+    assert (options.suite, options.packages, options.source) == ("bookworm", ["gcc", "make"], ["tree"])
+    _, options = parse(["build", "a", "-k", "b", "--json"])
+    assert (options.targets, options.keep_going, options.json) == (["a", "b"], True, True)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
