@@ -89,7 +89,8 @@ def mk_wheel(
         inputs: libraries that native code is linked against.
         python: the interpreter that it is built for.
         config_settings: for the backend.
-        settings: for ``mk_derivation``; ``import_check`` names modules that tests import, with ``do_check``.
+        settings: for ``mk_derivation``; ``import_check`` names modules that are imported before the tests. What
+            ``check_phase`` runs finds the wheel installed in ``$tested``, which is in the path of ``$python``.
     """
     env = {
         "build_wheel": str(program("build_wheel.py")),
@@ -98,6 +99,7 @@ def mk_wheel(
         **settings.pop("env", {}),
     }
     settings.setdefault("do_check", "import_check" in settings or "check_phase" in settings)
+    settings["before_check"] = f"installed_for_tests\n{settings.get('before_check', '')}"
     return mk_derivation(
         name=name, src=src, inputs=[_interpreter(python), *requires, *inputs], build_system=PYTHON, env=env, **settings
     )

@@ -40,6 +40,7 @@ def make_curl(nghttp2: hm.Derivation, openssl: hm.Derivation, zlib: hm.Derivatio
         licence="curl",
         homepage="https://curl.se/",
         supplier="Daniel Stenberg and the curl authors",
+        environment=FULL,  # without pkg-config it finds nghttp2 and does not link it
         inputs=[nghttp2, openssl, zlib],
         outputs=LIBRARY,
         configure_flags=[

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["cpython", "libffi", "make_cpython", "make_libffi"]
 
 _TESTS: Final = (
-    *("test_bz2", "test_curses", "test_decimal", "test_dict", "test_hashlib", "test_json", "test_list", "test_lzma"),
+    *("test_bz2", "test_decimal", "test_dict", "test_hashlib", "test_json", "test_list", "test_lzma"),
     *("test_pyexpat", "test_re", "test_sqlite3", "test_struct", "test_unicode", "test_zlib"),
 )
+_IGNORED: Final = "test.test_pyexpat.HandlerExceptionTest.test_exception"  # reads C source by the name that is mapped
 _IMPORTED: Final = "bz2, ctypes, curses, lzma, pyexpat, readline, sqlite3, ssl, zlib"
 
 
@@ -67,12 +68,11 @@ def make_cpython(  # noqa: PLR0913, PLR0917 -- as many as its library has module
         inputs=[bzip2, expat, libffi, ncurses, openssl, readline, sqlite, xz, zlib],
         before_configure=f". {script('cpython-configure.sh')}",
         configure_flags=[
-            *("--without-ensurepip", "--without-static-libpython", "--disable-test-modules"),
-            *("--with-system-expat", "--with-system-ffi"),
+            *("--without-ensurepip", "--without-static-libpython", "--with-system-expat", "--with-system-ffi"),
         ],
         check_phase=(
             f"run ./python -E -c 'import {_IMPORTED}; assert ctypes.CDLL(None).abs(-3) == 3'\n"
-            f"run ./python -E -m test -j$HERMETICA_BUILD_CORES --timeout 300 {' '.join(_TESTS)}"
+            f"run ./python -E -m test -j$HERMETICA_BUILD_CORES --timeout 300 -i {_IGNORED} {' '.join(_TESTS)}"
         ),
         after_install=f". {script('cpython-finish.sh')}",
     )

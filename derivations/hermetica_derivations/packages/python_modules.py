@@ -25,6 +25,8 @@ __all__ = [
 ]
 # fmt: on
 
+_PYTEST: Final = ("iniconfig", "packaging", "pluggy", "pygments", "pytest")
+
 
 def _module(
     name: str,
@@ -35,14 +37,18 @@ def _module(
     homepage: str,
     supplier: str,
     requires: Sequence[str] = (),
+    tests: str = "",
     **settings: Any,
 ) -> hm.Derivation:
-    """The project of this name at the version that is pinned, built from its sdist by setuptools and ``requires``."""
+    """The project of this name at the version that is pinned, built from its sdist by setuptools and ``requires``.
+
+    ``tests`` are arguments of pytest.
+    """
     pin = lock().group("python-native").pin(name, kind="sdist")
     defaults: dict[str, Any] = {
         "name": f"{name}-{pin.version}",
         "src": pin.fetch(),
-        "requires": [BUILD_REQUIREMENTS[each] for each in ("setuptools", *requires)],
+        "requires": [BUILD_REQUIREMENTS[each] for each in ("setuptools", *requires, *(_PYTEST if tests else ()))],
         "meta": hm.Meta(
             description=description,
             homepage=homepage,
@@ -50,6 +56,7 @@ def _module(
             purl=f"pkg:pypi/{name}@{pin.version}",
             supplier=supplier,
         ),
+        **({"check_phase": f"run $python -P -m pytest -q -p no:cacheprovider {tests}"} if tests else {}),
         **settings,
     }
     wheel = mk_wheel(**{**defaults, **changes})
@@ -67,6 +74,7 @@ def make_cffi(libffi: hm.Derivation, **changes: Any) -> hm.Derivation:
         supplier="Armin Rigo, Maciej Fijalkowski",
         inputs=[libffi],
         import_check="_cffi_backend",
+        tests="src/c",
     )
 
 
@@ -80,6 +88,7 @@ def make_greenlet(**changes: Any) -> hm.Derivation:
         homepage="https://greenlet.readthedocs.io/",
         supplier="The greenlet authors",
         import_check="greenlet._greenlet",
+        check_phase="run $python -P -m unittest discover -s $tested/greenlet/tests -t $tested",
     )
 
 
@@ -94,6 +103,7 @@ def make_kiwisolver(**changes: Any) -> hm.Derivation:
         supplier="The Nucleic Development Team",
         requires=["cppy", "packaging", "setuptools-scm"],
         import_check="kiwisolver",
+        tests="py/tests",
     )
 
 
@@ -107,6 +117,7 @@ def make_markupsafe(**changes: Any) -> hm.Derivation:
         homepage="https://markupsafe.palletsprojects.com/",
         supplier="The Pallets Projects",
         import_check="markupsafe._speedups",
+        tests="tests",
     )
 
 
@@ -120,6 +131,7 @@ def make_msgpack(**changes: Any) -> hm.Derivation:
         homepage="https://msgpack.org/",
         supplier="Inada Naoki",
         import_check="msgpack._cmsgpack",
+        tests="test",
     )
 
 
@@ -133,6 +145,7 @@ def make_psutil(**changes: Any) -> hm.Derivation:
         homepage="https://github.com/giampaolo/psutil",
         supplier="Giampaolo Rodola",
         import_check="psutil._psutil_linux",
+        tests="tests/test_misc.py",
     )
 
 
@@ -146,6 +159,7 @@ def make_pycparser(**changes: Any) -> hm.Derivation:
         homepage="https://github.com/eliben/pycparser",
         supplier="Eli Bendersky",
         import_check="pycparser.c_parser",
+        tests="tests",
     )
 
 
@@ -161,6 +175,7 @@ def make_pyyaml(libyaml: hm.Derivation, **changes: Any) -> hm.Derivation:
         requires=["cython"],
         inputs=[libyaml],
         import_check="yaml._yaml",
+        tests="tests",
     )
 
 

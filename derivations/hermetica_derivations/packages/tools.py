@@ -46,6 +46,7 @@ def make_hello(**changes: Any) -> hm.Derivation:
         supplier="GNU Project",
         # GCC would cut a constant path that is copied into pieces, which no scan for references finds.
         configure_flags=[*AUTOTOOLS, "CFLAGS=-O2 -fno-builtin-memcpy"],
+        do_check=True,
     )
 
 

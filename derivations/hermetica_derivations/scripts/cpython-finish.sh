@@ -1,6 +1,8 @@
 # Leaves out what needs Tk and what tests need, and makes the files that describe the build describe no place of it.
 library=$out/lib/python3.11
-(cd "$library" && rm -rf idlelib tkinter turtle.py turtledemo ctypes/test distutils/tests lib2to3/tests unittest/test)
+(cd "$library" && rm -rf idlelib tkinter turtle.py turtledemo test ctypes/test distutils/tests lib2to3/tests unittest/test)
+rm -f "$library"/lib-dynload/_test*.so "$library"/lib-dynload/_ctypes_test*.so "$library"/lib-dynload/_xxtest*.so \
+  "$library"/lib-dynload/xxlimited*.so
 rm -f "$out"/bin/idle3*
 ln -s python3.11 "$out/bin/python"
 for file in "$library"/_sysconfigdata_*.py "$library"/config-3.11-*/Makefile; do
@@ -11,4 +13,4 @@ for file in "$library"/_sysconfigdata_*.py "$library"/config-3.11-*/Makefile; do
 done
 find "$out" -name __pycache__ -prune -exec rm -rf {} +
 PYTHONHASHSEED=0 "$out/bin/python3.11" -IB -m compileall -q -j1 --invalidation-mode unchecked-hash -s "$out" -p / \
-  -x 'bad_coding|badsyntax|lib2to3/tests' "$library"
+  "$library"

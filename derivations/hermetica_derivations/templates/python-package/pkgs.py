@@ -15,7 +15,7 @@ wheel = mk_wheel(
     src=sources,
     requires=[BUILD_REQUIREMENTS["setuptools"]],
     import_check="greet",
-    check_phase="PYTHONPATH=src python3 -m unittest discover -s tests",
+    check_phase="$python -m unittest discover -s tests",
 )
 
 greet = mk_virtual_environment("greet", [installed(wheel)])
