@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "gdbm": "printf 'store a 1\\nfetch a\\n' | $bin/gdbmtool -n new.db",
     "giflib": f"printf '{_GIF}' | $bin/gifbuild | $bin/giftext",
     "git": (
-        "export HOME=$PWD GIT_AUTHOR_DATE='0 +0000' GIT_COMMITTER_DATE='0 +0000'; "
+        "export HOME=$PWD GIT_AUTHOR_DATE='@0 +0000' GIT_COMMITTER_DATE='@0 +0000'; "
         "$bin/git config --global user.email a@example.org; $bin/git config --global user.name A; "
         "$bin/git init -q -b main r; cd r; echo text > file; $bin/git add file; $bin/git commit -q -m first; "
         "$bin/git grep -P 't(?=e)'; $bin/git log --format='%H %s'"
