@@ -31,7 +31,8 @@ def run(session: Session) -> int:
     chosen = next((each for each in known if each.name == name), None)
     if chosen is None:
         names = [each.name for each in known]
-        raise Misuse(f"no template {name!r}", hint=did_you_mean(name, names) or f"there are {', '.join(names)}")
+        offered = f"there are {', '.join(names)}" if names else "install a package that has some: none does here"
+        raise Misuse(f"no template {name!r}", hint=did_you_mean(name, names) or offered)
     directory = Path(session.options.directory)
     try:
         files = chosen.lay_out(directory)
