@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
+from pathlib import Path
+from symtable import symtable
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,13 +41,23 @@ def _fields(value: object) -> dict[str, Any]:
     return dict(vars(value)) if hasattr(value, "__dict__") else {}
 
 
+def _imported(module: ModuleType) -> frozenset[str]:
+    """The names that a module has from others and nothing else is bound to."""
+    try:
+        table = symtable(Path(module.__file__ or "").read_text(encoding="utf-8"), module.__name__, "exec")
+    except (OSError, SyntaxError, ValueError):  # it has no source
+        return frozenset()
+    return frozenset(each.get_name() for each in table.get_symbols() if each.is_imported() and not each.is_assigned())
+
+
 def members(value: object) -> dict[str, Any]:
     """The public names of a namespace that lead to derivations: derivations, and namespaces."""
     if isinstance(value, Derivation) or not _is_namespace(value):
         return {}
     fields = _fields(value)
     chosen = fields.get("__all__") if isinstance(value, ModuleType) else None
-    names = [name for name in (chosen or fields) if chosen or not name.startswith("_")]
+    brought = _imported(value) if isinstance(value, ModuleType) and not chosen else frozenset[str]()
+    names = chosen or [name for name in fields if not name.startswith("_") and name not in brought]
     return {
         name: fields[name]
         for name in names

@@ -128,7 +128,10 @@ class Targets:
         if not target.attribute:
             found = list(derivations_in(module))
             if not found:
-                raise UnknownTarget(f"{target.place} has no public derivation")
+                raise UnknownTarget(
+                    f"{target.place} has no public derivation",
+                    hint="names that it imports are public where its __all__ has them",
+                )
         else:
             found = self._below(target, module)
         return [

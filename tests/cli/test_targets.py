@@ -48,6 +48,19 @@ def test_a_module_alone_is_everything_public_in_it_each_once(hermetica: CommandL
     assert found == ["zlib", "py.wheel", "py.sdist", "table.lua", "table.deep.er", "tools.cc", "pair.a"]
 
 
+def test_what_a_module_imports_is_public_where_it_says_so(hermetica: CommandLine) -> None:
+    hermetica.module("a = sh('a', 'true'); b = sh('b', 'true')", name="base.py")
+    hermetica.write(
+        "pkgs.py", "from base import a, b\nb = [b]\nif True:\n    from base import sh\nc = sh('c', 'true')\n"
+    )
+    assert names(hermetica("ls", "--json", "./pkgs.py").stdout) == ["b.0", "c"]
+    assert names(hermetica("ls", "--json", "./pkgs.py:a").stdout) == ["a"]
+    hermetica.write("facade.py", "from base import a\n")
+    assert "public where its __all__ has them" in hermetica("ls", "./facade.py", status=2).stderr
+    hermetica.write("facade.py", "from base import a\n__all__ = ['a']\n")
+    assert hermetica("ls", "--json", "./facade.py").stdout
+
+
 def test_names_patterns_and_namespaces_lead_below(hermetica: CommandLine) -> None:
     hermetica.module(NAMESPACES)
     for target, expected in {
@@ -79,7 +92,7 @@ def test_a_module_of_a_package_is_found_by_name_and_its_siblings_import(hermetic
     hermetica.write("mypkg/pkgs.py", "from mypkg.base import sh, x\ny = sh('y', 'true')\n")
     for target in ("mypkg.pkgs", "./mypkg/pkgs.py", "mypkg/pkgs.py"):
         rows = json.loads(hermetica("ls", "--json", target).stdout)["targets"]
-        assert [row["name"] for row in rows] == ["x", "y"]
+        assert [row["name"] for row in rows] == ["y"]
     assert not list(hermetica.directory.rglob("__pycache__"))
 
 
