@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "ls": "list targets, and whether each is realized",
     "show": "print a derivation: fields, inputs, ids",
     "log": "print what a builder wrote",
+    "explain": "say why targets will be built or are reused, and what changed",
     "why-depends": "show how one object comes to need another, and where it says so",
     "query": "ask about derivations and objects",
     "lock": "pin what a project needs, by content, in a lock file",
@@ -59,7 +60,7 @@ class Parser(argparse.ArgumentParser):
 
     _intermixing = False
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] -- the stubs have overloads
         """Words after an option are arguments too, as in ``lock debian SUITE --source X PACKAGE``."""
         options, unknown = super().parse_known_args(args, namespace)
         if self._intermixing or actions_of(self) or all(word.startswith("-") for word in unknown):

@@ -48,11 +48,13 @@ class Selected:
 
     Attributes:
         name: the target that names it alone, such as ``./pkgs.py:zlib``.
+        path: its attribute path, the same however its module was named: ``/home/me/pkgs.py:zlib``.
         derivation: what it is.
         outputs: those wanted, default first.
     """
 
     name: str
+    path: str
     derivation: Derivation
     outputs: tuple[str, ...]
 
@@ -92,6 +94,11 @@ class Targets:
             names = ", ".join(each.name for each in found[:5]) + (" …" if len(found) > 5 else "")
             raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
         return found[0]
+
+    def beside(self, texts: Iterable[str]) -> list[Selected]:
+        """All derivations of the modules that targets are in, each module's in the order of their definition."""
+        places = {target.everything: parse(target.everything) for target in map(parse, texts)}
+        return [each for target in places.values() for each in self._named(target, derivations_in(self.module(target)))]
 
     def source(self, text: str) -> Source:
         """The source of local files that a target names.
@@ -134,9 +141,14 @@ class Targets:
                 )
         else:
             found = self._below(target, module)
+        return self._named(target, found)
+
+    def _named(self, target: Target, found: Iterable[tuple[str, Derivation]]) -> list[Selected]:
+        file = getattr(self.module(target), "__file__", None) or target.place
         return [
             Selected(
                 name=target.named(name),
+                path=f"{file}:{name}",
                 derivation=derivation,
                 outputs=_outputs(derivation, target),
             )

@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
     from hermetica_store.digest import Digest
 
-_HEAD: Final = "730159264817"
+HEAD: Final = "730159264817"
 _TAIL: Final = "718462951037"
-_HEAD_PIECE: Final = _HEAD[:10]
+_HEAD_PIECE: Final = HEAD[:10]
 _TAIL_PIECE: Final = _TAIL[-10:]
 SELF: Final = "0" * 32  # names the derivation that the text stands in
-_OWN: Final = f"/{_HEAD}{SELF}x"
+_OWN: Final = f"/{HEAD}{SELF}x"
 _OUTPUT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_TOKEN: Final = re.compile(rf"/{_HEAD}([{ALPHABET}]{{32}})x((?:[3-7][0-9a-f])+?){_TAIL}")
-_WHOLE_TOKEN: Final = re.compile(rf"/{_HEAD}[{ALPHABET}]{{32}}x(?:[3-7][0-9a-f])+?{_TAIL}")
+_TOKEN: Final = re.compile(rf"/{HEAD}([{ALPHABET}]{{32}})x((?:[3-7][0-9a-f])+?){_TAIL}")
+_WHOLE_TOKEN: Final = re.compile(rf"/{HEAD}[{ALPHABET}]{{32}}x(?:[3-7][0-9a-f])+?{_TAIL}")
 _REPR: Final = "<Derivation "
+_DIGITS: Final = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _TRACE: Final = re.compile(rf"{_HEAD_PIECE}|{_TAIL_PIECE}|{_REPR}")
 
 
@@ -78,7 +79,7 @@ class Token:
     output: str
 
     def __str__(self) -> str:
-        return f"/{_HEAD}{self.digest}x{self.output.encode().hex()}{_TAIL}"
+        return f"/{HEAD}{self.digest}x{self.output.encode().hex()}{_TAIL}"
 
 
 def check_output_name(name: str) -> str:
@@ -95,6 +96,11 @@ def check_output_name(name: str) -> str:
 def digest_text(digest: Digest) -> str:
     """The 32 characters, 160 bits, by which a token names a derivation."""
     return base32(int.from_bytes(digest.raw[:20], "big"), 32)
+
+
+def digest_start(text: str) -> bytes:
+    """The first 20 bytes of the digest that a token names a derivation by: ``digest_text``, read back."""
+    return int(text.translate(_DIGITS), 32).to_bytes(20, "big")
 
 
 def placeholder(output: str = "out") -> str:
@@ -120,7 +126,7 @@ def scan(text: str, where: str) -> list[Token]:
 
 def token_texts(text: str) -> list[str]:
     """The whole placeholders in ``text``, in order, as they stand there."""
-    return _WHOLE_TOKEN.findall(text) if _HEAD in text else []
+    return _WHOLE_TOKEN.findall(text) if HEAD in text else []
 
 
 def is_own(text: str) -> bool:
@@ -147,6 +153,6 @@ def parse(text: str) -> Token:
 
 def substitute(text: str, path_of: Callable[[Token], str]) -> str:
     """``text`` with every placeholder replaced by what ``path_of`` says."""
-    if _HEAD not in text:
+    if HEAD not in text:
         return text
     return _TOKEN.sub(lambda found: path_of(Token(found[1], bytes.fromhex(found[2]).decode())), text)

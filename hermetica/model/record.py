@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from hermetica.errors import EvaluationError
 from hermetica.model.canonical import encode, quote
 from hermetica.model.derivation import Derivation
+from hermetica.model.difference import Declared
 from hermetica.model.evaluation import UnknownPlaceholder
 from hermetica.model.graph import closure
 from hermetica.model.identity import FORMAT, HASHED, derivation_id
@@ -25,6 +27,11 @@ from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+# greedy: a "meta" in the form itself comes before the record's own
+_RECORD: Final = re.compile(
+    rb'\{"id":"([0-9a-f]{64})","derivation":(\{.*\}),"meta":\{.*\},"origin":(.*),"sources":.*\}', re.DOTALL
+)
 
 
 class InvalidRecord(EvaluationError, ValueError):
@@ -58,6 +65,19 @@ def record_bytes(derivation: Derivation) -> bytes:
     rows = _source_rows(derivation)
     sources = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else "[]"
     return head + f'{_meta_text(derivation.meta)},"origin":{origin},"sources":{sources}}}'.encode()
+
+
+def declared_in(record: bytes) -> Declared:
+    """What the derivation declares whose ``record_bytes`` these are.
+
+    Raises:
+        InvalidRecord: they are something else.
+    """
+    found = _RECORD.fullmatch(record)
+    if found is None:
+        raise InvalidRecord(f"not a record that was kept: {record[:40]!r}")
+    origin = json.loads(found[3])
+    return Declared(id=found[1].decode(), canonical=found[2].decode(), origin=origin)
 
 
 @functools.lru_cache(maxsize=64)

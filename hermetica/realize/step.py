@@ -20,7 +20,14 @@ from hermetica.realize.outcome import Outcome, Realization
 from hermetica.realize.plan import Work, work_of
 from hermetica.realize.present import present_tree
 from hermetica.realize.sources import add_sources
-from hermetica.realize.trace import RECORD_FORMAT, contract_rows, record_key, record_row, unresolved_rows
+from hermetica.realize.trace import (
+    RECORD_FORMAT,
+    contract_rows,
+    derivation_rows,
+    record_key,
+    record_row,
+    unresolved_rows,
+)
 from hermetica.sandbox import CONTRACT_VERSION
 from hermetica_store import Candidate
 
@@ -99,7 +106,8 @@ def _look_up(resolved: Resolved, context: RunContext) -> tuple[Realization, Comm
     if outputs is None or context.lease.hold(outputs.values()) != frozenset(outputs.values()):
         return None
     key = context.trace.resolved_record_key(resolved.id, derivation.outputs[0])
-    commit = context.store.put(unresolved_rows(derivation, outputs, key))
+    told = derivation_rows([derivation], outputs[derivation.outputs[0]])
+    commit = context.store.put([*unresolved_rows(derivation, outputs, key), *told])
     return Realization(derivation=derivation, outcome=Outcome.CACHED, outputs=outputs), commit
 
 

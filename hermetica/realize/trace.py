@@ -51,6 +51,11 @@ class Trace:
         value = self.store.get(Table.TRACE, _key(_UNRESOLVED, input_id, output))
         return None if value is None else _split(value)[1] or None
 
+    def record_key_by_start(self, start: bytes) -> bytes | None:
+        """The same by the first bytes of an input id."""
+        values = (value for _, value in self.store.items(Table.TRACE, _UNRESOLVED + start))
+        return next((key for value in values if (key := _split(value)[1])), None)
+
     def resolved_record_key(self, resolved_id: Digest, output: str) -> bytes:
         """The same by resolved id; empty where no build made it."""
         value = self.store.get(Table.TRACE, _key(_RESOLVED, resolved_id, output))

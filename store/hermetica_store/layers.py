@@ -22,7 +22,7 @@ from hermetica_store.queries import Queries
 from hermetica_store.schema import META, OBJECTS, REFERRERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hermetica_store.codec import ObjectInfo
     from hermetica_store.index import Transaction
@@ -126,12 +126,21 @@ class LayeredQueries(Queries):
 
     def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of several rows, each from the first store that has it."""
+        return self._filled(keys, lambda layer, missing: layer.get_many(table, missing))
+
+    def first_many(self, table: Table, prefixes: Sequence[bytes]) -> list[bytes | None]:
+        """For each prefix the value of the first row whose key begins with it, from the first store that has one."""
+        return self._filled(prefixes, lambda layer, missing: layer.first_many(table, missing))
+
+    def _filled(
+        self, keys: Sequence[bytes], look_up: Callable[[Queries, list[bytes]], list[bytes | None]]
+    ) -> list[bytes | None]:
         values: list[bytes | None] = [None] * len(keys)
         for layer in self._layers:
             missing = [number for number, value in enumerate(values) if value is None]
             if not missing:
                 break
-            for number, value in zip(missing, layer.get_many(table, [keys[each] for each in missing]), strict=True):
+            for number, value in zip(missing, look_up(layer, [keys[each] for each in missing]), strict=True):
                 values[number] = value
         return values
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -141,6 +142,23 @@ class Queries:
             ahead if ahead is not None else None if value is None else row_value(value)
             for ahead, value in zip(pending, stored, strict=True)
         ]
+
+    def first_many(self, table: Table, prefixes: Sequence[bytes]) -> list[bytes | None]:
+        """For each prefix the value of the first row whose key begins with it, seen at one moment."""
+        pending = self.shared.overlay.rows_of(table)
+        ahead = sorted(pending)
+
+        def look_up(tx: Transaction) -> list[list[tuple[bytes, bytes]]]:
+            return [tx.items(table.value, prefix, 1) for prefix in prefixes]
+
+        values: list[bytes | None] = []
+        for prefix, found in zip(prefixes, self.shared.index.read(look_up), strict=True):
+            at = bisect_left(ahead, prefix)
+            rows = {key: row_value(stored) for key, stored in found}
+            rows |= {key: pending[key] for key in ahead[at : at + 1]}
+            first = min(rows, default=b"")
+            values.append(rows[first] if first and first.startswith(prefix) else None)
+        return values
 
     def items(self, table: Table, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The rows whose keys begin with ``prefix``, ascending by key."""

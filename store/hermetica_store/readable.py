@@ -165,6 +165,10 @@ class ReadableStore:
         """The values of several rows, in the order asked."""
         return self._read().get_many(table, keys)
 
+    def first_many(self, table: Table, prefixes: Sequence[bytes]) -> list[bytes | None]:
+        """For each prefix the value of the first row whose key begins with it, in the order asked."""
+        return self._read().first_many(table, prefixes)
+
     def items(self, table: Table, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The rows whose keys begin with ``prefix``, ascending."""
         return self._read().items(table, prefix)

@@ -78,3 +78,14 @@ def test_b59_a_typo_suggests_only_close_names(command: CommandLine) -> None:
     assert "apart" not in ended.stderr
     ended = command("build", "./pkgs.py:zzzzzz", status=2)
     assert "did you mean" not in ended.stderr
+
+
+def test_explain_names_the_field_that_changed_the_line_and_what_follows(command: CommandLine) -> None:
+    command.write("pkgs.py", CHAIN)
+    command("build", "--no-link", "./pkgs.py:top")
+    assert "is reused" in command("explain", "./pkgs.py:top").stdout
+    command.write("pkgs.py", CHAIN.replace("echo deep", "echo deeper"))
+    text = command("explain", "./pkgs.py:top").stdout
+    assert text.startswith('top will be built because deep has args[1] "echo deep > $out" -> "echo deeper > $out"')
+    assert "(pkgs.py:5; last realized " in text
+    assert "2 dependants follow" in text

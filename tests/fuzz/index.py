@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import lmdb
 
+from hermetica.realize.realized import declared_by_id, declared_by_token, realized_under
 from hermetica.realize.trace import Trace
 from hermetica_store import ObjectStore, Policy, StorePath
 from hermetica_store.codec import (
@@ -145,6 +146,9 @@ def _use(root: Path, path: StorePath) -> None:
             trace.all_records,
             lambda: trace.durations_s(["k"]),
             lambda: trace.resolved(digest, ("out",)),
+            lambda: realized_under(store, ["k"]),
+            lambda: declared_by_id(store, [digest]),
+            lambda: declared_by_token(store, ["0" * 32]),
             store.verify,
             lambda: store.collect(Policy(max_bytes=1 << 40), dry_run=True),
             store.collect,

@@ -91,6 +91,8 @@ def test_questions_are_answered_across_stores(upper: ObjectStore, team: Team) ->
     assert upper.read_log("02") == b"said above"
     assert upper.get(Table.TRACE, b"r\x01") == team.app.base.encode()
     assert upper.get_many(Table.RECORDS, [b"\x01", b"\x02", b"\x03"]) == [b"{}", b"{}", None]
+    assert upper.first_many(Table.ATTRIBUTES, [b"sh", b"x"]) == [b"above", None]
+    assert upper.first_many(Table.TRACE, [b"r\x01"]) == [team.app.base.encode()]
     assert [key for key, _ in upper.items(Table.TRACE, b"r")] == [b"r\x01", b"r\x02"]
     assert dict(upper.items(Table.ATTRIBUTES)) == {b"shared": b"above"}
     assert upper.lower == (team.root,)

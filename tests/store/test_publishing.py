@@ -305,3 +305,14 @@ def test_many_rows_are_listed_in_order_and_by_prefix(object_store: ObjectStore) 
     assert list(object_store.items(Table.DERIVATIONS)) == [(key, key[::-1]) for key in keys]
     assert [key for key, _ in object_store.items(Table.DERIVATIONS, b"012")] == keys[1200:1300]
     assert object_store.get_many(Table.DERIVATIONS, [keys[7], b"none"]) == [keys[7][::-1], None]
+
+
+def test_the_first_row_of_each_prefix_is_found_whether_or_not_it_is_durable(object_store: ObjectStore) -> None:
+    object_store.put([Row(Table.DERIVATIONS, key, key + b"!") for key in (b"aa", b"ac", b"ba")]).wait()
+    pending = object_store.put([Row(Table.DERIVATIONS, key, key + b"?") for key in (b"ab", b"ba", b"ca")])
+    prefixes = [b"a", b"ab", b"b", b"c", b"d", b"aaa"]
+    found = [b"aa!", b"ab?", b"ba?", b"ca?", None, None]
+    assert object_store.first_many(Table.DERIVATIONS, prefixes) == found
+    pending.wait()
+    assert object_store.first_many(Table.DERIVATIONS, prefixes) == found
+    assert object_store.first_many(Table.DERIVATIONS, []) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from hermetica.cli.attribute_paths import keep
 from hermetica.cli.realizing import add_build_options, positive, realize
 from hermetica.cli.recall.keep import Memory
 from hermetica.cli.status import status_name, status_of
@@ -41,7 +42,8 @@ def run(session: Session) -> int:
     memory = Memory(session)
     with evaluation(), ExitStack() as held:
         with memory.watching():
-            chosen = Targets().derivations(session.options.targets)
+            targets = Targets()
+            chosen = targets.derivations(session.options.targets)
         if session.options.dry_run:
             return _dry_run(session, chosen)
         lease = held.enter_context(session.objects.lease()) if links_wanted else None  # until the links keep them
@@ -49,6 +51,7 @@ def run(session: Session) -> int:
         results, status = realize(session, derivations, lease=lease, **_again(session))
         by_id = {each.derivation.id: each for each in results}
         pairs = [(each, by_id[each.derivation.id]) for each in chosen]
+        keep(session, targets, pairs)
         _tell(session, pairs)
         links = _link(session, pairs) if links_wanted else []
         _print(session, pairs, links, status)

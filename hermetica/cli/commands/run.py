@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from hermetica.cli.attribute_paths import keep
 from hermetica.cli.misuse import did_you_mean
 from hermetica.cli.realizing import add_build_options, realize
 from hermetica.cli.status import HOOK_FAILED, OK
@@ -31,11 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Runs the program; its exit status."""
     with evaluation():
-        selected = Targets().one(session.options.target)
+        targets = Targets()
+        selected = targets.one(session.options.target)
     with session.objects.lease() as lease:
         results, status = realize(session, [selected.derivation], lease=lease)
         if status not in {OK, HOOK_FAILED}:
             return status
+        keep(session, targets, [(selected, results.all[0])])
         path = results.all[0][selected.outputs[0]]
         program = _program(session.objects.on_disk(path), path, selected, session.options.program)
         return enter(session, path, (program, *session.options.arguments, *session.options.rest))

@@ -37,6 +37,15 @@ def clock(duration_s: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def ago(age_s: float) -> str:
+    """How long ago something was."""
+    for length_s, unit in ((86400, "day"), (3600, "h"), (60, "min")):
+        if age_s >= length_s:
+            count = int(age_s / length_s)
+            return f"{many(count, 'day')} ago" if unit == "day" else f"{count} {unit} ago"
+    return f"{max(0, int(age_s))} s ago"
+
+
 def many(count: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
