@@ -136,6 +136,9 @@ def locales(*names: str) -> hm.Derivation:
         builder="/bin/sh",
         args=["-euc", f'mkdir -p "$out/lib/locale"; for name in $names; do {make}; done'],
         env={"PATH": "/usr/bin:/bin", "names": " ".join(names)},
-        rootfs=full,
+        rootfs=hm.debian_rootfs(
+            "debian-locales",
+            [*debs("base-c"), *(fetch(lock().group("full").pin(name)) for name in ("libc-bin", "locales"))],
+        ),
         meta=hm.Meta(description="Locales of the C library", licence="LGPL-2.1-or-later"),
     )

@@ -12,6 +12,7 @@ import pytest
 import hermetica as hm
 from hermetica_derivations.environment import BASE_CXX
 from hermetica_derivations.stdenv import mk_derivation
+from hermetica_derivations.toolchain import locales
 from tests.derivations.closures import in_closure
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def test_names_character_sets_locales_and_libraries_are_found_in_the_closure(sto
         "towupper: c9",
         "dlopen: hello",
     ]
+
+
+def test_locales_are_an_object_that_a_program_is_told_of(store: hm.Store) -> None:
+    told = compiled("told", "cc -O2 -o told locale.c", src=hm.source(PROBES / "locale.c"))
+    german = locales("de_DE.UTF-8")
+    place = {"LOCPATH": f"{store.realize(german)['out']}/lib/locale"}
+    assert in_closure(store, told, "told", "de_DE.UTF-8", env=place, beside=[german]) == b"Montag UTF-8 3,50\n"
+    assert in_closure(store, told, "told", "de_DE.UTF-8") == b"no such locale\n"
 
 
 def test_a_library_that_no_input_was_declared_for_is_not_found(store: hm.Store) -> None:
