@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from hermetica.errors import EvaluationError, HermeticaError
     from hermetica.fetch.local import source, store_path
     from hermetica.fetch.lock import Lock, LockError, Pin
+    from hermetica.functions import Builder, Out, builder
     from hermetica.model import (
         UNKNOWN,
         Derivation,
         Evaluation,
         FixedOutput,
+        Input,
         Meta,
         Origin,
         OutputChecks,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNKNOWN",
+    "Builder",
     "Cancellation",
     "Derivation",
     "Evaluation",
@@ -45,11 +48,13 @@ __all__ = [
     "Event",
     "FixedOutput",
     "HermeticaError",
+    "Input",
     "Lock",
     "LockError",
     "Meta",
     "Options",
     "Origin",
+    "Out",
     "Outcome",
     "OutputChecks",
     "Pin",
@@ -61,6 +66,7 @@ __all__ = [
     "Store",
     "StorePath",
     "build_graph",
+    "builder",
     "debian_rootfs",
     "derivation",
     "evaluation",
@@ -82,6 +88,7 @@ _HOMES = {
     "hermetica.errors": ("EvaluationError", "HermeticaError"),
     "hermetica.fetch.local": ("source", "store_path"),
     "hermetica.fetch.lock": ("Lock", "LockError", "Pin"),
+    "hermetica.functions": ("Builder", "Out", "builder"),
     "hermetica.realize": ("Event", "Options", "Outcome", "Plan", "PostBuild", "Realization", "Realizations", "Store"),
     "hermetica.sandbox": ("Cancellation",),
     "hermetica_store.path": ("StorePath",),

@@ -17,6 +17,7 @@ from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOut
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
 from hermetica.model.graph import build_graph, closure
 from hermetica.model.images import InvalidImage, fetchoci
+from hermetica.model.input import Input, NotInside
 from hermetica.model.nix import InvalidNixPath, fetchnix
 from hermetica.model.origin import Origin
 from hermetica.model.outputs import UNKNOWN, FixedOutput, InvalidHash, Meta, OutputChecks
@@ -31,6 +32,7 @@ __all__ = [
     "Evaluation",
     "FetchWithoutHash",
     "FixedOutput",
+    "Input",
     "InvalidDerivation",
     "InvalidHash",
     "InvalidImage",
@@ -41,6 +43,7 @@ __all__ = [
     "MangledPlaceholder",
     "Meta",
     "NotCanonical",
+    "NotInside",
     "Origin",
     "OutputChecks",
     "Resolved",

@@ -16,6 +16,7 @@ from hermetica.errors import EvaluationError
 from hermetica.model import fields, identity
 from hermetica.model.canonical import UnhashableValue, refuse
 from hermetica.model.evaluation import current_evaluation
+from hermetica.model.input import Input
 from hermetica.model.inputs import Inputs, find_inputs
 from hermetica.model.origin import Origin, caller, user_line
 from hermetica.model.outputs import FixedOutput, Meta, OutputChecks
@@ -67,7 +68,7 @@ def _no_tokens() -> dict[str, str]:
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
-class Derivation:
+class Derivation(Input):
     """A build, as a value: equal and hashed by id.
 
     Attributes:
@@ -86,6 +87,7 @@ class Derivation:
         features: what the sandbox must offer, such as ``clock:frozen``.
         meta: what people want to know.
         origin: the line that defines it.
+        places: name in its messages -> where the text of that name begins; of builders in Python.
         id: the digest of ``canonical``.
         input_id: what dependants hash: the content contract of a fixed output, else the id.
         canonical: the hashed bytes.
@@ -107,6 +109,7 @@ class Derivation:
     features: tuple[str, ...] = attrs.field(default=(), converter=fields.features)
     meta: Meta = _NO_META
     origin: Origin | None = attrs.field(default=attrs.Factory(_origin, takes_self=True))
+    places: Mapping[str, Origin] = attrs.field(factory=dict[str, Origin])
     id: Digest = attrs.field(init=False)
     input_id: Digest = attrs.field(init=False)
     canonical: bytes = attrs.field(init=False)

@@ -38,7 +38,7 @@ EMPTY: Final[Mapping[str, Json]] = {
     "structured": None,
 }
 HASHED: Final = (*ALWAYS, *EMPTY)
-NOT_HASHED: Final = ("meta", "origin")
+NOT_HASHED: Final = ("meta", "origin", "places")
 _FORMS: Final[Mapping[str, Callable[[Any], Json]]] = {"checks": checks_form, "fixed": fixed_form}
 
 

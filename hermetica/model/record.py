@@ -47,8 +47,13 @@ def to_record(derivation: Derivation) -> dict[str, Any]:
         "derivation": json.loads(derivation.canonical),
         "meta": attrs.asdict(derivation.meta),
         "origin": str(derivation.origin) if derivation.origin else None,
+        **({"places": _place_rows(derivation)} if derivation.places else {}),
         "sources": _source_rows(derivation),
     }
+
+
+def _place_rows(derivation: Derivation) -> dict[str, str]:
+    return {name: str(place) for name, place in derivation.places.items()}
 
 
 def _source_rows(derivation: Derivation) -> list[dict[str, Any]]:
@@ -64,7 +69,8 @@ def record_bytes(derivation: Derivation) -> bytes:
     origin = quote(str(derivation.origin)) if derivation.origin else "null"
     rows = _source_rows(derivation)
     sources = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else "[]"
-    return head + f'{_meta_text(derivation.meta)},"origin":{origin},"sources":{sources}}}'.encode()
+    places = f'"places":{json.dumps(_place_rows(derivation), ensure_ascii=False)},' if derivation.places else ""
+    return head + f'{_meta_text(derivation.meta)},"origin":{origin},{places}"sources":{sources}}}'.encode()
 
 
 def declared_in(record: bytes) -> Declared:
@@ -144,10 +150,12 @@ def _derivation(form: dict[str, Any], record: dict[str, Any]) -> Derivation:
     form["checks"] = {output: OutputChecks(**checks) for output, checks in form.get("checks", {}).items()}
     meta: dict[str, Any] = record.get("meta") or {}
     origin = record.get("origin")
+    places: dict[str, str] = record.get("places") or {}
     return Derivation(
         **form,
         meta=attrs.evolve(Meta(**meta), maintainers=tuple(meta.get("maintainers", ()))),
         origin=Origin.parse(origin) if origin else None,
+        places={name: Origin.parse(place) for name, place in places.items()},
     )
 
 

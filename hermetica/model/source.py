@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica.model.evaluation import current_evaluation
+from hermetica.model.input import Input
 from hermetica_store.digest import ALPHABET
 from hermetica_store.path import STORE_PREFIX, StorePath
 
@@ -21,7 +22,7 @@ _DIGESTS: Final = re.compile(rf"{STORE_PREFIX}/(hx[{ALPHABET}]{{30}})-")
 
 
 @attrs.frozen(kw_only=True)
-class Source:
+class Source(Input):
     """Some files below a directory of the host, or one file, under the name of their content.
 
     Attributes:
@@ -32,7 +33,7 @@ class Source:
         origin: the line that declared it.
     """
 
-    path: StorePath
+    path: StorePath  # type: ignore[assignment]  # known already, and of the store; a builder in Python gets a Path
     root: str | None = None
     files: tuple[str, ...] | None = attrs.field(default=None, repr=False)
     size_bytes: int = 0

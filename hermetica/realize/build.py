@@ -15,6 +15,7 @@ from hermetica.realize import kept
 from hermetica.realize.context import Usage
 from hermetica.realize.errors import (
     BuildCancelled,
+    BuilderRaised,
     BuildFailed,
     BuildSilent,
     BuildTimedOut,
@@ -25,6 +26,7 @@ from hermetica.realize.errors import (
     RealizeError,
     TooManyProcesses,
 )
+from hermetica.realize.places import Spelling, raised
 from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, World, run
 from hermetica.sandbox import Outcome as ExitOutcome
 from hermetica_store import STORE_PREFIX, Candidate
@@ -152,16 +154,18 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
     derivation, options = resolved.derivation, context.options
     spec = prepare_spec(resolved, context, scratch.path)
     started = time.monotonic()
+    spelling = Spelling(log.write, derivation.places)
     try:
         ended = run(
             spec,
-            log=log.write,
+            log=spelling.write if derivation.places else log.write,
             timeout_s=options.timeout_s,
             silence_timeout_s=options.silence_timeout_s,
             log_limit_bytes=options.log_limit_bytes,
             cancellation=context.cancellation,
             spawner=context.spawner(),
         )
+        spelling.end()
         _check_exit(derivation, ended, log, options)
         candidates = _find_outputs(resolved, scratch.path / "store", options.build_limit_bytes)
     except BuilderNotFound as error:
@@ -270,4 +274,6 @@ def _failed(derivation: Derivation, status: int, tail: str) -> BuildFailed:
             hint=_way_to_path(derivation),
             log_tail=tail,
         )
+    if derivation.places and (found_line := raised(tail, derivation.places)):
+        return BuilderRaised(derivation, found_line[0], at=found_line[1], log_tail=tail)
     return BuildFailed(derivation, f"the builder ended with status {status}", log_tail=tail)

@@ -62,6 +62,20 @@ class CommandNotFound(BuildFailed):
     code = "HM103"
 
 
+class BuilderRaised(BuildFailed):
+    """A builder in Python raised an exception.
+
+    Attributes:
+        at: ``file:line`` of the user's own, where it did.
+    """
+
+    code = "HM256"
+
+    def __init__(self, derivation: Derivation, message: str, *, at: str, log_tail: str) -> None:
+        super().__init__(derivation, message, details=(("raised at", at),), log_tail=log_tail)
+        self.at = at
+
+
 class BuildTimedOut(RealizeError):
     """The builder ran longer than it may."""
 
