@@ -12,12 +12,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import HermeticaError
+from hermetica.fetch.debian_control import Wanted
 from hermetica.fetch.debian_index import provides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hermetica.fetch.debian_control import Wanted
     from hermetica.fetch.debian_index import BinaryPackage, PackageIndex
 
 _Group = tuple["Wanted", ...]
@@ -61,6 +61,13 @@ def _requested(index: PackageIndex, name: str) -> BinaryPackage:
     package = index.find(name)
     if package is not None:
         return package
+    if providers := index.providers(Wanted(name=name)):
+        offered = ", ".join(each.name for each in providers)
+        raise UnresolvedPackages(
+            f"no package is called {name!r}, which others provide",
+            details=(("provided by", offered),),
+            hint="name one of these",
+        )
     close = difflib.get_close_matches(name, index.stanzas, n=3)
     raise UnresolvedPackages(
         f"the indices have no package {name!r}", hint=f"did you mean {', '.join(close)}?" if close else None

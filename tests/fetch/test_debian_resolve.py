@@ -109,6 +109,12 @@ def test_a_package_may_provide_what_it_conflicts_with() -> None:
         names(index(package("exim", **mail), package("postfix", **mail)), "exim", "postfix")
 
 
+def test_a_name_that_is_only_provided_is_refused_with_who_provides_it() -> None:
+    with pytest.raises(UnresolvedPackages, match="no package is called 'mta'") as caught:
+        names(index(package("exim", Provides="mta"), package("postfix", Provides="mta")), "mta")
+    assert caught.value.details == (("provided by", "exim, postfix"),)
+
+
 def test_an_unknown_name_is_refused_with_the_closest_ones() -> None:
     with pytest.raises(UnresolvedPackages, match="no package 'helo'") as caught:
         names(index(package("hello")), "helo")
