@@ -57,10 +57,9 @@ _TYPES: dict[str, Callable[[Any], Any]] = {
 
 def decode(value: Any) -> Any:
     """The value that JSON stands for. Source: hermetica.functions.values."""
-    kind: Any = type(value)
-    if kind is list:
+    if value.__class__ is list:
         return [decode(item) for item in value]
-    if kind is dict:
+    if value.__class__ is dict:
         ((name, form),) = value.items()
         return _TYPES[name](form)
     return value

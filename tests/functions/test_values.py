@@ -6,7 +6,7 @@ import json
 import math
 import re
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -39,15 +39,15 @@ def there_and_back(value: object) -> Any:
     return inside.decode(json.loads(text_of_normalised(encode(value, "value"))))
 
 
-def shape(value: Any) -> object:
+def shape(value: object) -> object:
     """A value with the types of all that is in it, and dictionaries in their order."""
-    kind: Any = type(value)
+    kind, items = type(value), cast("Any", value)
     if kind in {dict, MappingProxyType}:
-        return kind, [(shape(key), shape(item)) for key, item in value.items()]
+        return kind, [(shape(key), shape(item)) for key, item in items.items()]
     if kind in {list, tuple}:
-        return kind, [shape(item) for item in value]
+        return kind, [shape(item) for item in items]
     if kind in {set, frozenset}:
-        return kind, {repr(shape(item)) for item in value}
+        return kind, sorted(repr(shape(item)) for item in items)
     return kind, repr(value)
 
 
