@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         UNKNOWN,
         Derivation,
         Evaluation,
+        Fields,
         FixedOutput,
         Input,
         Meta,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         text,
         unpack,
     )
+    from hermetica.packages import PackageSet, Variants, check, matrix, package
     from hermetica.realize import Event, Options, Outcome, Plan, PostBuild, Realization, Realizations, Store
     from hermetica.sandbox import Cancellation
     from hermetica_store.path import StorePath
@@ -46,6 +48,7 @@ __all__ = [
     "Evaluation",
     "EvaluationError",
     "Event",
+    "Fields",
     "FixedOutput",
     "HermeticaError",
     "Input",
@@ -57,6 +60,7 @@ __all__ = [
     "Out",
     "Outcome",
     "OutputChecks",
+    "PackageSet",
     "Pin",
     "Plan",
     "PostBuild",
@@ -65,8 +69,10 @@ __all__ = [
     "Source",
     "Store",
     "StorePath",
+    "Variants",
     "build_graph",
     "builder",
+    "check",
     "debian_rootfs",
     "derivation",
     "evaluation",
@@ -74,6 +80,8 @@ __all__ = [
     "fetchnix",
     "fetchoci",
     "fetchurl",
+    "matrix",
+    "package",
     "placeholder",
     "run",
     "source",
@@ -89,6 +97,7 @@ _HOMES = {
     "hermetica.fetch.local": ("source", "store_path"),
     "hermetica.fetch.lock": ("Lock", "LockError", "Pin"),
     "hermetica.functions": ("Builder", "Out", "builder"),
+    "hermetica.packages": ("PackageSet", "Variants", "check", "matrix", "package"),
     "hermetica.realize": ("Event", "Options", "Outcome", "Plan", "PostBuild", "Realization", "Realizations", "Store"),
     "hermetica.sandbox": ("Cancellation",),
     "hermetica_store.path": ("StorePath",),

@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from hermetica.errors import HermeticaError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import ModuleType, TracebackType
 
+_R = TypeVar("_R")
 _OWN: Final = f"{Path(__file__).resolve().parent.parent}/"
 _STANDARD: Final = f"{Path(os.__file__).resolve().parent}/"
 _SHOWN_FRAMES: Final = 12
@@ -134,7 +135,7 @@ def load_file(file: Path) -> ModuleType:
         ModuleFailed: it does not import; its own frames are in the details.
         HermeticaError: a derivation in it is none; that error says where.
     """
-    return _blaming(str(file), lambda: _execute(file.resolve()))
+    return blaming(str(file), lambda: _execute(file.resolve()))
 
 
 def load_name(name: str, root: Path | None = None) -> ModuleType:
@@ -149,10 +150,21 @@ def load_name(name: str, root: Path | None = None) -> ModuleType:
         with _importing_from(root or Path.cwd()):
             return importlib.import_module(name)
 
-    return _blaming(name, load, missing=name)
+    return blaming(name, load, missing=name)
 
 
-def _blaming(what: str, load: Callable[[], ModuleType], missing: str = "") -> ModuleType:
+def blaming(what: str, load: Callable[[], _R], missing: str = "") -> _R:
+    """What ``load`` gives, its failures told as those of the user's own lines.
+
+    Args:
+        what: is evaluated.
+        load: evaluates it.
+        missing: the module whose own absence the caller tells of.
+
+    Raises:
+        ModuleFailed: it cannot be evaluated; the user's frames are in the details.
+        HermeticaError: a derivation in it is none; that error says where.
+    """
     try:
         return load()
     except HermeticaError as error:

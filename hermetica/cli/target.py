@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _OBJECT: Final = re.compile(r"hx[0-9abcdfghijklmnpqrsvwxyz]{1,30}(-[0-9A-Za-z+\-._?=]*)?")
 _ID: Final = re.compile(r"[0-9a-f]{8,64}")
 _IN_PATH: Final = re.compile(r"/(hx[0-9abcdfghijklmnpqrsvwxyz]{30}-[0-9A-Za-z+\-._?=]+)(?:/|$)")
 _SET: Final = re.compile(r"([A-Za-z_][\w-]*)#(.*)", re.DOTALL)
+_DOT: Final = re.compile(r"\.(?![^\[\]]*\])")  # those in brackets belong to a label
+_VARIANT: Final = re.compile(r"([^\[\]]*)\[([^\[\]]*=[^\[\]]*)\]")
 _STORE: Final = "/hermetica/store/"
 
 
@@ -55,6 +60,32 @@ class Target:
     def named(self, attribute: str) -> str:
         """The target that names one attribute at the same place."""
         return f"{self.place}{'#' if self.kind is Kind.SET else ':'}{attribute}"
+
+
+@attrs.frozen
+class Step:
+    """One part of a dotted name.
+
+    Attributes:
+        pattern: of the name.
+        variant: of a matrix: axis -> pattern; empty where none is named.
+    """
+
+    pattern: str
+    variant: Mapping[str, str]
+
+
+def steps(attribute: str) -> list[Step]:
+    """The parts of a dotted name; ``wheel[python=3.12]`` is one part."""
+    return [_step(part) for part in _DOT.split(attribute)]
+
+
+def _step(text: str) -> Step:
+    found = _VARIANT.fullmatch(text)
+    if found is None:
+        return Step(text, {})
+    pairs = (pair.partition("=") for pair in found[2].split(","))
+    return Step(found[1], {axis.strip(): label.strip() for axis, _, label in pairs})
 
 
 def object_in_path(path: str) -> str | None:

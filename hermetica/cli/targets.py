@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.cli.members import derivations_in, names_in, select
+from hermetica.cli.members import derivations_in, is_set, names_in, select
 from hermetica.cli.misuse import close_names, did_you_mean
-from hermetica.cli.modules import load_file, load_name
+from hermetica.cli.modules import blaming, load_file, load_name
 from hermetica.cli.sets import FILE, TABLE, find_sets
 from hermetica.cli.target import Kind, Target, object_in_path, parse
 from hermetica.errors import HermeticaError
@@ -132,15 +132,7 @@ class Targets:
                 hint="name it as ./FILE.py:NAME; show, log, query and why-depends also take objects and ids",
             )
         module = self.module(target)
-        if not target.attribute:
-            found = list(derivations_in(module))
-            if not found:
-                raise UnknownTarget(
-                    f"{target.place} has no public derivation",
-                    hint="names that it imports are public where its __all__ has them",
-                )
-        else:
-            found = self._below(target, module)
+        found = blaming(target.text, lambda: self._below(target, module))  # a set makes its packages only now
         return self._named(target, found)
 
     def _named(self, target: Target, found: Iterable[tuple[str, Derivation]]) -> list[Selected]:
@@ -156,6 +148,11 @@ class Targets:
         ]
 
     def _below(self, target: Target, module: ModuleType) -> list[tuple[str, Derivation]]:
+        if not target.attribute:
+            everything = list(derivations_in(module))
+            if not everything:
+                raise UnknownTarget(f"{target.place} has no public derivation", hint=_way_out(module))
+            return everything
         reached = list(select(module, target.attribute))
         if not reached:
             known = names_in(module)
@@ -166,8 +163,10 @@ class Targets:
         found = [each for name, value in reached for each in derivations_in(value, name)]
         if not found:
             name, value = reached[0]
-            kind = type(value).__name__
             hint = f"call it: a target is a value, such as zlib = {name}()" if callable(value) else None
+            if is_set(value):
+                hint = f"a target is a set, not its class: pkgs = {name}()"
+            kind = "class" if isinstance(value, type) else type(value).__name__
             raise NotADerivation(f"{target.named(name)} is a {kind}, not a derivation", hint=hint)
         return found
 
@@ -178,6 +177,13 @@ class Targets:
             is_set = target.kind is Kind.SET
             self._modules[key] = _load_set(target.place) if is_set else _load(target.place)
         return self._modules[key]
+
+
+def _way_out(module: ModuleType) -> str:
+    classes = [name for name, value in vars(module).items() if is_set(value) and value.__module__ == module.__name__]
+    if classes:
+        return f"a target is a set, not its class: pkgs = {classes[-1]}()"
+    return "names that it imports are public where its __all__ has them"
 
 
 def _load_set(name: str) -> ModuleType:

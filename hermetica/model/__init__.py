@@ -21,6 +21,7 @@ from hermetica.model.input import Input, NotInside
 from hermetica.model.nix import InvalidNixPath, fetchnix
 from hermetica.model.origin import Origin
 from hermetica.model.outputs import UNKNOWN, FixedOutput, InvalidHash, Meta, OutputChecks
+from hermetica.model.override import Fields, NotOverridable, Recipe, UnknownArgument
 from hermetica.model.placeholder import InvalidOutputName, MangledPlaceholder, Token, placeholder
 from hermetica.model.record import InvalidRecord, from_record, from_records, to_record, to_records
 from hermetica.model.resolve import Resolved, resolve, with_own_paths
@@ -31,6 +32,7 @@ __all__ = [
     "Derivation",
     "Evaluation",
     "FetchWithoutHash",
+    "Fields",
     "FixedOutput",
     "Input",
     "InvalidDerivation",
@@ -44,12 +46,15 @@ __all__ = [
     "Meta",
     "NotCanonical",
     "NotInside",
+    "NotOverridable",
     "Origin",
     "OutputChecks",
+    "Recipe",
     "Resolved",
     "Source",
     "Token",
     "UnhashableValue",
+    "UnknownArgument",
     "UnknownOutput",
     "UnknownPlaceholder",
     "build_graph",

@@ -20,15 +20,18 @@ from hermetica.model.input import Input
 from hermetica.model.inputs import Inputs, find_inputs
 from hermetica.model.origin import Origin, caller, user_line
 from hermetica.model.outputs import FixedOutput, Meta, OutputChecks
+from hermetica.model.override import Edited, NotOverridable, UnknownArgument, plain
 from hermetica.model.placeholder import Token, check_output_name, digest_text, is_own, token_texts
 from hermetica_store.errors import InvalidStorePath
 from hermetica_store.path import NAME_LENGTH_MAX, StorePath, is_valid_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from hermetica.model.canonical import Json
     from hermetica.model.evaluation import Evaluation
+    from hermetica.model.override import Fields, Recipe
     from hermetica.model.source import Source
     from hermetica_store.digest import Digest
 
@@ -115,6 +118,7 @@ class Derivation(Input):
     canonical: bytes = attrs.field(init=False)
     inputs: Inputs = attrs.field(init=False)
     _tokens: dict[str, str] = attrs.field(init=False, factory=_no_tokens)
+    _recipe: Recipe | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -266,9 +270,57 @@ class Derivation(Input):
 
         return from_records, (to_records([self]),)
 
-    def override_attrs(self, change: Callable[[Derivation], Mapping[str, Any]]) -> Derivation:
-        """The same derivation with the fields that ``change`` returns."""
-        return attrs.evolve(self, **{"origin": caller(self.name), **change(self)})
+    def override(self, **arguments: object) -> Derivation:
+        """What the package function that made this makes with other arguments.
+
+        What ``override_attrs`` and overlays changed is changed again. Nothing else in the set sees the result.
+
+        Raises:
+            NotOverridable: no package set made it.
+            UnknownArgument: the function takes no such argument.
+        """
+        if self._recipe is None:
+            raise NotOverridable(
+                f"{self.name} was made by no package function, so there are no arguments to override",
+                hint="override_attrs replaces fields of any derivation; override takes what came out of a package set",
+                origin=user_line(),
+            )
+        try:
+            return self._recipe.again(arguments)
+        except UnknownArgument as error:
+            if error.argument in arguments:  # else it is of an override further in
+                error.origin = user_line()
+            raise
+
+    def override_attrs(self, change: Fields | Callable[[Derivation], Fields]) -> Derivation:
+        """The same derivation with other fields.
+
+        Args:
+            change: the fields, each as ``hm.derivation`` takes it; or a function that gives them for this derivation.
+
+        Raises:
+            EvaluationError: a field does not exist, or has no meaning.
+        """
+        return self.with_fields(change, caller(self.name))
+
+    def with_fields(self, change: Fields | Callable[[Derivation], Fields], origin: Origin | None) -> Derivation:
+        """``override_attrs`` on behalf of the line ``origin``."""
+        given: dict[str, Any] = {"origin": origin, **(change(self) if callable(change) else change)}
+        _check_fields(self.name, given.keys())
+        made = attrs.evolve(self, **plain(given, self.outputs))
+        return made if self._recipe is None else made.made_by(Edited(self._recipe, change, origin))
+
+    def made_by(self, recipe: Recipe) -> Derivation:
+        """This derivation with the recipe that ``override`` goes by: another value, for others hold this one."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        vars(made)["_recipe"] = recipe
+        return made
+
+    @property
+    def is_overridable(self) -> bool:
+        """Whether a package set made it, so that ``override`` has a function to call."""
+        return self._recipe is not None
 
     def store_name(self, output: str) -> str:
         """What the store path of ``output`` is called."""
@@ -320,12 +372,8 @@ def derivation(
     Raises:
         EvaluationError: a field has no meaning; the error names it and the caller's line.
     """
-    if others and not others.keys() <= FIELDS:
-        raise InvalidDerivation(
-            f"{name}: a derivation has no field {min(others.keys() - FIELDS)!r}",
-            details=(("fields", ", ".join(sorted(FIELDS))),),
-            origin=user_line(name),
-        )
+    if others:
+        _check_fields(name, others.keys())
     if isinstance(checks, OutputChecks):
         outputs = fields.outputs(outputs)
         checks = dict.fromkeys(outputs, checks)
@@ -339,3 +387,12 @@ def derivation(
         checks=checks or {},
         **others,
     )
+
+
+def _check_fields(name: str, given: AbstractSet[str]) -> None:
+    if not given <= FIELDS:
+        raise InvalidDerivation(
+            f"{name}: a derivation has no field {min(given - FIELDS)!r}",
+            details=(("fields", ", ".join(sorted(FIELDS))),),
+            origin=user_line(name),
+        )

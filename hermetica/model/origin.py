@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _OURS: Final = ("hermetica.", "attr.", "attrs.")
+_SETS: Final = "hermetica.packages."
 _IS_FUNCTION: Final = 0x01  # CO_OPTIMIZED: modules and the bodies of classes have it not
 _HAS_MORE: Final = 0x04 | 0x08  # CO_VARARGS, CO_VARKEYWORDS
 _CALLS_MAX: Final = 8
@@ -70,7 +71,7 @@ def caller(name: str | None = None) -> Origin | None:
     if not frame.f_code.co_flags & _IS_FUNCTION or type(name) is not str:
         return _line(frame.f_code.co_filename, frame.f_lineno)
     calls: tuple[tuple[str, int, str], ...] = ()
-    while len(calls) < _CALLS_MAX and _passes_on(frame, name) and (outer := _theirs(frame.f_back)) is not None:
+    while len(calls) < _CALLS_MAX and _passes_on(frame, name) and (outer := _outer(frame)) is not None:
         calls = ((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name), *calls)
         frame = outer
     return Origin(frame.f_code.co_filename, frame.f_lineno, calls)
@@ -88,6 +89,14 @@ def _theirs(frame: FrameType | None) -> FrameType | None:
             return frame
         frame = frame.f_back
     return None
+
+
+def _outer(frame: FrameType) -> FrameType | None:
+    """The frame outside hermetica that called a function; None for a package of a set, which nobody has to call."""
+    above = frame.f_back
+    if above is not None and str(above.f_globals.get("__name__")).startswith(_SETS):
+        return None
+    return _theirs(above)
 
 
 def _passes_on(frame: FrameType, name: str) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = __file__
-DERIVED = {"id", "input_id", "canonical", "inputs", "_tokens"}
+DERIVED = {"id", "input_id", "canonical", "inputs", "_recipe", "_tokens"}
 
 
 def make(**more: Any) -> Derivation:

@@ -1,0 +1,77 @@
+"""A small project of a user's: every way of writing packages, with the types that people write."""
+
+from __future__ import annotations
+
+import hermetica as hm
+
+
+class Base(hm.PackageSet):
+    """What everything stands on."""
+
+    @hm.package
+    def busybox(self) -> hm.Derivation:
+        """A shell and its tools."""
+        return hm.unpack(hm.fetchurl("https://example.org/busybox.tar.gz", sha256="0" * 64))
+
+    @hm.package
+    def cc(self, *, busybox: hm.Derivation) -> hm.Derivation:
+        """A compiler."""
+        return hm.derivation(name="cc-1.0", builder=f"{busybox}/bin/sh", args=["-euc", "mkdir $out"])
+
+    @hm.package
+    def zlib(self, *, cc: hm.Derivation, system: str, shared: bool = True) -> hm.Derivation:
+        """A library."""
+        env = {"CC": f"{cc}/bin/cc", "SHARED": str(int(shared))}
+        return hm.derivation(name="zlib-1.3", builder=f"{cc}/bin/sh", outputs=("out", "dev"), env=env, system=system)
+
+    @hm.matrix(python=["3.11", "3.12"], debug=[0, 1])
+    def wheel(self, *, cc: hm.Derivation, python: str, debug: int) -> hm.Derivation:
+        """A wheel for each Python."""
+        return hm.derivation(name=f"wheel-{python}", builder=f"{cc}/bin/sh", env={"DEBUG": str(debug)})
+
+    @hm.check
+    def zlib_works(self, *, busybox: hm.Derivation, zlib: hm.Derivation) -> hm.Derivation:
+        """Whether the library is there."""
+        return hm.derivation(name="zlib-works", builder=f"{busybox}/bin/sh", args=["-c", f"test -d {zlib:dev} >$out"])
+
+
+class Fast(Base):
+    """An overlay: other flags, and packages of its own."""
+
+    @hm.package
+    def zlib(self) -> hm.Derivation:
+        """The library, for speed."""
+        return super().zlib.override_attrs(lambda d: {"env": {**d.env, "CFLAGS": "-O3"}})
+
+    @hm.package
+    def cc(self, *, busybox: hm.Derivation, zig: hm.Derivation | None = None) -> hm.Derivation:
+        """Another compiler, with other needs."""
+        return hm.derivation(name="cc-2.0", builder=f"{zig or busybox}/bin/sh")
+
+    @hm.matrix(python=["3.13"])
+    def wheel(self, *, python: str) -> hm.Derivation:
+        """Another matrix."""
+        return super().wheel(python="3.12", debug=0).override_attrs({"name": f"wheel-{python}"})
+
+    @hm.package
+    def first_zlib(self) -> hm.Derivation:
+        """The library, made by a tool before there is a compiler."""
+        return type(self).zlib(self, cc=self.busybox)
+
+    @hm.package
+    def nested(self) -> Base:
+        """A set in a set."""
+        return Base(system=self.system)
+
+
+def renamed(derivation: hm.Derivation) -> hm.Fields:
+    """Fields that a function of a user's gives."""
+    return {"name": f"{derivation.name}-mine", "args": [*derivation.args, "-v"]}
+
+
+pkgs = Fast(system="x86_64-linux")
+Mine = Base.extend(Fast)
+mine: Base = Mine()
+static: hm.Derivation = pkgs.zlib.override(shared=False).override_attrs(renamed)
+wheels: hm.Variants[hm.Derivation] = pkgs.wheel
+inner: hm.Derivation = pkgs.nested.zlib
