@@ -27,13 +27,15 @@ class PackageSet:
     system: str = "x86_64-linux"
     __scope__: Scope
 
-    def __new__(cls, *_arguments: object, **_keywords: object) -> Self:
-        """A set that has evaluated nothing yet, whatever the ``__init__`` of a subclass does."""
-        made = super().__new__(cls)
-        vars(made)["__scope__"] = Scope(whole=made)
-        return made
+    if not TYPE_CHECKING:  # or the __init__ of a subclass would have to agree with it
 
-    def __init__(self, *, system: str | None = None) -> None:  # pyright: ignore[reportInconsistentConstructor] -- __new__ takes what that of a subclass does
+        def __new__(cls, *_arguments: object, **_keywords: object) -> Self:
+            """A set that has evaluated nothing yet, whatever the ``__init__`` of a subclass does."""
+            made = super().__new__(cls)
+            vars(made)["__scope__"] = Scope(whole=made)
+            return made
+
+    def __init__(self, *, system: str | None = None) -> None:
         if system is not None:
             self.system = system
 

@@ -139,5 +139,5 @@ def test_errors_of_sets_name_the_users_lines(hermetica: CommandLine) -> None:
     assert "  fix        did you mean shared?" in told
     circle = "\n    @hm.package\n    def zlib(self, *, app):\n        return app\n"
     hermetica.module(SETS, f"class Circle(Base):{circle}\npkgs = Circle()")
-    told = hermetica("build", "./pkgs.py:pkgs.app", status=3).stderr
-    assert "error[HM234] Base.app needs itself: Base.app -> Circle.zlib -> Base.app" in told
+    text = hermetica("build", "./pkgs.py:pkgs.app", status=3).stderr
+    assert "error[HM234] Base.app needs itself: Base.app -> Circle.zlib -> Base.app" in text

@@ -34,9 +34,11 @@ def chain(length: int, fails_at: int | None = None) -> type[hm.PackageSet]:
             raise KeyError(index)
         return hm.derivation(name=f"p{index}", builder="/bin/sh", args=[str(below)])
 
-    first = hm.package(lambda _self: hm.derivation(name="p0", builder="/bin/sh"))
+    def p0(_self: hm.PackageSet) -> hm.Derivation:
+        return hm.derivation(name="p0", builder="/bin/sh")
+
     packages = {f"p{index}": (injected if index % 2 else asked)(index) for index in range(1, length)}
-    return type("Chain", (hm.PackageSet,), {"p0": first, **packages})
+    return type("Chain", (hm.PackageSet,), {"p0": hm.package(p0), **packages})
 
 
 def test_a_chain_of_ten_thousand_packages_evaluates_and_changes_no_limit() -> None:

@@ -91,7 +91,8 @@ def test_the_typed_project_evaluates_and_a_wrong_argument_to_override_is_told_th
     assert static.env["CFLAGS"] == "-O3"
     assert static.env["SHARED"] == "0"
     assert static.name == "zlib-1.3-mine"
-    assert mine.zlib == pkgs.zlib != inner
+    assert mine.zlib.name == static.name
+    assert inner.env["SHARED"] == "1"
     assert [each.name for each in wheels.values()] == ["wheel-3.13"]
     assert pkgs.first_zlib.env["CC"] == f"{pkgs.busybox}/bin/cc"
     with pytest.raises(hm.EvaluationError, match="zlib takes no argument 'sharde'"):

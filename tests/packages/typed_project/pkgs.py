@@ -38,10 +38,14 @@ class Base(hm.PackageSet):
 class Fast(Base):
     """An overlay: other flags, and packages of its own."""
 
+    def __init__(self, level: int, *, system: str | None = None) -> None:
+        super().__init__(system=system)
+        self.level = level
+
     @hm.package
     def zlib(self) -> hm.Derivation:
         """The library, for speed."""
-        return super().zlib.override_attrs(lambda d: {"env": {**d.env, "CFLAGS": "-O3"}})
+        return super().zlib.override_attrs(lambda d: {"env": {**d.env, "CFLAGS": f"-O{self.level}"}})
 
     @hm.package
     def cc(self, *, busybox: hm.Derivation, zig: hm.Derivation | None = None) -> hm.Derivation:
@@ -64,14 +68,22 @@ class Fast(Base):
         return Base(system=self.system)
 
 
+class Ours(Base):
+    """An overlay over any set."""
+
+    @hm.package
+    def zlib(self) -> hm.Derivation:
+        """The library under another name."""
+        return super().zlib.override_attrs(renamed)
+
+
 def renamed(derivation: hm.Derivation) -> hm.Fields:
     """Fields that a function of a user's gives."""
     return {"name": f"{derivation.name}-mine", "args": [*derivation.args, "-v"]}
 
 
-pkgs = Fast(system="x86_64-linux")
-Mine = Base.extend(Fast)
-mine: Base = Mine()
+pkgs = Fast(3, system="x86_64-linux")
+mine: Base = Base.extend(Ours)()
 static: hm.Derivation = pkgs.zlib.override(shared=False).override_attrs(renamed)
 wheels: hm.Variants[hm.Derivation] = pkgs.wheel
 inner: hm.Derivation = pkgs.nested.zlib
