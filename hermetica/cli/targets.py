@@ -98,7 +98,11 @@ class Targets:
     def beside(self, texts: Iterable[str]) -> list[Selected]:
         """All derivations of the modules that targets are in, each module's in the order of their definition."""
         places = {target.everything: parse(target.everything) for target in map(parse, texts)}
-        return [each for target in places.values() for each in self._named(target, derivations_in(self.module(target)))]
+        return [each for target in places.values() for each in self._everything(target)]
+
+    def _everything(self, target: Target) -> list[Selected]:
+        module = self.module(target)
+        return self._named(target, blaming(target.text, lambda: list(derivations_in(module))))
 
     def source(self, text: str) -> Source:
         """The source of local files that a target names.

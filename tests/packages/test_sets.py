@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import threading
 from typing import Any
 
@@ -10,39 +9,7 @@ import pytest
 
 import hermetica as hm
 from hermetica.packages import EvaluationRecursion, InvalidOverlay, InvalidPackage, MissingArgument, SetIsFrozen
-
-
-def drv(name: str, *inputs: hm.Derivation, **env: str) -> hm.Derivation:
-    return hm.derivation(name=name, builder="/bin/sh", args=[str(each) for each in inputs], env=env)
-
-
-class Base(hm.PackageSet):
-    @hm.package
-    def busybox(self) -> hm.Derivation:
-        return drv("busybox")
-
-    @hm.package
-    def cc(self, *, busybox: hm.Derivation) -> hm.Derivation:
-        """The compiler."""
-        return drv("cc", busybox)
-
-    @hm.package
-    def zlib(self, *, cc: hm.Derivation, shared: bool = True) -> hm.Derivation:
-        return drv("zlib", cc, shared=str(shared))
-
-    @hm.package
-    def app(self, *, zlib: hm.Derivation) -> hm.Derivation:
-        return drv("app", zlib)
-
-
-class Patched(Base):
-    @hm.package
-    def zlib(self) -> hm.Derivation:
-        return super().zlib.override_attrs(lambda d: {"env": {**d.env, "CFLAGS": "-O3"}})
-
-
-def inputs(derivation: hm.Derivation) -> list[hm.Derivation]:
-    return [each for _, each in derivation.inputs.derivations]
+from tests.packages.sample import Base, Patched, drv, inputs
 
 
 def test_a_function_gets_the_packages_that_its_parameters_name() -> None:
@@ -116,99 +83,6 @@ def test_self_is_the_final_set_and_super_the_one_below() -> None:
     assert pkgs.zlib.env == {"shared": "True", "CFLAGS": "-O3"}
     assert inputs(pkgs.app) == [pkgs.zlib]
     assert Base().zlib.env == {"shared": "True"}
-
-
-def test_override_gives_the_function_other_arguments_through_overlays() -> None:
-    pkgs = Patched()
-    static = pkgs.zlib.override(shared=False)
-    assert static.env == {"shared": "False", "CFLAGS": "-O3"}
-    assert pkgs.zlib.env["shared"] == "True"
-    assert inputs(pkgs.app) == [pkgs.zlib]
-    other = drv("other-cc")
-    assert inputs(static.override(cc=other)) == [other]
-    assert static.override(cc=other).env == static.env
-
-
-def test_override_and_override_attrs_go_together_in_any_order() -> None:
-    pkgs = Base()
-    renamed: hm.Fields = {"name": "zlib-static"}
-    one = pkgs.zlib.override_attrs(renamed).override(shared=False)
-    other = pkgs.zlib.override(shared=False).override_attrs(renamed)
-    assert one == other
-    assert (one.name, one.env["shared"]) == ("zlib-static", "False")
-    assert one.override(shared=True) == pkgs.zlib.override_attrs(renamed)
-
-
-def test_what_super_gives_can_be_overridden_in_an_overlay() -> None:
-    class Static(Base):
-        @hm.package
-        def zlib(self, *, level: int = 1) -> hm.Derivation:
-            return super().zlib.override(shared=False).override_attrs(lambda d: {"env": {**d.env, "L": str(level)}})
-
-    class Renamed(Static):
-        @hm.package
-        def zlib(self) -> hm.Derivation:
-            return super().zlib.override_attrs({"name": "z"})
-
-    pkgs = Renamed()
-    assert (pkgs.zlib.name, dict(pkgs.zlib.env)) == ("z", {"shared": "False", "L": "1"})
-    assert (pkgs.zlib.override(level=3).name, dict(pkgs.zlib.override(level=3).env)) == (
-        "z",
-        {"shared": "False", "L": "3"},
-    )
-    other = drv("other")
-    assert inputs(pkgs.zlib.override(cc=other, level=2)) == [other]
-
-
-def test_another_name_of_a_package_overrides_what_it_names() -> None:
-    class Alias(Base):
-        @hm.package
-        def libz(self, *, zlib: hm.Derivation) -> hm.Derivation:
-            return zlib
-
-        libz_ng = libz
-
-    pkgs = Alias()
-    assert pkgs.libz == pkgs.libz_ng == pkgs.zlib
-    assert pkgs.libz.override(shared=False) == pkgs.zlib.override(shared=False)
-    assert pkgs.libz.override(zlib=pkgs.cc) == pkgs.cc
-    assert pkgs.libz.override(shared=False).override(cc=pkgs.busybox) == pkgs.zlib.override(
-        shared=False, cc=pkgs.busybox
-    )
-    assert pkgs.zlib.override(shared=False).env == {"shared": "False"}
-
-
-def test_an_unknown_argument_is_named_with_the_line_that_gave_it() -> None:
-    with pytest.raises(hm.EvaluationError, match="zlib takes no argument 'sharde'") as caught:
-        Patched().zlib.override(sharde=False)
-    assert caught.value.code == "HM233"
-    assert caught.value.details == (("arguments", "cc, shared"),)
-    assert caught.value.hint == "did you mean shared?"
-    assert caught.value.origin == f"{__file__}:{caught.tb.tb_lineno}"
-
-
-def test_what_no_set_made_has_no_arguments_to_override() -> None:
-    with pytest.raises(hm.EvaluationError, match="made by no package function") as caught:
-        drv("plain").override(shared=False)
-    assert caught.value.code == "HM230"
-    pkgs = Base()
-    thawed: hm.Derivation = pickle.loads(pickle.dumps(pkgs.zlib))  # noqa: S301 -- our own
-    assert thawed == pkgs.zlib
-    assert pkgs.zlib.is_overridable
-    assert not thawed.is_overridable
-
-
-def test_override_attrs_takes_fields_as_derivation_does() -> None:
-    cc = drv("cc")
-    tools = drv("tools")
-    changed = cc.override_attrs(
-        {"rootfs": tools, "checks": hm.OutputChecks(max_size_bytes=1), "outputs": ["out", "dev"]}
-    )
-    assert changed.rootfs == str(tools)
-    assert set(changed.checks) == {"out", "dev"}
-    wrong: Any = {"envv": {}}
-    with pytest.raises(hm.EvaluationError, match="no field 'envv'"):
-        cc.override_attrs(wrong)
 
 
 def test_a_missing_package_is_told_with_what_the_set_has() -> None:
