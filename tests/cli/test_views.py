@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermetica.cli.console import Paint
+from hermetica.cli.console import Console, Paint
 from hermetica.cli.views.frame import columns, fit, frame
 from hermetica.cli.views.lines import Lines
+from hermetica.cli.views.plain import PlainView
 from hermetica.cli.views.state import Progress
 from hermetica.cli.views.words import again, clock, seconds, size, summary, to_do
 from hermetica.realize.events import (
@@ -71,6 +72,29 @@ def test_the_frame_never_leaves_the_terminal(width: int, height: int, names: lis
 def test_what_is_fitted_fits(text: str, width: int) -> None:
     assert columns(fit(text, width)) <= width
     assert columns(text) > width or fit(text, width) == text
+
+
+def scrolled(*, verbose: bool = False) -> list[str]:
+    """What scrolls by of a fetch of a moment, one of three seconds, a quick build and a quick failure."""
+    view = PlainView(Console(color="never"), verbose=verbose)
+    lines: list[str] = []
+    for name, work, duration_s, outcome in (
+        ("quick.deb", "fetch", 0.2, Outcome.BUILT),
+        ("slow.deb", "fetch", 3.0, Outcome.BUILT),
+        ("step", "build", 0.1, Outcome.BUILT),
+        ("lost.deb", "fetch", 0.1, Outcome.FAILED),
+    ):
+        started = DerivationStarted(time_s=0.0, drv=name, name=name, origin=None, work=work)
+        finished = DerivationFinished(
+            time_s=9.0, drv=name, name=name, outcome=outcome, outputs={}, duration_s=duration_s
+        )
+        lines += [line.split()[1] for event in (started, finished) for line in view.lines_of(event)]
+    return lines
+
+
+def test_what_was_fetched_within_a_moment_has_no_line_of_its_own() -> None:
+    assert scrolled() == ["slow.deb", "step", "lost.deb"]
+    assert scrolled(verbose=True) == ["quick.deb", "slow.deb", "step", "lost.deb"]
 
 
 def test_nothing_is_left_of_the_frame_when_the_run_is_over() -> None:

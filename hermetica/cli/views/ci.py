@@ -44,7 +44,7 @@ class CiView:
                 self._cut.add(event.drv)
             self._logs[event.drv] = text
         lines = self._plain.lines_of(event)
-        if isinstance(event, DerivationFinished) and (log := self._logs.pop(event.drv, "")):
+        if isinstance(event, DerivationFinished) and (log := self._logs.pop(event.drv, "")) and lines:
             lines = self._block(event, log.splitlines(), lines[-1])
         for line in lines:
             self._console.say(line)

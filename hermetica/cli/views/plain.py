@@ -1,8 +1,12 @@
-"""Plain lines: one for each derivation that ended, and logs prefixed by name where they are wanted."""
+"""Plain lines: one for each derivation that ended, and logs prefixed by name where they are wanted.
+
+What hermetica made or fetched itself within a moment is counted at the end and has no line of its own: a tree of tools
+is a hundred packages, and nobody asked for one of them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hermetica.cli.console import clean
 from hermetica.cli.views import words
@@ -25,6 +29,9 @@ from hermetica.realize.events import (
 if TYPE_CHECKING:
     from hermetica.cli.console import Console
     from hermetica.realize.events import Event
+
+_MOMENT_S: Final = 1.0
+_OWN_WORK: Final = frozenset({"builtin", "fetch"})
 
 
 class PlainView:
@@ -53,8 +60,14 @@ class PlainView:
             return self._log(event.name, self._lines.take(event.drv, event.text)) if self._verbose else []
         if isinstance(event, DerivationFinished):
             rest = self._log(event.name, self._lines.finish(event.drv))
-            return [*rest, words.ended(event, self.progress.works.get(event.drv, ""), self._console.paint)]
+            return [*rest, *self._ended(event)]
         return self._hook(event) if isinstance(event, HookText | HookFinished) else self._talk(event)
+
+    def _ended(self, event: DerivationFinished) -> list[str]:
+        work = self.progress.works.get(event.drv, "")
+        if not self._verbose and event.outcome.is_success and work in _OWN_WORK and event.duration_s < _MOMENT_S:
+            return []
+        return [words.ended(event, work, self._console.paint)]
 
     def _talk(self, event: Event) -> list[str]:
         paint = self._console.paint
