@@ -6,7 +6,8 @@ A package set is a namespace that makes what it has when it is asked for it: nam
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from symtable import symtable
 from types import ModuleType, SimpleNamespace
@@ -14,54 +15,54 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.cli.target import steps
 from hermetica.model import Derivation
-from hermetica.packages.matrix import MatrixPackage
-from hermetica.packages.sets import PackageSet, packages_of
-from hermetica.packages.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hermetica.cli.package_members import Lazy
+
 _DEPTH_MAX: Final = 8
 
 
-class _Lazy(Mapping[str, Any]):
-    """Names, and what each leads to once somebody asks."""
-
-    def __init__(self, names: Iterable[str], get: Callable[[str], object]) -> None:
-        self._names = dict.fromkeys(names)
-        self._get = get
-
-    def __getitem__(self, name: str) -> object:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._get(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
 def _is_namespace(value: object) -> bool:
-    if isinstance(value, PackageSet):
-        return True
     if isinstance(value, Mapping | list | tuple | SimpleNamespace | ModuleType):
         return True
     if isinstance(value, type):
-        return not issubclass(value, PackageSet) and not value.__module__.startswith(
+        return not is_set(value) and not value.__module__.startswith(
             ("hermetica.", "hermetica_store.", "builtins", "typing")
         )
     kind = type(value)
-    return hasattr(kind, "__attrs_attrs__") or hasattr(kind, "__dataclass_fields__")
+    return hasattr(kind, "__attrs_attrs__") or hasattr(kind, "__dataclass_fields__") or _is_lazy(value)
 
 
-def _lazy_fields(value: object) -> _Lazy | None:
-    if isinstance(value, PackageSet):
-        return _of_set(value)
-    if isinstance(value, Variants):
-        return _Lazy((f"[{key}]" for key in value), lambda name: value[name[1:-1]])  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType, reportUnknownVariableType] -- foreign data
-    return None
+def _has_sets() -> bool:
+    """Whether anything here can be a package set; to ask further imports what knows them."""
+    return "hermetica.packages" in sys.modules
+
+
+def _is_lazy(value: object) -> bool:
+    if not _has_sets():
+        return False
+    from hermetica.cli.package_members import is_lazy  # noqa: PLC0415 -- see above
+
+    return is_lazy(value)
+
+
+def _lazy_fields(value: object) -> Lazy | None:
+    if not _has_sets():
+        return None
+    from hermetica.cli.package_members import fields_of  # noqa: PLC0415 -- see above
+
+    return fields_of(value, _is_namespace)
+
+
+def is_set(value: object) -> bool:
+    """Whether it is a class of package sets, of which a target is an instance."""
+    if not _has_sets():
+        return False
+    from hermetica.cli.package_members import is_set as is_class_of_sets  # noqa: PLC0415 -- see above
+
+    return is_class_of_sets(value)
 
 
 def _fields(value: object) -> Mapping[str, Any]:
@@ -91,22 +92,14 @@ def _imported(module: ModuleType) -> frozenset[str]:
     return frozenset(each.get_name() for each in table.get_symbols() if each.is_imported() and not each.is_assigned())
 
 
-def _of_set(packages: PackageSet) -> _Lazy:
-    """The packages of a set, and the derivations and namespaces that its classes and it have without making them."""
-    names = dict.fromkeys(packages_of(type(packages)))
-    for holder in (*reversed(type(packages).__mro__[:-1]), packages):
-        had = vars(holder).items()
-        names |= dict.fromkeys(name for name, value in had if isinstance(value, Derivation) or _is_namespace(value))
-    return _Lazy((name for name in names if not name.startswith("__")), lambda name: getattr(packages, name))
-
-
 def members(value: object) -> Mapping[str, Any]:
     """The public names of a namespace that lead to derivations: derivations, and namespaces; of a set all packages."""
     if isinstance(value, Derivation) or not _is_namespace(value):
         return {}
+    lazily = _lazy_fields(value)
+    if lazily is not None:
+        return lazily.only(lambda name: not name.startswith("_"))
     fields = _fields(value)
-    if isinstance(fields, _Lazy):
-        return _Lazy((name for name in fields if not name.startswith("_")), fields.__getitem__)
     chosen = fields.get("__all__") if isinstance(value, ModuleType) else None
     brought = _imported(value) if isinstance(value, ModuleType) and not chosen else frozenset[str]()
     names = chosen or [name for name in fields if not name.startswith("_") and name not in brought]
@@ -117,25 +110,38 @@ def members(value: object) -> Mapping[str, Any]:
     }
 
 
-def is_set(value: object) -> bool:
-    """Whether it is a class of package sets, of which a target is an instance."""
-    return isinstance(value, type) and issubclass(value, PackageSet)
+def derivations_in(value: object, prefix: str = "", *, only_made: bool = False) -> Iterator[tuple[str, Derivation]]:
+    """Every derivation below a namespace, by dotted name, in the order of definition; modules in it are not entered.
+
+    Args:
+        value: the namespace.
+        prefix: its own name.
+        only_made: leave out what package sets have but did not make yet.
+    """
+    yield from _walk(value, prefix, frozenset(), only_made=only_made)
 
 
-def derivations_in(value: object, prefix: str = "") -> Iterator[tuple[str, Derivation]]:
-    """Every derivation below a namespace, by dotted name, in the order of definition; modules in it are not entered."""
-    yield from _walk(value, prefix, frozenset())
-
-
-def _walk(value: object, prefix: str, above: frozenset[int]) -> Iterator[tuple[str, Derivation]]:
+def _walk(value: object, prefix: str, above: frozenset[int], *, only_made: bool) -> Iterator[tuple[str, Derivation]]:
     if isinstance(value, Derivation):
         yield prefix, value
         return
     if id(value) in above or len(above) >= _DEPTH_MAX:
         return
-    for name, member in members(value).items():
+    fields = members(value)
+    for name in fields:
+        if only_made and not _is_made(value, name):
+            continue
+        member = fields[name]
         if not isinstance(member, ModuleType):
-            yield from _walk(member, _below(prefix, name), above | {id(value)})
+            yield from _walk(member, _below(prefix, name), above | {id(value)}, only_made=only_made)
+
+
+def _is_made(value: object, name: str) -> bool:
+    if not _has_sets():
+        return True
+    from hermetica.cli.package_members import is_made  # noqa: PLC0415 -- see above
+
+    return is_made(value, name)
 
 
 def _below(prefix: str, name: str) -> str:
@@ -151,10 +157,7 @@ def select(value: object, attribute: str) -> Iterator[tuple[str, object]]:
         ]
         if step.variant:
             found = [
-                (f"{name}[{key}]", member[key])
-                for name, member in found
-                if isinstance(member, Variants)
-                for key in member.matching(step.variant)
+                (f"{name}{key}", variant) for name, member in found for key, variant in _variants(member, step.variant)
             ]
     yield from found
 
@@ -166,6 +169,14 @@ def _named(holder: object, pattern: str) -> list[tuple[str, object]]:
         fields = _fields(holder)
         names = [pattern] if pattern in fields else []
     return [(name, fields[name]) for name in names]
+
+
+def _variants(value: object, patterns: Mapping[str, str]) -> list[tuple[str, object]]:
+    if not _has_sets():
+        return []
+    from hermetica.cli.package_members import variants_of  # noqa: PLC0415 -- see above
+
+    return variants_of(value, patterns)
 
 
 def names_in(value: object) -> list[str]:
@@ -181,14 +192,14 @@ def names_in(value: object) -> list[str]:
 def _names_below(value: object, prefix: str, above: frozenset[int]) -> Iterator[str]:
     if isinstance(value, Derivation):
         yield prefix
-    elif isinstance(value, PackageSet):
-        known = packages_of(type(value))
-        for name in members(value):
-            yield _below(prefix, name)
-            package = known.get(name)
-            if isinstance(package, MatrixPackage):
-                yield from (f"{_below(prefix, name)}[{key}]" for key in package.ids())
-    elif id(value) not in above and len(above) < _DEPTH_MAX:
-        for name, member in members(value).items():
-            if not isinstance(member, ModuleType):
-                yield from _names_below(member, _below(prefix, name), above | {id(value)})
+        return
+    if id(value) in above or len(above) >= _DEPTH_MAX:
+        return
+    if _is_lazy(value):
+        from hermetica.cli.package_members import names_of  # noqa: PLC0415 -- see above
+
+        yield from (_below(prefix, name) for name in names_of(value))
+    fields = members(value)
+    for name in fields:
+        if _is_made(value, name) and not isinstance(fields[name], ModuleType):
+            yield from _names_below(fields[name], _below(prefix, name), above | {id(value)})

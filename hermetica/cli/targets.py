@@ -96,13 +96,13 @@ class Targets:
         return found[0]
 
     def beside(self, texts: Iterable[str]) -> list[Selected]:
-        """All derivations of the modules that targets are in, each module's in the order of their definition."""
+        """The derivations of the modules that targets are in, in the order of definition; of sets those made by now."""
         places = {target.everything: parse(target.everything) for target in map(parse, texts)}
-        return [each for target in places.values() for each in self._everything(target)]
-
-    def _everything(self, target: Target) -> list[Selected]:
-        module = self.module(target)
-        return self._named(target, blaming(target.text, lambda: list(derivations_in(module))))
+        return [
+            each
+            for target in places.values()
+            for each in self._named(target, derivations_in(self.module(target), only_made=True))
+        ]
 
     def source(self, text: str) -> Source:
         """The source of local files that a target names.

@@ -54,6 +54,11 @@ class Variants(Mapping[str, R_co]):
             raise self._unknown(id_of(wanted), several=len(found) > 1)
         return self[found[0]]
 
+    @property
+    def made(self) -> frozenset[str]:
+        """The ids of those that were asked for already."""
+        return frozenset(self._made)
+
     def matching(self, patterns: Mapping[str, str]) -> list[str]:
         """The ids of the variants whose labels fit patterns: axis -> pattern; an axis that is not named fits."""
         return [
