@@ -7,8 +7,6 @@ tree of tools.
 
 from __future__ import annotations
 
-from typing import Final
-
 import hermetica as hm
 from hermetica_derivations.pins import debs, fetch, lock
 from hermetica_derivations.scripts import script
@@ -20,7 +18,6 @@ __all__ = [
     "ca_bundle",
     "cc",
     "compiler_wrapper",
-    "debian_python",
     "fixup_tools",
     "full",
     "glibc_runtime",
@@ -34,17 +31,6 @@ base_c = hm.debian_rootfs("debian-base-c", debs("base-c"))
 
 base_cxx = hm.debian_rootfs("debian-base-cxx", debs("base-cxx"))
 """The same with GCC for C++, CMake, Meson, Ninja, pkg-config and Perl."""
-
-_PYTHON: Final = frozenset(
-    {
-        *("python3-minimal", "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"),
-        *("libc6", "libexpat1", "libssl3", "zlib1g", "libbz2-1.0", "liblzma5", "libsqlite3-0", "libffi8", "libuuid1"),
-    }
-)
-debian_python = hm.debian_rootfs(
-    "debian-python", [deb for deb in debs("base-cxx") if deb.name.split("_")[0] in _PYTHON]
-)
-"""A small tree with Python 3.11 at ``/usr/bin/python3`` and its standard library: for builders in Python."""
 
 
 def make_ca_bundle(package: hm.Derivation, rootfs: hm.Derivation) -> hm.Derivation:

@@ -1,7 +1,7 @@
 """``@hm.builder``: a function of the user's module as a builder.
 
 Calling it runs nothing. It gives a derivation that holds the text of the function and of all that it uses, and the
-arguments; its builder is the pinned interpreter. Source: docs/python-builders.md; docs/adr/0015.
+arguments; its builder is the pinned interpreter. Source: docs/python-builders.md; docs/adr/0016.
 """
 
 from __future__ import annotations

@@ -16,10 +16,11 @@ import re
 import sys
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # the module that has it costs every build five milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _PLACES = ("lib/python{0}.{1}/site-packages", "usr/lib/python3/dist-packages", "lib/python3/dist-packages")
 

@@ -66,13 +66,13 @@ class BuilderRaised(BuildFailed):
     """A builder in Python raised an exception.
 
     Attributes:
-        at: ``file:line`` of the user's own, where it did.
+        at: ``file:line`` of the user's own, where it did; empty for an import at the top of the module.
     """
 
     code = "HM256"
 
     def __init__(self, derivation: Derivation, message: str, *, at: str, log_tail: str) -> None:
-        super().__init__(derivation, message, details=(("raised at", at),), log_tail=log_tail)
+        super().__init__(derivation, message, details=(("raised at", at),) if at else (), log_tail=log_tail)
         self.at = at
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NAMED: Final = re.compile(rb'<builder ([^<>\n]+)>(", line |:)(\d+)')
 _LONGEST: Final = 512  # of a name and its line; what is longer is none
 _FRAME: Final = re.compile(r'^ *File "([^"\n]+)", line (\d+)', re.MULTILINE)
+_IMPORTS: Final = "<builder imports>"
 _RAISED: Final = re.compile(r"^[A-Za-z_][\w.]*(?:: .*)?$", re.MULTILINE)
 
 
@@ -59,6 +60,8 @@ class Spelling:
 def raised(log_tail: str, places: Mapping[str, Origin]) -> tuple[str, str] | None:
     """What a builder in Python raised, and ``file:line`` of the user's own; None where it raised nothing.
 
+    What it could not import has no line: imports are gathered from the whole module.
+
     Args:
         log_tail: the end of what it said, spelled.
         places: as above.
@@ -67,4 +70,6 @@ def raised(log_tail: str, places: Mapping[str, Origin]) -> tuple[str, str] | Non
     files = {place.file for place in places.values()}
     frames = [f"{file}:{line}" for file, line in _FRAME.findall(trace) if file in files]
     said = _RAISED.findall(trace)
-    return (said[-1], frames[-1]) if frames and said else None
+    if not said or not (frames or _IMPORTS in trace):
+        return None
+    return said[-1], frames[-1] if frames else ""

@@ -13,7 +13,7 @@ import pytest
 import hermetica as hm
 from hermetica.cli.modules import load_file
 from hermetica.realize.errors import BuilderRaised
-from hermetica_derivations.toolchain import debian_python
+from hermetica_derivations.interpreter import DEBIAN_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ pytestmark = [
 HEAD = """\
 from __future__ import annotations
 import hermetica as hm
-from hermetica_derivations.toolchain import debian_python
-runs_here = hm.builder(python="/usr/bin/python3", rootfs=debian_python)
+from hermetica_derivations.interpreter import DEBIAN_PYTHON
+runs_here = hm.builder(python=DEBIAN_PYTHON)
 """
 
 
@@ -41,7 +41,7 @@ class Write(Protocol):
 @pytest.fixture(scope="module")
 def python_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hm.Store]:
     with hm.Store.open(tmp_path_factory.mktemp("python") / "store") as store:
-        store.realize(debian_python)
+        store.realize(DEBIAN_PYTHON.rootfs)
         yield store
 
 
@@ -98,7 +98,7 @@ def show(out: hm.Out, dev: hm.Out, *values: object, tree: hm.Input) -> None:
     out.path.write_text(f"{dev} {tree.path} {sorted(each.name for each in tree.path.iterdir())}")
 
 values = (1, (2, [3.5, None]), b"\\x00", {("a", 1): {"b": {True}}}, 2**80)
-library = hm.derivation(name="library", builder="/usr/bin/python3", rootfs=debian_python, args=["-c", """
+library = hm.derivation(name="library", builder="/usr/bin/python3", rootfs=DEBIAN_PYTHON.rootfs, args=["-c", """
 import os; os.mkdir(os.environ['out']); open(os.environ['out'] + '/lib', 'w')
 """])
 shown = show(*values, f"{library}/lib", tree=library)
@@ -170,10 +170,10 @@ def test_a_package_that_is_given_can_be_imported(python_store: hm.Store, write: 
         """
 (hm_source := hm.source(".", include=["rows.csv"]))
 helpers = hm.text("helpers.py", "def shout(text): return text.upper()\\n")
-tree = hm.derivation(name="tree", builder="/usr/bin/python3", rootfs=debian_python, args=["-c", f'''
+tree = hm.derivation(name="tree", builder="/usr/bin/python3", rootfs=DEBIAN_PYTHON.rootfs, args=["-c", f'''
 import os, shutil; os.mkdir(os.environ["out"]); shutil.copy("{helpers}", os.environ["out"] + "/helpers.py")
 '''])
-@hm.builder(python="/usr/bin/python3", rootfs=debian_python, packages={"helpers": tree})
+@hm.builder(python=DEBIAN_PYTHON, packages={"helpers": tree})
 def shout(out: hm.Out, text: str) -> None:
     from helpers import shout as loud
     out.path.write_text(loud(text))

@@ -63,3 +63,6 @@ def test_nothing_is_held_back_that_can_be_no_name() -> None:
 def test_what_was_raised_is_found_with_the_users_innermost_line() -> None:
     assert raised(SPELLED, PLACES) == ("json.decoder.JSONDecodeError: Expecting value", "/home/me/pkgs.py:30")
     assert raised("make: *** [all] Error 2\n", PLACES) is None
+    assert raised(TRACE.replace("<builder ", "<other "), PLACES) is None
+    failed = 'Traceback (most recent call last):\n  File "<builder imports>", line 1, in <module>\nImportError: x\n'
+    assert raised(failed, PLACES) == ("ImportError: x", "")
