@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "show": "print a derivation: fields, inputs, ids",
     "log": "print what a builder wrote",
     "explain": "say why targets will be built or are reused, and what changed",
+    "diff": "show what differs between two derivations, closures or objects",
     "why-depends": "show how one object comes to need another, and where it says so",
     "query": "ask about derivations and objects",
     "lock": "pin what a project needs, by content, in a lock file",

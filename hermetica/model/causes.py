@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica.model.difference import Declared, FieldChange, difference, place_of
-from hermetica_store.path import STORE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from hermetica.model.derivation import Derivation
-    from hermetica.model.source import Source
     from hermetica_store.digest import Digest
+    from hermetica_store.path import StorePath
+
+    LookUp = Callable[[Sequence[str]], Mapping[str, Declared]]
 
 _STEM: Final = re.compile(r"-(?=\d)")
 
@@ -31,13 +32,13 @@ class SourceChange:
     """Local files that are not what they were.
 
     Attributes:
-        before: the store path that they had, as text.
-        after: what they are.
+        before: the store path that they had.
+        after: the one that they have.
         place: the field that mentions them, such as ``env.src``.
     """
 
-    before: str
-    after: Source
+    before: StorePath
+    after: StorePath
     place: str
 
 
@@ -53,18 +54,18 @@ class Cause:
         path: from what was asked about to the derivation, both included: each uses the next.
     """
 
-    derivation: Derivation
+    derivation: Declared
     before: Declared | None
     fields: tuple[FieldChange, ...] = ()
     sources: tuple[SourceChange, ...] = ()
-    path: tuple[Derivation, ...]
+    path: tuple[Declared, ...]
 
 
 @attrs.define
 class _Compared:
     """A derivation, what it was, and what of it was changed."""
 
-    derivation: Derivation
+    after: Declared
     before: Declared | None
     fields: list[FieldChange] = attrs.field(factory=list[FieldChange])
     sources: list[SourceChange] = attrs.field(factory=list[SourceChange])
@@ -75,64 +76,68 @@ class _Search:
     """What is known while inputs are followed, level by level.
 
     Attributes:
-        kept: what former derivations declared, by the 32 characters of their tokens; those that are known.
+        former: what former derivations declared, by the 32 characters of their tokens; those that are known.
+        present: the same of those of today.
         found: what was changed, nearest first.
         users: by derivation, through which other one it was reached.
         seen: pairs of references that were followed, or need not be.
     """
 
-    kept: Callable[[Sequence[str]], Mapping[str, Declared]]
+    former: LookUp
+    present: LookUp
     found: list[_Compared] = attrs.field(factory=list[_Compared])
-    users: dict[Digest, Derivation | None] = attrs.field(factory=dict["Digest", "Derivation | None"])
+    users: dict[str, Declared | None] = attrs.field(factory=dict[str, "Declared | None"])
     seen: set[tuple[str, str]] = attrs.field(factory=set[tuple[str, str]])
 
-    def level(self, waiting: Sequence[tuple[Declared, Derivation]]) -> list[tuple[Declared, Derivation]]:
+    def level(self, waiting: Sequence[tuple[Declared, Declared]]) -> list[tuple[Declared, Declared]]:
         """Compares what waits; gives the inputs that are to be compared next."""
-        compared: list[_Compared] = []
-        inputs: list[tuple[_Compared, str, Derivation]] = []
-        for before, after in waiting:
-            each = _Compared(after, before)
-            compared.append(each)
-            inputs += [(each, *pair) for pair in self._compare(each, before)]
-        kept = self.kept([reference for _, reference, _ in inputs])
-        found = [self._follow(user, source, reference, kept.get(reference)) for user, reference, source in inputs]
-        self.found += [each for each in compared if each.fields or each.sources or each.before is None]
-        return [each for each in found if each is not None]
+        compared = [_Compared(after, before) for before, after in waiting]
+        pairs = [(each, *pair) for each in compared for pair in self._compare(each)]
+        former = self.former([before for _, before, _ in pairs])
+        present = self.present([after for _, _, after in pairs])
+        followed = [
+            self._follow(user, present[after], before, former.get(before))
+            for user, before, after in pairs
+            if after in present
+        ]
+        self.found += [each for each in compared if each.fields or each.sources]
+        return [each for each in followed if each is not None]
 
-    def _compare(self, each: _Compared, before: Declared) -> Iterator[tuple[str, Derivation]]:
-        """Notes what was changed in a derivation itself; gives the inputs that are others, with what each was."""
-        now = Declared.of(each.derivation)
-        what = difference(before, now)
+    def _compare(self, each: _Compared) -> Iterator[tuple[str, str]]:
+        """Notes what was changed in a derivation itself; gives the inputs that are others, as references."""
+        if each.before is None:
+            return
+        what = difference(each.before, each.after)
         each.fields += what.fields
-        by_token = {token.digest: source for token, source in each.derivation.inputs.derivations}
-        by_source = {source.path.digest: source for source in each.derivation.sources}
         for pair in what.references:
             if pair in self.seen:
                 continue
             self.seen.add(pair)
-            if (source := by_token.get(pair[1])) is not None:
-                yield pair[0], source
-            elif (files := by_source.get(pair[1])) is not None:
-                each.sources.append(_source_change(before, now, pair[0], files))
+            before, after = each.before.source(pair[0]), each.after.source(pair[1])
+            if before is not None and after is not None:
+                place = place_of(each.after, after.digest)
+                each.sources.append(SourceChange(before=before, after=after, place=place))
+            else:
+                yield pair
 
     def _follow(
-        self, user: _Compared, source: Derivation, reference: str, former: Declared | None
-    ) -> tuple[Declared, Derivation] | None:
+        self, user: _Compared, source: Declared, reference: str, former: Declared | None
+    ) -> tuple[Declared, Declared] | None:
         """An input and what it was, if they are to be compared."""
         if former is not None and not _is_same_thing(former.name, source.name):
             place = "inputs" if user.before is None else place_of(user.before, reference)
             one, other = json.dumps(f"${{{former.name}}}"), json.dumps(f"${{{source.name}}}")
             user.fields.append(FieldChange(field=place, before=one, after=other))
             return None
-        if source.id in self.users or (former is not None and former.id == source.id.hex):
+        if source.id in self.users or (former is not None and former.id == source.id):
             return None
-        self.users[source.id] = user.derivation
+        self.users[source.id] = user.after
         if former is None:
             self.found.append(_Compared(source, None))
             return None
         return former, source
 
-    def path_to(self, derivation: Derivation) -> tuple[Derivation, ...]:
+    def path_to(self, derivation: Declared) -> tuple[Declared, ...]:
         """The way on which a derivation was reached."""
         path = [derivation]
         while (user := self.users[path[-1].id]) is not None:
@@ -140,28 +145,27 @@ class _Search:
         return tuple(reversed(path))
 
 
-def find_causes(
-    before: Declared, after: Derivation, kept: Callable[[Sequence[str]], Mapping[str, Declared]]
-) -> list[Cause]:
-    """Everything that made ``after`` another derivation than ``before``, nearest first.
+def find_causes(before: Declared, after: Declared, former: LookUp, present: LookUp) -> list[Cause]:
+    """Everything that makes ``after`` another derivation than ``before``, nearest first.
 
     Args:
         before: what was declared.
         after: what is.
-        kept: what former derivations declared, by the 32 characters of their tokens; those that are known.
+        former: what former derivations declared, by the 32 characters of their tokens; those that are known.
+        present: the same of those of today. What is not known is not followed.
     """
-    search = _Search(kept)
+    search = _Search(former, present)
     search.users[after.id] = None
     waiting = [(before, after)]
     while waiting:
         waiting = search.level(waiting)
     return [
         Cause(
-            derivation=each.derivation,
+            derivation=each.after,
             before=each.before,
             fields=tuple(each.fields),
             sources=tuple(each.sources),
-            path=search.path_to(each.derivation),
+            path=search.path_to(each.after),
         )
         for each in search.found
     ]
@@ -189,12 +193,6 @@ def count_dependants(graph: Iterable[Derivation], roots: Sequence[Collection[Dig
             reached[derivation.id] = used | mine
             counts[used & ~mine] += 1
     return [sum(count for bits, count in counts.items() if bits >> number & 1) for number in range(len(roots))]
-
-
-def _source_change(before: Declared, now: Declared, reference: str, after: Source) -> SourceChange:
-    start = f"{STORE_PREFIX}/{reference}"
-    paths = (path for path in before.form.get("sources", ()) if path.startswith(start))
-    return SourceChange(before=next(paths, start), after=after, place=place_of(now, after.path.digest))
 
 
 def _is_same_thing(before: str, after: str) -> bool:

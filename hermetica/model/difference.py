@@ -16,7 +16,7 @@ import attrs
 
 from hermetica.model.placeholder import HEAD, SELF
 from hermetica_store.digest import ALPHABET
-from hermetica_store.path import STORE_PREFIX
+from hermetica_store.path import STORE_PREFIX, StorePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,14 @@ class Declared:
     def name(self) -> str:
         """What its store paths are called."""
         return str(self.form["name"])
+
+    def source(self, reference: str) -> StorePath | None:
+        """The source that a reference leads to; None where it is none of its sources."""
+        start = f"{STORE_PREFIX}/{reference}-"
+        if start not in self.canonical:
+            return None
+        paths = (StorePath.parse(path) for path in self.form.get("sources", ()) if path.startswith(start))
+        return next(paths, None)
 
     @cached_property
     def outline(self) -> tuple[list[str], list[str]]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from hermetica.model import resolve
+from hermetica.model import current_evaluation, resolve
 from hermetica.model.causes import count_dependants, find_causes
 from hermetica.model.difference import Declared, references_in
 from hermetica.realize.history import records_of_id
 from hermetica.realize.realized import declared_by_id, declared_by_token, realized_under
 from hermetica.realize.source_changes import file_changes
+from hermetica_store.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from hermetica.realize.store import Store
     from hermetica.realize.trace import Trace
     from hermetica_store import ObjectStore, StorePath
-    from hermetica_store.digest import Digest
 
 
 class Verdict(StrEnum):
@@ -102,7 +102,7 @@ def explain(store: Store, targets: Sequence[Asked], graph: Sequence[Derivation])
     roots: list[set[Digest]] = []
     for each in found:
         roots.append({each.asked.derivation.id})
-        roots += [{cause.derivation.id} for cause in each.causes or ()]
+        roots += [{Digest.parse(cause.derivation.id)} for cause in each.causes or ()]
     counts = iter(count_dependants(graph, roots))
     return [
         attrs.evolve(each, followers=next(counts), dependants=tuple(next(counts) for _ in each.causes or ()))
@@ -130,7 +130,7 @@ def _explain(store: Store, asked: Asked, known: Sequence[Realized]) -> Explanati
         causes=causes,
         dependants=(),
         followers=0,
-        names=_names(objects, causes or ()),
+        names=names_in(objects, causes or ()),
         files=_files(objects, causes or ()),
     )
 
@@ -150,7 +150,20 @@ def _verdict(trace: Trace, derivation: Derivation) -> tuple[Verdict, dict[str, S
 
 
 def _causes(objects: ObjectStore, before: Declared, derivation: Derivation) -> tuple[Cause, ...]:
-    return tuple(find_causes(before, derivation, lambda tokens: declared_by_token(objects, tokens)))
+    after = Declared.of(derivation)
+    return tuple(find_causes(before, after, lambda tokens: declared_by_token(objects, tokens), declared_here))
+
+
+def declared_here(tokens: Sequence[str]) -> dict[str, Declared]:
+    """What derivations of the evaluation in force declare, by the 32 characters of their tokens."""
+    known = current_evaluation().derivations
+    return {token: Declared.of(known[token]) for token in tokens if token in known}
+
+
+def declared_anywhere(objects: ObjectStore, tokens: Sequence[str]) -> dict[str, Declared]:
+    """The same of the evaluation in force and of those that the store keeps."""
+    here = declared_here(tokens)
+    return here | declared_by_token(objects, [token for token in tokens if token not in here])
 
 
 def _record(trace: Trace, derivation: Derivation) -> dict[str, Any] | None:
@@ -163,22 +176,19 @@ def _failure(objects: ObjectStore, derivation: Derivation) -> dict[str, Any] | N
     return newest if newest is not None and newest["outcome"] == "failed" else None
 
 
-def _names(objects: ObjectStore, causes: Iterable[Cause]) -> dict[str, str]:
-    """What the references in changed fields led to; those of today among them."""
-    names: dict[str, str] = {}
-    wanted: set[str] = set()
-    for cause in causes:
-        names |= {token.digest: source.name for token, source in cause.derivation.inputs.derivations}
-        wanted.update(each for change in cause.fields for each in references_in(f"{change.before}{change.after}"))
-    missing = [each for each in wanted - names.keys() if not each.startswith("hx")]
-    return names | {token: declared.name for token, declared in declared_by_token(objects, missing).items()}
+def names_in(objects: ObjectStore, causes: Iterable[Cause]) -> dict[str, str]:
+    """What the references in changed fields lead to, by the 32 characters that name it: its name."""
+    changes = (change for cause in causes for change in cause.fields)
+    wanted = {each for change in changes for each in references_in(f"{change.before}{change.after}")}
+    return {token: declared.name for token, declared in declared_anywhere(objects, list(wanted)).items()}
 
 
 def _files(objects: ObjectStore, causes: Iterable[Cause]) -> dict[StorePath, tuple[tuple[str, str], ...]]:
     found: dict[StorePath, tuple[tuple[str, str], ...]] = {}
-    for cause in causes:
-        for change in cause.sources:
-            files = file_changes(objects, change)
-            if files is not None:
-                found[change.after.path] = files
+    sources = current_evaluation().sources
+    for change in (change for cause in causes for change in cause.sources):
+        source = sources.get(change.after.digest)
+        files = None if source is None else file_changes(objects, change.before, source)
+        if files is not None:
+            found[change.after] = files
     return found

@@ -7,29 +7,22 @@ from filecmp import cmp
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermetica_store import InvalidStorePath, StorePath
-
 if TYPE_CHECKING:
     from hermetica.model import Source
-    from hermetica.model.causes import SourceChange
-    from hermetica_store import ObjectStore
+    from hermetica_store import ObjectStore, StorePath
 
 CHANGED, ADDED, GONE = "changed", "added", "gone"
 
 
-def file_changes(objects: ObjectStore, change: SourceChange) -> tuple[tuple[str, str], ...] | None:
+def file_changes(objects: ObjectStore, before: StorePath, source: Source) -> tuple[tuple[str, str], ...] | None:
     """(file, ``changed``, ``added`` or ``gone``), ascending; None where former or present files are not at hand.
 
     A source that is one file has the empty name.
     """
-    try:
-        before = StorePath.parse(change.before)
-    except InvalidStorePath:
-        return None
-    if change.after.root is None or not objects.has(before):
+    if source.root is None or not objects.has(before):
         return None
     try:
-        return _compare(objects.on_disk(before), Path(change.after.root), change.after)
+        return _compare(objects.on_disk(before), Path(source.root), source)
     except OSError:  # this only says more; that it changed is known
         return None
 

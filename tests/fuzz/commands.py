@@ -26,7 +26,9 @@ from tests.fuzz.target import BrokenPromise, Target
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-_LOOKS: Final = frozenset({"ls", "show", "log", "query", "explain", "why-depends", "version", "completion", "config"})
+_LOOKS: Final = frozenset(
+    {"ls", "show", "log", "query", "explain", "diff", "why-depends", "version", "completion", "config"}
+)
 _MODULE: Final = "./pkgs.py"
 _WORDS: Final = tuple(
     word.encode()

@@ -17,6 +17,8 @@ PURE = (
     "hermetica.config.units",
     "hermetica.cli.views.state",
     "hermetica.cli.verdicts",
+    "hermetica.cli.closures",
+    "hermetica.cli.views.causes",
     "hermetica.cli.views.changes",
     "hermetica.cli.views.explained",
     "hermetica.cli.views.words",

@@ -35,7 +35,7 @@ def kept(*roots: Derivation) -> Callable[[Sequence[str]], Mapping[str, Declared]
 
 
 def causes(before: Derivation, after: Derivation) -> list[Cause]:
-    return find_causes(Declared.of(before), after, kept(before))
+    return find_causes(Declared.of(before), Declared.of(after), kept(before), kept(after))
 
 
 def told(found: Sequence[Cause]) -> list[tuple[str, list[str], list[str]]]:
@@ -88,7 +88,7 @@ def test_another_version_of_an_input_is_followed_and_another_input_is_a_change_o
 
 def test_an_input_whose_former_self_is_not_kept_is_named_all_the_same() -> None:
     before, after = make("app", z=make("zlib", A=1)), make("app", z=make("zlib", A=2))
-    found = find_causes(Declared.of(before), after, lambda _: {})
+    found = find_causes(Declared.of(before), Declared.of(after), lambda _: {}, kept(after))
     assert told(found) == [("zlib", [], ["app", "zlib"])]
     assert found[0].before is None
 
@@ -103,7 +103,7 @@ def test_sources_are_told_with_where_they_are_used() -> None:
     (found,) = causes(top("a"), top("b"))
     assert (found.derivation.name, found.fields) == ("low", ())
     assert [(each.place, each.before, each.after) for each in found.sources] == [
-        ("env.files", str(src("a").path), src("b"))
+        ("env.files", src("a").path, src("b").path)
     ]
 
 

@@ -6,48 +6,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.cli.views.changes import change_text, with_names
+from hermetica.cli.views.causes import cause_json, changes_of
 from hermetica.cli.views.words import ago, many, seconds
 from hermetica.realize.plan import Work, work_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
+    from hermetica.cli.views.causes import Change
     from hermetica.model import Derivation
-    from hermetica.model.causes import Cause, SourceChange
     from hermetica.realize.explaining import Explanation
     from hermetica.realize.realized import Realized
 
 FORMAT: Final = "hermetica.explain/1"
 _CHANGES_SHOWN: Final = 8
-_FILES_SHOWN: Final = 4
-_STEPS_SHOWN: Final = 6
 _DIGEST_SHOWN: Final = 8
 _VERBS: Final = {Work.BUILD: "built", Work.BUILTIN: "made", Work.FETCH: "fetched"}
 _UNLESS_SAME: Final = "unless its inputs come out with the content that they had: then it is reused"
-
-
-@attrs.frozen(kw_only=True)
-class _Change:
-    """One thing that somebody changed.
-
-    Attributes:
-        text: what, in words.
-        place: the line where it is declared, as it is shown; empty where that is not known.
-        through: by which derivations it reaches the target, nearest to the target first.
-        dependants: how many derivations follow.
-    """
-
-    text: str
-    place: str
-    through: tuple[str, ...]
-    dependants: int
-
-    def line(self, more: str = "") -> str:
-        """All of it but the way, with ``more`` beside the place."""
-        beside = "; ".join(part for part in (self.place, more) if part)
-        follow = f", and {many(self.dependants, 'dependant')} {'follows' if self.dependants == 1 else 'follow'}"
-        return f"{self.text}{f' ({beside})' if beside else ''}{follow if self.dependants else ''}"
 
 
 def explanation_lines(found: Explanation, now_s: float, place: Callable[[str], str]) -> list[str]:
@@ -58,7 +33,12 @@ def explanation_lines(found: Explanation, now_s: float, place: Callable[[str], s
         now_s: seconds since the epoch.
         place: a line of a file, as it is shown.
     """
-    changes = list(_changes(found, place))
+    counts = found.dependants or (0,) * len(found.causes or ())
+    changes = [
+        change
+        for cause, count in zip(found.causes or (), counts, strict=True)
+        for change in changes_of(cause, found.names, place, files=found.files, dependants=count)
+    ]
     ways = [line for change in changes[:_CHANGES_SHOWN] for line in _indented(change, found)]
     if len(changes) > _CHANGES_SHOWN:
         ways.append(f"  and {many(len(changes) - _CHANGES_SHOWN, 'more change')}, which --json tells")
@@ -96,7 +76,10 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
         "last": _realized_json(found.last),
         "is_last_kept": found.causes is not None,
         "dependants": found.followers,
-        "changes": [_cause_json(found, cause, count) for cause, count in zip(found.causes or (), counts, strict=True)],
+        "changes": [
+            {**cause_json(cause, found.names, found.files), "dependants": count}
+            for cause, count in zip(found.causes or (), counts, strict=True)
+        ],
     }
 
 
@@ -106,95 +89,11 @@ def _realized_json(realized: Realized | None) -> dict[str, Any] | None:
     return {"drv": realized.drv.hex, "at_s": realized.at_s, "outputs": dict(realized.outputs)}
 
 
-def _cause_json(found: Explanation, cause: Cause, dependants: int) -> dict[str, Any]:
-    def rendered(text: str | None) -> str | None:
-        return None if text is None else with_names(text, found.names)
-
-    return {
-        "name": cause.derivation.name,
-        "drv": cause.derivation.id.hex,
-        "before": None if cause.before is None else cause.before.id,
-        "origin": _origin(cause.derivation),
-        "through": [{"name": each.name, "drv": each.id.hex, "origin": _origin(each)} for each in cause.path],
-        "dependants": dependants,
-        "fields": [
-            {"field": each.field, "before": rendered(each.before), "after": rendered(each.after)}
-            for each in cause.fields
-        ],
-        "sources": [
-            {
-                "field": each.place,
-                "before": each.before,
-                "after": str(each.after.path),
-                "root": each.after.root,
-                "files": _files_json(found.files.get(each.after.path)),
-            }
-            for each in cause.sources
-        ],
-    }
-
-
-def _files_json(files: Sequence[tuple[str, str]] | None) -> list[dict[str, str]] | None:
-    return None if files is None else [{"file": name, "is": what} for name, what in files]
-
-
 def _origin(derivation: Derivation) -> str | None:
     return str(derivation.origin) if derivation.origin else None
 
 
-def _changes(found: Explanation, place: Callable[[str], str]) -> Iterator[_Change]:
-    counts = found.dependants or (0,) * len(found.causes or ())
-    for cause, count in zip(found.causes or (), counts, strict=True):
-        origin = _origin(cause.derivation)
-        is_own = len(cause.path) == 1
-        subject = "" if is_own else f"{cause.derivation.name} has "
-        for text in _texts(found, cause):
-            yield _Change(
-                text=text if cause.before is None else f"{subject}{text}",
-                place=place(origin) if origin else "",
-                through=() if is_own else tuple(_way(cause.path, place)),
-                dependants=count,
-            )
-
-
-def _texts(found: Explanation, cause: Cause) -> Iterator[str]:
-    if cause.before is None:
-        yield f"{cause.derivation.name} is not what it was, and what that was is not kept"
-    for change in cause.fields:
-        yield change_text(change, found.names)
-    for source in cause.sources:
-        yield _source_text(source, found.files)
-
-
-def _source_text(change: SourceChange, files: Mapping[Any, Sequence[tuple[str, str]]]) -> str:
-    name, known = change.after.path.name, files.get(change.after.path)
-    if known == (("", "changed"),):
-        return f"{change.place}: the file {name} changed"
-    if not known:
-        return f"{change.place}: the source {name} changed"
-    shown = ", ".join(f"{file} {what}" for file, what in known[:_FILES_SHOWN])
-    hidden = len(known) - _FILES_SHOWN
-    more = f" and {many(hidden, 'more file')}" if hidden > 0 else ""
-    return f"{change.place}: in {name} {shown}{more}"
-
-
-def _way(path: Sequence[Derivation], place: Callable[[str], str]) -> Iterator[str]:
-    """By what the target uses what changed, where that is not directly; the middle of a long way is only counted."""
-    between = [_with_place(each, place) for each in path[1:-1]]
-    hidden = len(between) - _STEPS_SHOWN
-    if hidden > 1:
-        half = _STEPS_SHOWN // 2
-        between[half : half + hidden] = [f"{hidden:,} more"]
-    if between:
-        yield f"through {', '.join(between)}"
-
-
-def _with_place(derivation: Derivation, place: Callable[[str], str]) -> str:
-    origin = _origin(derivation)
-    return f"{derivation.name}{f' ({place(origin)})' if origin else ''}"
-
-
-def _indented(change: _Change, found: Explanation) -> list[str]:
+def _indented(change: Change, found: Explanation) -> list[str]:
     line = change.line() if found.verdict != "reused" else attrs.evolve(change, dependants=0).line()
     return [f"  {line}", *(f"    {step}" for step in change.through)]
 
