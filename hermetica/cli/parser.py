@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "explain": "say why targets will be built or are reused, and what changed",
     "diff": "show what differs between two derivations, closures or objects",
     "why-depends": "show how one object comes to need another, and where it says so",
+    "graph": "draw what targets are built from, or need at run time",
     "query": "ask about derivations and objects",
     "lock": "pin what a project needs, by content, in a lock file",
     "update": "make the pins of a lock again, and say what changed",
