@@ -132,6 +132,21 @@ def test_a_target_has_one_history_however_it_is_named(built: CommandLine) -> Non
         assert explained(built, target)["since"] is not None
 
 
+def test_what_cannot_be_evaluated_beside_a_target_hinders_nothing(hermetica: CommandLine) -> None:
+    hermetica.module(
+        "class Pkgs(hm.PackageSet):",
+        "    @hm.package",
+        "    def good(self) -> hm.Derivation:",
+        "        return sh('good', 'echo > $out')",
+        "    @hm.package",
+        "    def bad(self) -> hm.Derivation:",
+        "        raise ValueError('bad')",
+        "pkgs = Pkgs()",
+    )
+    hermetica("build", "--no-link", "./pkgs.py:pkgs.good")
+    assert explained(hermetica, "./pkgs.py:pkgs.good")["since"] is not None
+
+
 def test_a_program_that_is_run_is_remembered_too(hermetica: CommandLine) -> None:
     hermetica.module("tool = sh('tool', 'echo \"#!$sh\" > $out; chmod +x $out', env={'sh': f'{busybox}/bin/sh'})")
     hermetica("run", "./pkgs.py:tool")
