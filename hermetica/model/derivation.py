@@ -313,8 +313,9 @@ class Derivation(Input):
     def made_by(self, recipe: Recipe) -> Derivation:
         """This derivation with the recipe that ``override`` goes by: another value, for others hold this one."""
         made = object.__new__(type(self))
-        vars(made).update(vars(self))
-        vars(made)["_recipe"] = recipe
+        found = vars(made)
+        found.update(vars(self))
+        found["_recipe"] = recipe
         return made
 
     @property

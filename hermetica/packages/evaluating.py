@@ -8,7 +8,6 @@ interpreter stay what they are, and no stack has to be large.
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -16,51 +15,49 @@ from hermetica.model.origin import user_line
 from hermetica.packages.errors import EvaluationRecursion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 _R = TypeVar("_R")
+_T = TypeVar("_T")
 _STEPS_BETWEEN_LOOKS: Final = 8
 _NESTED_MAX: Final = 30_000
 _SHOWN_MAX: Final = 12
-_path: ContextVar[dict[Hashable, str] | None] = ContextVar("hermetica_packages", default=None)
+_path: ContextVar[dict[Hashable, object] | None] = ContextVar("hermetica_packages", default=None)
 
 
-def evaluate(key: Hashable, name: str, call: Callable[[], _R]) -> _R:
-    """What ``call`` returns, unless it is being called already.
+def evaluate(key: Hashable, subject: object, call: Callable[[_T], _R], argument: _T) -> _R:
+    """What ``call(argument)`` returns, unless it is being called already.
 
     Args:
         key: what it computes.
-        name: the same for people.
+        subject: the same for people, as its text.
         call: computes it.
+        argument: of the call.
 
     Raises:
         EvaluationRecursion: it needs itself.
     """
     path = _path.get()
     if path is None:
-        path = dict[Hashable, str]()
-        reset = _path.set(path)
+        reset = _path.set({key: subject})
         try:
-            return _enter(path, key, name, call)
+            return call(argument)
         finally:
             _path.reset(reset)
-    if key in path or len(path) >= _NESTED_MAX:
-        raise _recursion(path, key, name)
-    if len(path) % _STEPS_BETWEEN_LOOKS == 0 and _is_deep():
-        return _on_another_stack(lambda: _enter(path, key, name, call))
-    return _enter(path, key, name, call)
-
-
-def _enter(path: dict[Hashable, str], key: Hashable, name: str, call: Callable[[], _R]) -> _R:
-    path[key] = name
+    depth = len(path)
+    if key in path or depth >= _NESTED_MAX:
+        raise _recursion(path, key, subject)
+    path[key] = subject
     try:
-        return call()
+        if depth % _STEPS_BETWEEN_LOOKS == 0 and _is_deep():
+            return _on_another_stack(lambda: call(argument))
+        return call(argument)
     finally:
         del path[key]
 
 
-def _recursion(path: dict[Hashable, str], key: Hashable, name: str) -> EvaluationRecursion:
-    keys, names = list(path), list(path.values())
+def _recursion(path: dict[Hashable, object], key: Hashable, subject: object) -> EvaluationRecursion:
+    keys, names, name = list(path), [str(each) for each in path.values()], str(subject)
     way = [*names[keys.index(key) if key in path else 0 :], name]
     if len(way) > _SHOWN_MAX:
         half = _SHOWN_MAX // 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast, overload
 
 import attrs
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hermetica.packages.sets import PackageSet
 
+_NONE: Final = frozenset[str]()
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -102,20 +103,27 @@ class package(Generic[R_co]):  # noqa: N801 -- it is written as a decorator
     def make(self, packages: PackageSet) -> R_co:
         """Calls its function in a set, or a view of one."""
         scope = packages.__scope__
-        wanted = scope.wanted - scope.taken
-        arguments = tuple((name, id(value)) for name, value in scope.given.items())
-        made = evaluate((self, id(scope.whole), arguments), str(self), lambda: self._called(packages))
-        left = scope.wanted - scope.taken
+        if not scope.attribute:
+            made = evaluate((self, id(packages)), self, self._called, packages)
+            wanted = left = _NONE
+        else:
+            wanted = scope.wanted - scope.taken
+            arguments = tuple((name, id(value)) for name, value in scope.given.items())
+            made = evaluate((self, id(scope.whole), arguments), self, self._called, packages)
+            left = scope.wanted - scope.taken
         if not left and not isinstance(made, Derivation):
             return made
         return cast("R_co", self._with_recipe(made, scope, wanted, left))
 
     def _called(self, packages: PackageSet) -> R_co:
+        names = self.parameters.names
+        if not names:
+            return self.function(packages)
         scope = packages.__scope__
         whole, given = scope.whole, scope.given
         kind, own = type(whole), vars(whole)
         arguments: dict[str, Any] = {}
-        for name in self.parameters.names:
+        for name in names:
             if name in given:
                 arguments[name] = given[name]
                 scope.taken.add(name)
