@@ -13,7 +13,7 @@ from symtable import symtable
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from hermetica.cli.target import steps
+from hermetica.cli.target import parts, steps
 from hermetica.model import Derivation
 
 if TYPE_CHECKING:
@@ -183,9 +183,9 @@ def names_in(value: object) -> list[str]:
     """Every dotted name that could have been meant, and that nothing has to be made for."""
     names: dict[str, None] = {}
     for name in _names_below(value, "", frozenset()):
-        parts = name.split(".")
-        for count in range(1, len(parts) + 1):
-            names[".".join(parts[:count])] = None
+        way = parts(name)
+        for count in range(1, len(way) + 1):
+            names[".".join(way[:count])] = None
     return list(names)
 
 

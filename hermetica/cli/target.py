@@ -77,7 +77,12 @@ class Step:
 
 def steps(attribute: str) -> list[Step]:
     """The parts of a dotted name; ``wheel[python=3.12]`` is one part."""
-    return [_step(part) for part in _DOT.split(attribute)]
+    return [_step(part) for part in parts(attribute)]
+
+
+def parts(attribute: str) -> list[str]:
+    """The same as text."""
+    return _DOT.split(attribute)
 
 
 def _step(text: str) -> Step:

@@ -95,6 +95,16 @@ class Targets:
             raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
         return found[0]
 
+    def names(self, texts: Iterable[str]) -> list[str]:
+        """Every name at the places of targets that could be one itself; packages of sets are not made for it.
+
+        Raises:
+            UnknownTarget: there is no such place.
+            ModuleFailed: a module cannot be evaluated.
+        """
+        places = {target.everything: target for target in map(parse, texts) if target.kind in _OF_MODULES}
+        return [target.named(name) for target in places.values() for name in names_in(self.module(target))]
+
     def beside(self, texts: Iterable[str]) -> list[Selected]:
         """The derivations of the modules that targets are in, in the order of definition; of sets those made by now."""
         places = {target.everything: parse(target.everything) for target in map(parse, texts)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 from hermetica.cli.targets import Targets
@@ -142,3 +143,37 @@ def test_errors_of_sets_name_the_users_lines(hermetica: CommandLine) -> None:
     hermetica.module(SETS, f"class Circle(Base):{circle}\npkgs = Circle()")
     text = hermetica("build", "./pkgs.py:pkgs.app", status=3).stderr
     assert "error[HM234] Base.app needs itself: Base.app -> Circle.zlib -> Base.app" in text
+
+
+def test_names_are_listed_without_evaluating_a_package(hermetica: CommandLine) -> None:
+    hermetica.module(SETS.replace("return Python()", "raise AssertionError"))
+    found = json.loads(hermetica("ls", "--names", "--json", "./pkgs.py:anything").stdout)["names"]
+    names = ["pkgs", "pkgs.zlib", "pkgs.app", "pkgs.wheel", *WHEELS, "pkgs.py", "pkgs.flags", "pkgs.extra"]
+    assert sorted(found) == sorted(f"./pkgs.py:{name}" for name in names)
+    assert not hermetica.store_root.exists()
+
+
+def test_a_shell_completes_names_of_packages_and_variants(hermetica: CommandLine) -> None:
+    hermetica.module(SETS)
+    script = hermetica("completion", "bash").stdout
+    command = " ".join(hermetica.words)
+
+    def complete(typed: str, breaks: str) -> list[str]:
+        program = (
+            f'{script}\nhermetica() {{ {command} "$@"; }}\nCOMP_WORDBREAKS={breaks!r}\nCOMP_LINE={typed!r}\n'
+            "COMP_POINT=${#COMP_LINE}; COMP_WORDS=($COMP_LINE); COMP_CWORD=2; _hermetica\n"
+            'printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        ended = subprocess.run(
+            ["bash", "-c", program],
+            cwd=hermetica.directory,
+            env=hermetica.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return ended.stdout.split()
+
+    assert complete("hermetica build ./pkgs.py:pkgs.z", " =:") == ["pkgs.zlib"]
+    assert complete("hermetica build ./pkgs.py:pkgs.z", " ") == ["./pkgs.py:pkgs.zlib"]
+    assert complete("hermetica build ./pkgs.py:pkgs.wheel[python=3.12", " =:") == WHEELS[2:]

@@ -23,6 +23,18 @@ _hermetica() {{
     --color) COMPREPLY=($(compgen -W "{color}" -- "$word")); return ;;
     --store|--out-link|--failed|--output) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
+  local line=${{COMP_LINE:0:${{COMP_POINT:-0}}}} name
+  local target=${{line##* }}
+  case $target in
+    *:*|*#*)
+      while IFS= read -r name; do
+        [[ $name == "$target"* ]] && COMPREPLY+=("$name")
+      done < <("${{COMP_WORDS[0]}}" ls --names -- "$target" 2>/dev/null)
+      if [[ $COMP_WORDBREAKS == *:* && $target == *:* ]]; then  # the shell completes what is after the last colon
+        COMPREPLY=("${{COMPREPLY[@]#"${{target%"${{target##*:}}"}}"}}")
+      fi
+      return ;;
+  esac
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "{commands}" -- "$word")); return
   fi

@@ -16,10 +16,21 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all of ./pkgs.py where none is named")
+    parser.add_argument("--names", action="store_true", help="every name there that can be a target; evaluates no set")
+
+
+def _names(session: Session) -> int:
+    """What a shell completes: names alone, without looking into the store."""
+    with evaluation():
+        names = Targets().names(session.options.targets or ["./pkgs.py"])
+    session.console.result({"format": "hermetica.names/1", "names": names}, names)
+    return 0
 
 
 def run(session: Session) -> int:
     """Lists them."""
+    if session.options.names:
+        return _names(session)
     with evaluation():
         chosen = Targets().derivations(session.options.targets or ["./pkgs.py"])
         wanted = [(each.derivation.input_id, output) for each in chosen for output in each.outputs]
