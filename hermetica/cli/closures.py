@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from hermetica_store.path import StorePath
 
@@ -57,6 +58,31 @@ def closure_changes(before: Mapping[StorePath, int], after: Mapping[StorePath, i
         for name in sorted(gone.keys() | new.keys())
         for one, other in zip_longest(gone.get(name, ()), new.get(name, ()))
     ]
+
+
+def needed_alone(
+    root: StorePath, closure: AbstractSet[StorePath], referrers: Callable[[StorePath], Iterable[StorePath]]
+) -> set[StorePath]:
+    """What of a closure nothing but its root needs, the root itself included: what else refers to it does not count.
+
+    Args:
+        root: what the closure is of.
+        closure: it and all that it refers to.
+        referrers: the objects that mention one.
+    """
+    users = {path: set(referrers(path)) - {path} for path in closure}
+    alone = set(closure)
+    pending = [path for path in closure if path != root and not users[path] <= closure]
+    needs: defaultdict[StorePath, list[StorePath]] = defaultdict(list)
+    for path, others in users.items():
+        for other in others:
+            needs[other].append(path)
+    while pending:
+        path = pending.pop()
+        if path in alone:
+            alone.remove(path)
+            pending += [other for other in needs[path] if other != root]
+    return alone
 
 
 def _by_thing(paths: Iterable[StorePath]) -> dict[str, list[StorePath]]:

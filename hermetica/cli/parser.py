@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "diff": "show what differs between two derivations, closures or objects",
     "why-depends": "show how one object comes to need another, and where it says so",
     "graph": "draw what targets are built from, or need at run time",
+    "size": "print how much targets weigh with all that they need",
     "query": "ask about derivations and objects",
     "lock": "pin what a project needs, by content, in a lock file",
     "update": "make the pins of a lock again, and say what changed",

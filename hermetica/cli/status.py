@@ -97,6 +97,7 @@ TABLE: Final = {
     "hermetica.config.settings.ConfigError": ENVIRONMENT,
     "hermetica.cli.report.UsageError": USAGE,
     "hermetica.cli.report.InternalError": INTERNAL,
+    "hermetica.cli.expressions.InvalidExpression": USAGE,
     "hermetica.cli.links.LinkInTheWay": USAGE,
     "hermetica.cli.templates.InvalidTemplate": ENVIRONMENT,
     "hermetica.cli.templates.ProjectInTheWay": USAGE,

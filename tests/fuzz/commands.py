@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
 _LOOKS: Final = frozenset(
-    {"ls", "show", "log", "query", "explain", "diff", "graph", "why-depends", "version", "completion", "config"}
+    {"ls", "show", "log", "query", "explain", "diff", "graph", "size", "why-depends", "version", "completion", "config"}
 )
 _MODULE: Final = "./pkgs.py"
 _WORDS: Final = tuple(

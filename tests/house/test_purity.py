@@ -18,6 +18,7 @@ PURE = (
     "hermetica.cli.views.state",
     "hermetica.cli.verdicts",
     "hermetica.cli.closures",
+    "hermetica.cli.expressions",
     "hermetica.cli.views.causes",
     "hermetica.cli.views.changes",
     "hermetica.cli.views.explained",

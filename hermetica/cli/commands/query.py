@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _QUERIES = {
     "deps": "the derivations that a target uses",
     "rdeps": "the derivations of a module that use a target",
+    "select": "the derivations that an expression stands for",
     "references": "the objects that an object mentions",
     "referrers": "the objects that mention an object",
     "closure": "an object and all it needs at run time",
@@ -34,6 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = actions(parser, _QUERIES)
     for name, each in made.items():
         kind = "TARGET" if name in {"deps", "rdeps", "outputs"} else "OBJECT"
+        if name == "select":
+            each.add_argument(
+                "target", metavar="EXPRESSION", help="such as 'deps(./pkgs.py:app) - deps(./pkgs.py:tool)'"
+            )
+            each.epilog = (
+                "deps(X[, DISTANCE]), rdeps(UNIVERSE, X[, DISTANCE]), kind(build|builtin|fetch|fixed, X), "
+                "name(PATTERN, X), realized(X); + & - between spaces, from the left. X itself is among its deps."
+            )
+            continue
         each.add_argument("target", metavar=kind, help="a target, a store path, hx…, or a link to an object")
     for name in ("deps", "rdeps"):
         made[name].add_argument("--all", action="store_true", help="through others too")
@@ -125,6 +135,12 @@ def _rdeps(session: Session) -> int:
     return _print_derivations(session, found)
 
 
+def _select(session: Session) -> int:
+    from hermetica.cli.selecting import selected  # noqa: PLC0415 -- only this query needs it
+
+    return _print_derivations(session, selected(session, session.options.target))
+
+
 def _path_info(session: Session) -> int:
     objects = session.objects
     path = object_of(session, session.options.target)
@@ -188,6 +204,7 @@ def _outputs(session: Session) -> int:
 _ANSWERS: Final[dict[str, Callable[[Session], int]]] = {
     "deps": _deps,
     "rdeps": _rdeps,
+    "select": _select,
     "references": _paths,
     "referrers": _paths,
     "closure": _paths,
