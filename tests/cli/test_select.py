@@ -40,9 +40,10 @@ SETS: st.SearchStrategy[Expression] = st.recursive(
     lambda inner: (
         st.builds(Combined, st.sampled_from("+&-"), inner, inner)
         | st.builds(Call, st.just("realized"), st.tuples(inner))
-    | st.builds(Call, st.just("kind"), st.tuples(inner), st.sampled_from(["fetch", "build"]))
-    | st.builds(Call, st.just("deps"), st.tuples(inner), st.just(""), st.none() | st.integers(0, 9))
-    | st.builds(Call, st.just("rdeps"), st.tuples(inner, inner)),
+        | st.builds(Call, st.just("kind"), st.tuples(inner), st.sampled_from(["fetch", "build"]))
+        | st.builds(Call, st.just("deps"), st.tuples(inner), st.just(""), st.none() | st.integers(0, 9))
+        | st.builds(Call, st.just("rdeps"), st.tuples(inner, inner))
+    ),
     max_leaves=8,
 )
 
