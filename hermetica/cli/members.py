@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import sys
 from collections.abc import Mapping
+from enum import Enum, auto
 from pathlib import Path
 from symtable import symtable
 from types import ModuleType, SimpleNamespace
@@ -110,18 +111,26 @@ def members(value: object) -> Mapping[str, Any]:
     }
 
 
-def derivations_in(value: object, prefix: str = "", *, only_made: bool = False) -> Iterator[tuple[str, Derivation]]:
+class Unmade(Enum):
+    """What becomes of packages that a set has and did not make yet."""
+
+    MAKE = auto()
+    TRY = auto()
+    LEAVE = auto()
+
+
+def derivations_in(value: object, prefix: str = "", unmade: Unmade = Unmade.MAKE) -> Iterator[tuple[str, Derivation]]:
     """Every derivation below a namespace, by dotted name, in the order of definition; modules in it are not entered.
 
     Args:
         value: the namespace.
         prefix: its own name.
-        only_made: leave out what package sets have but did not make yet.
+        unmade: whether package sets make what they did not make yet; with ``TRY`` what fails is left out.
     """
-    yield from _walk(value, prefix, frozenset(), only_made=only_made)
+    yield from _walk(value, prefix, frozenset(), unmade)
 
 
-def _walk(value: object, prefix: str, above: frozenset[int], *, only_made: bool) -> Iterator[tuple[str, Derivation]]:
+def _walk(value: object, prefix: str, above: frozenset[int], unmade: Unmade) -> Iterator[tuple[str, Derivation]]:
     if isinstance(value, Derivation):
         yield prefix, value
         return
@@ -129,11 +138,20 @@ def _walk(value: object, prefix: str, above: frozenset[int], *, only_made: bool)
         return
     fields = members(value)
     for name in fields:
-        if only_made and not _is_made(value, name):
+        is_ready = unmade is Unmade.MAKE or _is_made(value, name)
+        if not is_ready and (unmade is Unmade.LEAVE or not _can_be_made(fields, name)):
             continue
         member = fields[name]
         if not isinstance(member, ModuleType):
-            yield from _walk(member, _below(prefix, name), above | {id(value)}, only_made=only_made)
+            yield from _walk(member, _below(prefix, name), above | {id(value)}, unmade)
+
+
+def _can_be_made(fields: Mapping[str, Any], name: str) -> bool:
+    try:
+        _ = fields[name]
+    except Exception:  # noqa: BLE001 -- code of the user's, which may raise anything
+        return False
+    return True
 
 
 def _is_made(value: object, name: str) -> bool:
@@ -182,24 +200,30 @@ def _variants(value: object, patterns: Mapping[str, str]) -> list[tuple[str, obj
 def names_in(value: object) -> list[str]:
     """Every dotted name that could have been meant, and that nothing has to be made for."""
     names: dict[str, None] = {}
-    for name in _names_below(value, "", frozenset()):
+    for name in _names_below(value, "", frozenset(), checks=False):
         way = parts(name)
         for count in range(1, len(way) + 1):
             names[".".join(way[:count])] = None
     return list(names)
 
 
-def _names_below(value: object, prefix: str, above: frozenset[int]) -> Iterator[str]:
+def checks_in(value: object) -> list[str]:
+    """The dotted names of the checks of package sets; a set that no package has made yet is not looked into."""
+    return list(_names_below(value, "", frozenset(), checks=True))
+
+
+def _names_below(value: object, prefix: str, above: frozenset[int], *, checks: bool) -> Iterator[str]:
     if isinstance(value, Derivation):
-        yield prefix
+        if not checks:
+            yield prefix
         return
     if id(value) in above or len(above) >= _DEPTH_MAX:
         return
     if _is_lazy(value):
-        from hermetica.cli.package_members import names_of  # noqa: PLC0415 -- see above
+        from hermetica.cli.package_members import check_names_of, names_of  # noqa: PLC0415 -- see above
 
-        yield from (_below(prefix, name) for name in names_of(value))
+        yield from (_below(prefix, name) for name in (check_names_of if checks else names_of)(value))
     fields = members(value)
     for name in fields:
         if _is_made(value, name) and not isinstance(fields[name], ModuleType):
-            yield from _names_below(fields[name], _below(prefix, name), above | {id(value)})
+            yield from _names_below(fields[name], _below(prefix, name), above | {id(value)}, checks=checks)

@@ -87,6 +87,12 @@ def names_of(value: object) -> Iterator[str]:
                     yield from (f"{name}[{key}]" for key in package.ids())
 
 
+def check_names_of(value: object) -> Iterator[str]:
+    """The names of the checks of a set; nothing of anything else."""
+    if isinstance(value, PackageSet):
+        yield from (name for name, package in packages_of(type(value)).items() if package.is_check)
+
+
 def variants_of(value: object, patterns: Mapping[str, str]) -> list[tuple[str, object]]:
     """The variants of a matrix that fit patterns, each after its id in brackets; none of anything else."""
     if not isinstance(value, Variants):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -91,6 +92,21 @@ def _step(text: str) -> Step:
         return Step(text, {})
     pairs = (pair.partition("=") for pair in found[2].split(","))
     return Step(found[1], {axis.strip(): label.strip() for axis, _, label in pairs})
+
+
+def narrowed(attribute: str, name: str) -> str | None:
+    """The part of what a dotted name leads to that ``attribute`` names, or lies below it; None where they differ.
+
+    Args:
+        attribute: with patterns; empty for everything.
+        name: without.
+    """
+    wanted, way = steps(attribute) if attribute else [], parts(name)
+    if len(wanted) > len(way) or not all(map(fnmatchcase, way, (step.pattern for step in wanted))):
+        return None
+    if len(wanted) < len(way) or not wanted[-1].variant:
+        return name
+    return f"{name}[{','.join(f'{axis}={label}' for axis, label in wanted[-1].variant.items())}]"
 
 
 def object_in_path(path: str) -> str | None:

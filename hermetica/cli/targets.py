@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.cli.members import derivations_in, is_set, names_in, select
+from hermetica.cli.members import Unmade, checks_in, derivations_in, is_set, names_in, select
 from hermetica.cli.misuse import close_names, did_you_mean
 from hermetica.cli.modules import blaming, load_file, load_name
 from hermetica.cli.sets import FILE, TABLE, find_sets
-from hermetica.cli.target import Kind, Target, object_in_path, parse
+from hermetica.cli.target import Kind, Target, narrowed, object_in_path, parse
 from hermetica.errors import HermeticaError
 from hermetica.model import Derivation
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _OF_MODULES: Final = frozenset({Kind.MODULE, Kind.SET})
+_CHECK: Final = "@hm.check over a method of a package set makes one"
 
 
 class UnknownTarget(HermeticaError):
@@ -95,6 +96,23 @@ class Targets:
             raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
         return found[0]
 
+    def checks(self, texts: Iterable[str]) -> list[Selected]:
+        """The checks of package sets at targets, or below them.
+
+        Raises:
+            UnknownTarget: there is none.
+        """
+        found: dict[str, Selected] = {}
+        for target in map(parse, texts):
+            known = checks_in(self.module(target)) if target.kind in _OF_MODULES else []
+            names = [each for each in (narrowed(target.attribute, name) for name in known) if each is not None]
+            if not names:
+                raise UnknownTarget(
+                    f"{target.text} names no check", hint=did_you_mean(target.attribute, known) or _CHECK
+                )
+            found |= {each.name: each for name in names for each in self._of(parse(target.named(name)))}
+        return list(found.values())
+
     def names(self, texts: Iterable[str]) -> list[str]:
         """Every name at the places of targets that could be one itself; packages of sets are not made for it.
 
@@ -105,13 +123,13 @@ class Targets:
         places = {target.everything: target for target in map(parse, texts) if target.kind in _OF_MODULES}
         return [target.named(name) for target in places.values() for name in names_in(self.module(target))]
 
-    def beside(self, texts: Iterable[str]) -> list[Selected]:
+    def beside(self, texts: Iterable[str], unmade: Unmade = Unmade.LEAVE) -> list[Selected]:
         """The derivations of the modules that targets are in, in the order of definition; of sets those made by now."""
         places = {target.everything: parse(target.everything) for target in map(parse, texts)}
         return [
             each
             for target in places.values()
-            for each in self._named(target, derivations_in(self.module(target), only_made=True))
+            for each in self._named(target, derivations_in(self.module(target), unmade=unmade))
         ]
 
     def source(self, text: str) -> Source:

@@ -177,3 +177,50 @@ def test_a_shell_completes_names_of_packages_and_variants(hermetica: CommandLine
     assert complete("hermetica build ./pkgs.py:pkgs.z", " =:") == ["pkgs.zlib"]
     assert complete("hermetica build ./pkgs.py:pkgs.z", " ") == ["./pkgs.py:pkgs.zlib"]
     assert complete("hermetica build ./pkgs.py:pkgs.wheel[python=3.12", " =:") == WHEELS[2:]
+
+
+CHECKS = """
+class Checked(hm.PackageSet):
+    @hm.package
+    def zlib(self):
+        return sh("zlib", "echo zlib > $out")
+
+    @hm.package
+    def broken(self):
+        raise AssertionError
+
+    @hm.check
+    def holds(self, *, zlib):
+        return sh("holds", f"grep -q zlib {zlib} && touch $out")
+
+    @hm.matrix(word=["zlib", "png"])
+    @hm.check
+    def says(self, *, zlib, word):
+        return sh(f"says-{word}", f"grep -q {word} {zlib} && touch $out")
+
+
+pkgs = Checked()
+"""
+
+
+def test_checks_are_realized_whichever_fail(hermetica: CommandLine) -> None:
+    hermetica.module(CHECKS)
+    ended = hermetica("check", status=100)
+    assert ended.stdout.splitlines() == [
+        "holds               ./pkgs.py:pkgs.holds",
+        "holds               ./pkgs.py:pkgs.says[word=zlib]",
+        "failed              ./pkgs.py:pkgs.says[word=png]",
+    ]
+    ended = hermetica("check", "--json", "./pkgs.py:pkgs.holds", "./pkgs.py:*.says[word=z*]")
+    assert [row["check"] for row in json.loads(ended.stdout)["checks"]] == [
+        "./pkgs.py:pkgs.holds",
+        "./pkgs.py:pkgs.says[word=zlib]",
+    ]
+    told = hermetica("check", "./pkgs.py:pkgs.zlib", status=2).stderr
+    assert "error[HM221] ./pkgs.py:pkgs.zlib names no check" in told
+
+
+def test_dependants_in_a_set_are_counted_and_broken_ones_hinder_nothing(hermetica: CommandLine) -> None:
+    hermetica.module(CHECKS)
+    found = json.loads(hermetica("explain", "--json", "./pkgs.py:pkgs.zlib").stdout)["explained"]
+    assert found[0]["dependants"] == 3

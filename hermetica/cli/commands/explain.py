@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hermetica.cli.members import Unmade
 from hermetica.cli.targets import Targets
 from hermetica.model import closure, evaluation
 
@@ -30,7 +31,8 @@ def run(session: Session) -> int:
         targets = Targets()
         chosen = targets.derivations(session.options.targets)
         asked = [Asked(name=each.name, path=each.path, derivation=each.derivation) for each in chosen]
-        graph = closure(each.derivation for each in (*targets.beside(session.options.targets), *chosen))
+        beside = targets.beside(session.options.targets, Unmade.TRY)  # who depends on a target is asked of all
+        graph = closure(each.derivation for each in (*beside, *chosen))
         found = explain(session.store, asked, graph)
     now_s = time.time()
     document = {"format": FORMAT, "explained": [explanation_json(each) for each in found]}

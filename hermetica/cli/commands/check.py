@@ -1,0 +1,36 @@
+"""``hermetica check``: realizes the checks of package sets; a check holds where its derivation can be realized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hermetica.cli.realizing import add_build_options, realize
+from hermetica.cli.targets import Targets
+from hermetica.model import evaluation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hermetica.cli.session import Session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="all checks of ./pkgs.py where none is named")
+    add_build_options(parser)
+
+
+def run(session: Session) -> int:
+    """Realizes them all, whichever fail; the worst status of what failed."""
+    session.options.keep_going = True
+    with evaluation():
+        chosen = Targets().checks(session.options.targets or ["./pkgs.py"])
+        results, status = realize(session, list(dict.fromkeys(each.derivation for each in chosen)))
+    by_id = {each.derivation.id: each for each in results}
+    rows: list[dict[str, Any]] = []
+    for each in chosen:
+        result = by_id[each.derivation.id]
+        rows.append({"check": each.name, "holds": result.outcome.is_success, "outcome": str(result.outcome)})
+    lines = (f"{'holds' if row['holds'] else row['outcome']:<18}  {row['check']}" for row in rows)
+    session.console.result({"format": "hermetica.check/1", "status": int(status), "checks": rows}, lines)
+    return status
