@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import graphs
+from benchmarks.explaining import explain
 from benchmarks.measure import Fresh, Sample, interleave, report, run, summary
 from benchmarks.peers import hermetica, missing, nix_build, nix_options
 from benchmarks.rootfs import rootfs
@@ -304,6 +305,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "durability": durability,
     "noop": noop,
     "evaluate": evaluate,
+    "explain": explain,
     "readd": readd,
     "startup": startup,
     "scan": scan,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # what follows stays in the text, and tells the two kinds apart
 _REFERENCE: Final = re.compile(rf"/(?:{HEAD}|{STORE_PREFIX[1:]}/)((?!{SELF})[{ALPHABET}]{{32}})(?=[x-])")
+_NAME: Final = re.compile(r'"name":"([^"\\]*)","outputs":\[')  # what is no text is in no "env"
 # of all members with such a name the derivation's own comes first, for "structured" comes after it
 _FOUND: Final = ('"inputs":["/', '"sources":["/')
 _ABSENT: Final = object()  # JSON has a null of its own
@@ -60,7 +61,8 @@ class Declared:
     @property
     def name(self) -> str:
         """What its store paths are called."""
-        return str(self.form["name"])
+        found = _NAME.search(self.canonical)
+        return str(self.form["name"]) if found is None else found[1]
 
     def source(self, reference: str) -> StorePath | None:
         """The source that a reference leads to; None where it is none of its sources."""
@@ -70,7 +72,6 @@ class Declared:
         paths = (StorePath.parse(path) for path in self.form.get("sources", ()) if path.startswith(start))
         return next(paths, None)
 
-    @cached_property
     def outline(self) -> tuple[list[str], list[str]]:
         """The form without what its references lead to, in pieces, and these in the order in which they stand in it."""
         text = self.canonical
@@ -112,7 +113,7 @@ class Difference:
 
 def difference(before: Declared, after: Declared) -> Difference:
     """What ``after`` declares differently than ``before``."""
-    (old, left), (new, right) = before.outline, after.outline
+    (old, left), (new, right) = before.outline(), after.outline()
     if old == new:
         return Difference(fields=(), references=_pairs(left, right))
     fields: list[FieldChange] = []

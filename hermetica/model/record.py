@@ -82,8 +82,10 @@ def declared_in(record: bytes) -> Declared:
     found = _RECORD.fullmatch(record)
     if found is None:
         raise InvalidRecord(f"not a record that was kept: {record[:40]!r}")
-    origin = json.loads(found[3])
-    return Declared(id=found[1].decode(), canonical=found[2].decode(), origin=origin)
+    origin = found[3].decode()
+    # nearly always a text without escapes, and there are many
+    shown = origin[1:-1] if origin[:1] == '"' and "\\" not in origin else json.loads(origin)
+    return Declared(id=found[1].decode(), canonical=found[2].decode(), origin=shown)
 
 
 @functools.lru_cache(maxsize=64)

@@ -133,3 +133,9 @@ def test_what_a_kept_record_declares_is_what_the_derivation_does(form: dict[str,
 def test_what_is_no_record_is_refused(damage: bytes) -> None:
     with pytest.raises(hm.InvalidRecord):
         declared_in(damage)
+
+
+def test_the_name_is_the_derivations_own_wherever_else_one_stands() -> None:
+    hostile = {"name": "no", "outputs": "["}
+    made = make("app", env=hostile, structured={"name": "no", "outputs": ["no"]}, args=['"name":"no","outputs":['])
+    assert Declared.of(made).name == "app"
