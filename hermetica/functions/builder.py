@@ -107,6 +107,8 @@ class Builder(IsBuilder, Generic[_P]):
         self.outputs = _outputs(self._main, self._module)
         self._signature = inspect.signature(function)
         functools.update_wrapper(self, function)
+        parameters = [*self._signature.parameters.values()][len(self.outputs) :]
+        self.__signature__ = self._signature.replace(parameters=parameters, return_annotation=Derivation)
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Derivation:
         """The derivation that runs the function with these arguments.
@@ -171,13 +173,10 @@ class Builder(IsBuilder, Generic[_P]):
         return {"positional": positional[len(self.outputs) :], "named": named}
 
 
-def _runner() -> Derivation:
-    return text("run-builder.py", _runner_text())
-
-
 @functools.cache
-def _runner_text() -> str:
-    return (resources.files("hermetica.functions") / "inside.py").read_text(encoding="utf-8")
+def _runner() -> Derivation:
+    """The program that runs functions inside; a value, whatever evaluation asks for it."""
+    return text("run-builder.py", (resources.files("hermetica.functions") / "inside.py").read_text(encoding="utf-8"))
 
 
 def _refused(function: FunctionType, why: str, way: str) -> InvalidBuilder:

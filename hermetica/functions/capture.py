@@ -229,4 +229,6 @@ def value_of(constant: Constant, function: FunctionType, module: ModuleText) -> 
             cause, way = "it is a lambda, which has no text of its own", "write a def"
         else:
             cause, way = f"{error.where} is {error.what}", error.way
+            if not module.bindings.get(constant.name) and "*" in module.bindings:
+                way = f"import {constant.name} by name, not with a star"
         raise _captured(module, constant, constant.user, cause, way) from None

@@ -57,6 +57,7 @@ CASES = [
     ("HM252", using("state  #!", "state = {}"), "captures state", "MappingProxyType"),
     ("HM252", using("state  #!", "state = (1, {2})"), "captures state", "frozenset"),
     ("HM252", using("state  #!", "state = open"), "captures state", "in the builder's own text"),
+    ("HM252", using("sqrt(2)  #!", "from math import *"), "captures sqrt", "by name, not with a star"),
     ("HM252", using("python.path  #!"), "captures python", "pass it as an argument"),
     ("HM252", using("key(1)  #!", "key = lambda row: row"), "captures key", "write a def"),
     ("HM252", using("global state  #!\n    state = 1", "state = 1"), "captures state", "return the value"),

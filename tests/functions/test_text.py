@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -232,3 +233,6 @@ def test_a_builder_is_named_after_its_function_and_is_known_to_be_one(module: Wr
     assert str(loaded.page.origin).endswith(f":{len((HEAD + REPORT).splitlines())}")
     assert loaded.report.__name__ == "report"
     assert isinstance(loaded.report, hm.Builder)
+    signature = inspect.signature(loaded.report)
+    assert list(signature.parameters) == ["data", "title"]
+    assert signature.return_annotation is hm.Derivation
