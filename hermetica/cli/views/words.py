@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermetica.realize.events import CollectionFinished, CollectionStarted
-
 if TYPE_CHECKING:
     from hermetica.cli.console import Paint
-    from hermetica.realize.events import DerivationFinished, HookFinished, RebuildStarted, RunFinished, RunStarted
+    from hermetica.realize.events import (
+        CollectionFinished,
+        CollectionStarted,
+        DerivationFinished,
+        HookFinished,
+        RebuildStarted,
+        RunFinished,
+        RunStarted,
+    )
 
 _KINDS = ("reproduced", "not-reproducible", "failed", "timed-out", "cancelled")
 
@@ -94,6 +100,8 @@ def hook_failed(event: HookFinished, paint: Paint) -> str:
 
 def collecting(event: CollectionStarted | CollectionFinished, paint: Paint) -> str:
     """A collection beside a run: why it begins, or what it took."""
+    from hermetica.realize.events import CollectionStarted  # noqa: PLC0415 -- whoever has an event has it loaded
+
     if isinstance(event, CollectionStarted):
         return f"collecting: {size(event.free_bytes)} free, less than {size(event.min_free_bytes)}"
     took = f"{many(event.objects, 'object')} ({size(event.size_bytes)}) deleted, {size(event.free_bytes)} free"
