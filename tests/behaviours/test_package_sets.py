@@ -71,3 +71,21 @@ def test_b59_a_typo_in_the_name_of_a_package_suggests_close_names_and_evaluates_
     ended = command("build", "./pkgs.py:pkgs.zlip", status=2)
     assert "did you mean pkgs.zlib?" in ended.stderr
     assert "made" not in ended.stderr
+
+
+def test_b57_why_one_package_of_a_set_needs_another_is_answered_by_their_names(command: CommandLine) -> None:
+    lines = (
+        "class Base(hm.PackageSet):",
+        "    @hm.package",
+        "    def zlib(self):",
+        "        return sh('zlib', 'echo zlib > $out')",
+        "    @hm.package",
+        "    def app(self, *, zlib):",
+        "        return sh('app', f'echo {zlib} > $out')",
+        "pkgs = Base()",
+    )
+    command.write("pkgs.py", module(*lines))
+    command("build", "--no-link", "./pkgs.py:pkgs.app")
+    assert "zlib" in command("why-depends", "./pkgs.py:pkgs.app", "./pkgs.py:pkgs.zlib").stdout
+    known = command("query", "rdeps", "./pkgs.py:pkgs.zlib").stdout
+    assert "app" in known

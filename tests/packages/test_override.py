@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hermetica as hm
 from tests.packages.sample import Base, Patched, drv, inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_override_gives_the_function_other_arguments_through_overlays() -> None:
@@ -102,3 +107,29 @@ def test_override_attrs_takes_fields_as_derivation_does() -> None:
     wrong: Any = {"envv": {}}
     with pytest.raises(hm.EvaluationError, match="no field 'envv'"):
         cc.override_attrs(wrong)
+
+
+ARGUMENTS = st.dictionaries(st.sampled_from(["shared", "cc"]), st.booleans())
+CHANGES = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("123")), max_size=3)
+
+
+@given(first=ARGUMENTS, second=ARGUMENTS, changes=CHANGES)
+def test_overriding_twice_is_overriding_once_with_the_later_arguments(
+    first: dict[str, bool], second: dict[str, bool], changes: list[tuple[str, str]]
+) -> None:
+    pkgs = Patched()
+
+    def arguments(given: dict[str, bool]) -> dict[str, object]:
+        compilers = {True: pkgs.cc, False: pkgs.busybox}
+        return {name: compilers[value] if name == "cc" else value for name, value in given.items()}
+
+    def with_variable(name: str, value: str) -> Callable[[hm.Derivation], hm.Fields]:
+        return lambda d: {"env": {**d.env, name: value}}
+
+    changed = pkgs.zlib
+    for name, value in changes:
+        changed = changed.override_attrs(with_variable(name, value))
+    twice = changed.override(**arguments(first)).override(**arguments(second))
+    assert twice == changed.override(**arguments({**first, **second}))
+    assert twice.env == {**changed.env, "shared": str({**first, **second}.get("shared", True))}
+    assert changed.override() == changed
