@@ -20,7 +20,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
-SITE_PACKAGES = sysconfig.get_path("purelib", vars={"base": ""}).lstrip("/")
+SITE_PACKAGES = sysconfig.get_path("purelib", "posix_prefix", vars={"base": ""}).lstrip("/")  # whatever Debian prefers
 _LAUNCHER = """#!{python}
 import sys
 from {module} import {first}
