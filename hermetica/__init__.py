@@ -7,6 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
+    from hermetica import aio
     from hermetica.errors import EvaluationError, HermeticaError
     from hermetica.fetch.local import source, store_path
     from hermetica.fetch.lock import Lock, LockError, Pin
@@ -70,6 +71,7 @@ __all__ = [
     "Store",
     "StorePath",
     "Variants",
+    "aio",
     "build_graph",
     "builder",
     "check",
@@ -109,6 +111,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'hermetica' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 -- part of being lazy
 
+    if name == "aio":
+        return import_module("hermetica.aio")
     home = next((module for module, names in _HOMES.items() if name in names), "hermetica.model")
     value: object = getattr(import_module(home), name)
     globals()[name] = value
