@@ -106,8 +106,16 @@ class Tunnel(threading.Thread):
             host, _, port = head.split()[1].decode().partition(":")
             behind = socket.create_connection((host, int(port)))
             client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            for here, there in ((client, behind), (behind, client)):
-                threading.Thread(target=_copied, args=(here, there), daemon=True).start()
+            threading.Thread(target=_joined, args=(client, behind), daemon=True).start()
+
+
+def _joined(client: socket.socket, behind: socket.socket) -> None:
+    """Copies both ways until both have ended, and closes them."""
+    with client, behind:
+        there = threading.Thread(target=_copied, args=(client, behind), daemon=True)
+        there.start()
+        _copied(behind, client)
+        there.join()
 
 
 def _copied(here: socket.socket, there: socket.socket) -> None:
