@@ -6,11 +6,11 @@ A package set is a namespace that makes what it has when it is asked for it: nam
 from __future__ import annotations
 
 import fnmatch
+import functools
 import sys
 from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
-from symtable import symtable
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,8 +84,11 @@ def _fields(value: object) -> Mapping[str, Any]:
     return dict(vars(value)) if hasattr(value, "__dict__") else {}
 
 
+@functools.lru_cache(maxsize=16)  # one command asks the same modules several times, and large ones are slow to parse
 def _imported(module: ModuleType) -> frozenset[str]:
     """The names that a module has from others and nothing else is bound to."""
+    from symtable import symtable  # noqa: PLC0415 -- what names objects, or has an __all__, needs none
+
     try:
         table = symtable(Path(module.__file__ or "").read_text(encoding="utf-8"), module.__name__, "exec")
     except (OSError, SyntaxError, ValueError):  # it has no source
