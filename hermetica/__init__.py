@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
-    from hermetica import aio
+    from hermetica import aio, plugins
     from hermetica.errors import EvaluationError, HermeticaError
     from hermetica.fetch.local import source, store_path
     from hermetica.fetch.lock import Lock, LockError, Pin
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         debian_rootfs,
         derivation,
         evaluation,
+        fetch,
         fetchgit,
         fetchnix,
         fetchoci,
@@ -78,6 +79,7 @@ __all__ = [
     "debian_rootfs",
     "derivation",
     "evaluation",
+    "fetch",
     "fetchgit",
     "fetchnix",
     "fetchoci",
@@ -85,6 +87,7 @@ __all__ = [
     "matrix",
     "package",
     "placeholder",
+    "plugins",
     "run",
     "source",
     "store_path",
@@ -111,8 +114,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'hermetica' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 -- part of being lazy
 
-    if name == "aio":
-        return import_module("hermetica.aio")
+    if name in {"aio", "plugins"}:
+        return import_module(f"hermetica.{name}")
     home = next((module for module, names in _HOMES.items() if name in names), "hermetica.model")
     value: object = getattr(import_module(home), name)
     globals()[name] = value

@@ -116,8 +116,13 @@ def actions(parser: argparse.ArgumentParser, known: dict[str, str]) -> dict[str,
 
 def usage() -> str:
     """The help of the command as a whole."""
-    width = max(map(len, COMMANDS))
+    from hermetica.cli.plugged import rows_of_help  # noqa: PLC0415 -- whoever asks for help has the time
+
+    plugged = rows_of_help()
+    width = max(map(len, [*COMMANDS, *plugged]))
     rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    if plugged:
+        rows += "\n\nFrom plug-ins:\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in plugged.items())
     return (
         f"usage: hermetica COMMAND [OPTIONS]\n\n{rows}\n\n"
         "hermetica COMMAND --help says more. Everywhere: --store PATH, --json, --ui MODE, -v, --color WHEN.\n"
@@ -146,7 +151,12 @@ def load(name: str) -> Command:
         Misuse: there is no such command.
     """
     if name not in COMMANDS:
-        raise Misuse(f"no command {name!r}", hint=did_you_mean(name, list(COMMANDS)) or "hermetica --help lists them")
+        from hermetica.cli.plugged import command_named, rows_of_help  # noqa: PLC0415 -- where no command of ours is meant
+
+        if (plugged := command_named(name)) is not None:
+            return plugged
+        hint = did_you_mean(name, [*COMMANDS, *rows_of_help()]) or "hermetica --help lists them"
+        raise Misuse(f"no command {name!r}", hint=hint)
     return cast("Command", import_module(f"hermetica.cli.commands.{name.replace('-', '_')}"))
 
 
@@ -157,7 +167,8 @@ def command_parser(name: str) -> tuple[Command, Parser]:
         Misuse: there is no such command.
     """
     command = load(name)
-    parser = Parser(prog=f"hermetica {name}", description=COMMANDS[name], allow_abbrev=False)
+    summary = COMMANDS.get(name) or getattr(command, "summary", "")
+    parser = Parser(prog=f"hermetica {name}", description=summary, allow_abbrev=False)
     add_globals(parser)
     command.add_arguments(parser)
     return command, parser

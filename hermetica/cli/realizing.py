@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hermetica.cli.report import show
+from hermetica.cli.reporting import reported
 from hermetica.cli.status import INTERRUPTED, combine, status_of
 from hermetica.cli.views import view_for
 
@@ -41,6 +42,9 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-k", "--keep-going", action="store_true", help="after a failure finish what does not need it")
     group.add_argument("--post-build-hook", metavar="PROGRAM", help="run it for each derivation that was made")
     group.add_argument("--hook-timeout", type=duration, metavar="S", help="seconds that it may run")
+    group.add_argument(
+        "--reporter", action="append", default=[], metavar="NAME[=ARGUMENT]", help="a plug-in that is told what happens"
+    )
     group.add_argument("--offline", action="store_true", help="ask nothing of the network")
     group.add_argument("--keep-failed", action="store_true", help="keep the directory of a failed build")
 
@@ -154,7 +158,7 @@ def realize(session: Session, derivations: Sequence[Derivation], **more: Any) ->
 
     cancellation = Cancellation()
     options = session.options
-    view = view_for(options.ui, session.console, verbose=options.verbose)
+    view = reported(session, view_for(options.ui, session.console, verbose=options.verbose))
     with cancelling(cancellation) as received:
         try:
             results = session.store.realize_all(
@@ -172,6 +176,8 @@ def realize(session: Session, derivations: Sequence[Derivation], **more: Any) ->
         show(error, session.console)
     if (hidden := len(results.hook_failures) - _HOOK_FAILURES_SHOWN) > 0:
         session.console.say(f"and the post-build hook failed for {hidden:,} more")
-    errors = [*(failure.error for failure in results.failures), *results.hook_failures]
+    for error in view.failures:
+        show(error, session.console)
+    errors = [*(failure.error for failure in results.failures), *results.hook_failures, *view.failures]
     status = combine(status_of(error) for error in errors if error is not None)
     return results, status if results.ok else status or INTERRUPTED

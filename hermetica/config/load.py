@@ -41,6 +41,7 @@ class Config:
         eval_cache: whether a build is remembered by what its evaluation read.
         seal: ``auto`` lets runs seal large files with fs-verity, where the file system can; ``off`` does not.
         trusted_keys: ``NAME:BASE64`` each; where there are any, imports from binary caches need a signature of one.
+        reporters: plug-ins that are told what runs do, ``NAME`` or ``NAME=ARGUMENT`` each.
         post_build_hook: a program to run for each derivation that a run makes; None for none.
         post_build_hook_timeout_s: how long it may run; None without end.
         fetch_timeout_s: how long an address may say nothing.
@@ -71,6 +72,7 @@ class Config:
     eval_cache: bool = True
     seal: str = "off"
     trusted_keys: tuple[str, ...] = ()
+    reporters: tuple[str, ...] = ()
     post_build_hook: Path | None = None
     post_build_hook_timeout_s: float | None = 600.0
     fetch_timeout_s: float = 30.0

@@ -23,7 +23,8 @@ FETCHURL: Final = "builtin:fetchurl/1"
 FETCHGIT: Final = "builtin:fetchgit/1"
 FETCHOCI: Final = "builtin:fetchoci/1"
 FETCHNIX: Final = "builtin:fetchnix/1"
-FETCHES: Final = frozenset({FETCHURL, FETCHGIT, FETCHOCI, FETCHNIX})
+FETCH: Final = "builtin:fetch/1"
+FETCHES: Final = frozenset({FETCHURL, FETCHGIT, FETCHOCI, FETCHNIX, FETCH})
 """Builtins that ask the network; ``urls`` in their environment are the addresses, one a line."""
 UNPACK: Final = "builtin:unpack/1"
 TEXT: Final = "builtin:text/1"

@@ -7,12 +7,23 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hermetica.entry_points import PluginBroken, PluginClash, UnknownPlugin
 from hermetica.errors import HermeticaError
 from hermetica.fetch import DownloadFailed, HashMismatch, NoMirror, download, unpack
 from hermetica.fetch.reach import Offline
 from hermetica.fetch.rootfs import unpack_deb
 from hermetica.model import UNKNOWN
-from hermetica.model.builtins import DEBIAN_ROOTFS, FETCHGIT, FETCHNIX, FETCHOCI, FETCHURL, TEXT, UNPACK, UNPACK_DEB
+from hermetica.model.builtins import (
+    DEBIAN_ROOTFS,
+    FETCH,
+    FETCHGIT,
+    FETCHNIX,
+    FETCHOCI,
+    FETCHURL,
+    TEXT,
+    UNPACK,
+    UNPACK_DEB,
+)
 from hermetica.realize.errors import (
     BuildCancelled,
     FetchFailed,
@@ -213,6 +224,19 @@ def _fetchnix(resolved: Resolved, context: RunContext, output: Path) -> None:
         raise _fetch_failed(resolved, context, error) from error
 
 
+def _fetch(resolved: Resolved, context: RunContext, output: Path) -> None:
+    from hermetica.realize.fetching import FetcherFailed, run_fetcher  # noqa: PLC0415 -- few builds have one
+
+    try:
+        run_fetcher(resolved, context, output)
+    except (FetcherFailed, NoMirror, Offline) as error:
+        if _is_had(resolved, context, output):
+            return
+        if isinstance(error, FetcherFailed):
+            raise
+        raise _fetch_failed(resolved, context, error) from error
+
+
 _BUILTINS: Final[dict[str, Builtin]] = {
     TEXT: _text,
     UNPACK: _unpack,
@@ -222,6 +246,7 @@ _BUILTINS: Final[dict[str, Builtin]] = {
     FETCHGIT: _fetchgit,
     FETCHOCI: _fetchoci,
     FETCHNIX: _fetchnix,
+    FETCH: _fetch,
 }
 
 
@@ -244,7 +269,7 @@ def run_builtin(resolved: Resolved, context: RunContext, output: Path) -> Compos
     try:
         with blaming_no_input(context.store.root):
             composed = make(resolved, context, output)
-    except (RealizeError, SystemRefusal):
+    except (RealizeError, SystemRefusal, PluginBroken, PluginClash, UnknownPlugin):
         raise
     except HermeticaError as error:
         if context.cancellation.is_cancelled:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from blake3 import blake3
 
 from hermetica.model import UNKNOWN, FixedOutput
+from hermetica.model.builtins import FETCH
 from hermetica.model.identity import contract_id
 from hermetica.realize.checks import CheckedOutput, offences
 from hermetica.realize.errors import FixedOutputMismatch, FixedOutputRefers, OutputRefused
@@ -118,7 +119,8 @@ def _mismatch_hint(derivation: Derivation, fixed: FixedOutput, got: str) -> str:
         return "the content is kept under its true address: with the right hash nothing is made again"
     declaration = f'hm.FixedOutput(method="{fixed.method}", algorithm="{fixed.algorithm}", digest="{got}")'
     if work_of(derivation) is Work.FETCH:
-        declaration = f'{fixed.algorithm}="{got}" for hash=hm.UNKNOWN'
+        stands = "hm.UNKNOWN" if derivation.builder == FETCH else "hash=hm.UNKNOWN"
+        declaration = f'{fixed.algorithm}="{got}" for {stands}'
     return f"write {declaration}; the content is kept, nothing is made again"
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hermetica.cli.parser import COLOR_MODES, COMMANDS, UI_MODES, actions_of, command_parser, options_of
+from hermetica.cli.plugged import rows_of_help
+from hermetica.errors import HermeticaError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hermetica.cli.session import Session
 
@@ -56,35 +58,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Prints the script."""
     shell = session.options.shell
-    text = _fish() if shell == "fish" else (_ZSH if shell == "zsh" else "") + _bash()
+    summaries = {**COMMANDS, **rows_of_help()}
+    text = _fish(summaries) if shell == "fish" else (_ZSH if shell == "zsh" else "") + _bash(summaries)
     document = {"format": "hermetica.completion/1", "shell": shell, "script": text}
     session.console.result(document, [text.rstrip("\n")])
     return 0
 
 
-def _known() -> Iterator[tuple[str, list[str], list[str]]]:
+def _known(names: Iterable[str]) -> Iterator[tuple[str, list[str], list[str]]]:
     """Each command with its second words and its options, ascending."""
-    for name in COMMANDS:
-        _, parser = command_parser(name)
+    for name in names:
+        try:
+            _, parser = command_parser(name)
+        except HermeticaError:  # a plug-in that cannot be used: whoever runs it is told
+            yield name, [], []
+            continue
         nested = actions_of(parser)
         options = {option for each in (parser, *nested.values()) for option in options_of(each)}
         yield name, list(nested), sorted(options)
 
 
-def _bash() -> str:
-    cases = "\n".join(f'    {name}) words="{" ".join([*nested, *options])}" ;;' for name, nested, options in _known())
-    return _BASH.format(ui=" ".join(UI_MODES), color=" ".join(COLOR_MODES), commands=" ".join(COMMANDS), cases=cases)
+def _bash(summaries: Mapping[str, str]) -> str:
+    cases = "\n".join(
+        f'    {name}) words="{" ".join([*nested, *options])}" ;;' for name, nested, options in _known(summaries)
+    )
+    return _BASH.format(ui=" ".join(UI_MODES), color=" ".join(COLOR_MODES), commands=" ".join(summaries), cases=cases)
 
 
 def _quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _fish() -> str:
+def _fish(summaries: Mapping[str, str]) -> str:
     lines = ["complete -c hermetica -e"]
-    for name, summary in COMMANDS.items():
+    for name, summary in summaries.items():
         lines.append(f"complete -c hermetica -n __fish_use_subcommand -f -a {name} -d {_quote(summary)}")
-    for name, nested, options in _known():
+    for name, nested, options in _known(summaries):
         seen = f"-n '__fish_seen_subcommand_from {name}'"
         lines += [f"complete -c hermetica {seen} -a {action}" for action in nested]
         lines += [f"complete -c hermetica {seen} -l {option.removeprefix('--')}" for option in options]

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Prints every finding; ``ENVIRONMENT`` where one keeps builds from starting."""
-    findings = [*_sandbox(), *_store(session), *_mirrors(session)]
+    findings = [*_sandbox(), *_store(session), *_mirrors(session), *_plugins()]
     can_build = not any(finding["level"] == "error" for finding in findings)
     document = {"format": "hermetica.doctor/1", "can_build": can_build, "findings": findings}
     session.console.result(document, _lines(findings))
@@ -137,6 +137,17 @@ def file_system(path: Path, mounts: str) -> str:
         if (path == Path(point) or Path(point) in path.parents) and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind
+
+
+def _plugins() -> Iterator[dict[str, Any]]:
+    from hermetica.cli.plugged import state_of  # noqa: PLC0415 -- asked for nowhere else
+    from hermetica.entry_points import GROUPS, installed  # noqa: PLC0415 -- likewise
+
+    for each in installed():
+        cause, remedy = state_of(each)
+        level = "warning" if cause else "ok"
+        text = "not used" if cause else each.value
+        yield finding(level, f"{GROUPS[each.group]} {each.name} of {each.owner}", text, cause, remedy)
 
 
 def _mirrors(session: Session) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ from hermetica.cli.recall.form import Evaluated, decode
 from hermetica.cli.recall.impure import impure_name
 from hermetica.cli.recall.states import SKIPPED, state_and_age
 from hermetica.cli.recall.watch import Watch, is_standard
+from hermetica.cli.reporting import reporters_of
 from hermetica.config.load import config_file
 from hermetica_store import Row, StoreError, StorePath, Table
 
@@ -67,7 +68,7 @@ class Memory:
             if (settings := config_file(os.environ, Path.cwd())) is not None:
                 self._watch.note("s", settings)
             with self._watch.reading_ourselves():  # the variables among the settings count in any case
-                is_allowed = self.session.config.eval_cache
+                is_allowed = self.session.config.eval_cache and not reporters_of(self.session)
             yield
         if not is_allowed:
             self._key = None
