@@ -29,7 +29,8 @@ class ModuleFailed(HermeticaError):
     code = "HM220"
 
 
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Whether a file is neither Python's own nor hermetica's."""
     in_standard = file.startswith(_STANDARD) and f"{os.sep}site-packages{os.sep}" not in file
     return not file.startswith(("<", _OWN)) and not in_standard
 
@@ -39,7 +40,7 @@ def users_frames(trace: TracebackType | None) -> list[tuple[str, int, str]]:
     frames: list[tuple[str, int, str]] = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        if _is_users(code.co_filename):
+        if is_users(code.co_filename):
             frames.append((code.co_filename, trace.tb_lineno, code.co_name))
         trace = trace.tb_next
     return frames

@@ -143,12 +143,15 @@ def cancelling(cancellation: Cancellation) -> Generator[list[int]]:
             signal.signal(number, handler)
 
 
-def realize(session: Session, derivations: Sequence[Derivation], **more: Any) -> tuple[Realizations, int]:
+def realize(
+    session: Session, derivations: Sequence[Derivation], *, tell: bool = True, **more: Any
+) -> tuple[Realizations, int]:
     """Realizes derivations, shows it, and tells each failure once; the results and the exit status.
 
     Args:
         session: the command's.
         derivations: what to realize.
+        tell: whether to tell the failures; `tell_failures` does otherwise.
         more: a lease for the results; fields of ``Options`` that only this command sets.
 
     Raises:
@@ -162,22 +165,32 @@ def realize(session: Session, derivations: Sequence[Derivation], **more: Any) ->
     with cancelling(cancellation) as received:
         try:
             results = session.store.realize_all(
-                derivations, on_event=view, cancellation=cancellation, **run_options(session), **more
+                derivations, on_event=view, cancellation=cancellation, **(run_options(session) | more)
             )
         finally:
             view.close()
-    for failure in results.failures:
-        if failure.error is not None:
-            show(failure.error, session.console)
     if received:
+        tell_failures(session, results, INTERRUPTED)
         session.console.say("interrupted")
         return results, 128 + received[0]
+    for error in view.failures:
+        show(error, session.console)
+    errors = [*(failure.error for failure in results.failures), *results.hook_failures, *view.failures]
+    found = combine(status_of(error) for error in errors if error is not None)
+    status = found if results.ok else found or INTERRUPTED
+    return results, tell_failures(session, results, status) if tell else status
+
+
+def tell_failures(session: Session, results: Realizations, status: int) -> int:
+    """Tells each failure of a run once; the status that it has."""
+    for failure in results.failures:
+        if failure.error is not None:
+            from hermetica.cli.advice import advise  # noqa: PLC0415 -- only where something went wrong
+
+            advise(failure.error, session)
+            show(failure.error, session.console)
     for error in results.hook_failures[:_HOOK_FAILURES_SHOWN]:
         show(error, session.console)
     if (hidden := len(results.hook_failures) - _HOOK_FAILURES_SHOWN) > 0:
         session.console.say(f"and the post-build hook failed for {hidden:,} more")
-    for error in view.failures:
-        show(error, session.console)
-    errors = [*(failure.error for failure in results.failures), *results.hook_failures, *view.failures]
-    status = combine(status_of(error) for error in errors if error is not None)
-    return results, status if results.ok else status or INTERRUPTED
+    return status

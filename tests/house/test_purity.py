@@ -10,6 +10,7 @@ import pytest
 from tests.house.code import PACKAGES, Module, imports, modules
 
 PURE = (
+    "hermetica.cli.fixing.literals",
     "hermetica.cli.recall.form",
     "hermetica.cli.recall.impure",
     "hermetica.cli.status",

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from hermetica.cli.attribute_paths import keep
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import add_build_options, positive, realize
 from hermetica.cli.recall.keep import Memory
 from hermetica.cli.status import status_name, status_of
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="+", metavar="TARGET")
     add_build_options(parser)
     parser.add_argument("--no-eval-cache", action="store_true", help="evaluate, whatever is remembered")
+    parser.add_argument("--fix-hashes", action="store_true", help="write the right hashes into your files, and go on")
     group = parser.add_argument_group("reproducibility")
     group.add_argument("--check", action="store_true", help="build what is realized again, compare, change nothing")
     group.add_argument("--rounds", type=positive, default=1, metavar="N", help="build N times; all must be alike")
@@ -37,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session) -> int:
-    """Realizes the targets; the worst status of what failed."""
+    """Realizes the targets; the worst status of what failed.
+
+    Raises:
+        Misuse: options contradict each other.
+    """
+    if session.options.fix_hashes and (status := _fix_hashes(session)):
+        return status
     links_wanted = not (session.options.no_link or session.options.check)
     memory = Memory(session)
     with evaluation(), ExitStack() as held:
@@ -58,6 +66,14 @@ def run(session: Session) -> int:
         if status == 0:
             _remember(memory, pairs, links)
         return status
+
+
+def _fix_hashes(session: Session) -> int:
+    if session.options.check or session.options.dry_run:
+        raise Misuse(f"--fix-hashes and {'--check' if session.options.check else '--dry-run'} contradict each other")
+    from hermetica.cli.fixing.rounds import Fixer  # noqa: PLC0415 -- asked for now and then
+
+    return Fixer(session).run()
 
 
 def _remember(

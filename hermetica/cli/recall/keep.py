@@ -55,7 +55,8 @@ class Memory:
         """Whether the command is of a kind that can be remembered, and the user lets it."""
         options = self.session.options
         repeats = options.check or options.rounds > 1
-        return not (options.no_eval_cache or options.dry_run or repeats or options.ui == "json")
+        changes = options.dry_run or options.fix_hashes
+        return not (options.no_eval_cache or changes or repeats or options.ui == "json")
 
     def watching(self) -> AbstractContextManager[None]:
         """The time of the evaluation."""
