@@ -2,7 +2,7 @@
 
 | group | an entry point leads to |
 |---|---|
-| ``hermetica.fetchers`` | a `Fetcher`: ``FUNCTION(request, output)``, for ``hm.fetch("NAME", …)`` |
+| ``hermetica.fetchers`` | a `Fetcher`: ``FUNCTION(request, output)``, for ``hm.fetchwith("NAME", …)`` |
 | ``hermetica.reporters`` | a `ReporterFactory`: ``FUNCTION(argument)``, for ``--reporter NAME=ARGUMENT`` |
 | ``hermetica.commands`` | a `Command`: a module, or an object, with ``add_arguments(parser)`` and ``run(session)`` |
 

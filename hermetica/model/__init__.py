@@ -15,7 +15,7 @@ from hermetica.model.builtins import (
 from hermetica.model.canonical import NotCanonical, UnhashableValue
 from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput, derivation
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
-from hermetica.model.fetching import fetch
+from hermetica.model.fetching import fetchwith
 from hermetica.model.graph import build_graph, closure
 from hermetica.model.images import InvalidImage, fetchoci
 from hermetica.model.input import Input, NotInside
@@ -64,11 +64,11 @@ __all__ = [
     "debian_rootfs",
     "derivation",
     "evaluation",
-    "fetch",
     "fetchgit",
     "fetchnix",
     "fetchoci",
     "fetchurl",
+    "fetchwith",
     "from_record",
     "from_records",
     "placeholder",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OURS: Final = {"url": "fetchurl", "git": "fetchgit", "oci": "fetchoci", "nix": "fetchnix"}
 
 
-def fetch(
+def fetchwith(
     fetcher: str,
     address: str | Sequence[str],
     *,
