@@ -11,12 +11,13 @@ from hermetica.realize.realized import Made, realized_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hermetica.cli.evaluator import Evaluator
     from hermetica.cli.session import Session
-    from hermetica.cli.targets import Selected, Targets
+    from hermetica.cli.targets import Selected
     from hermetica.realize import Realization
 
 
-def keep(session: Session, targets: Targets, pairs: Sequence[tuple[Selected, Realization]]) -> None:
+def keep(session: Session, targets: Evaluator, pairs: Sequence[tuple[Selected, Realization]]) -> None:
     """Keeps what of the targets is realized; where that is news, so may be what they use and their modules name."""
     done = [(selected, result) for selected, result in pairs if result.outcome.is_success]
     made = [Made(path=each.path, derivation=each.derivation, outputs=result.outputs) for each, result in done]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermetica.cli.targets import Targets, UnknownTarget, find_object
+from hermetica.cli.targets import UnknownTarget, find_object
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def objects_of(session: Session, text: str) -> list[StorePath]:
     if path is not None:
         return [path]
     found: list[StorePath] = []
-    for selected in Targets().derivations([text]):
+    for selected in session.evaluator([text]).derivations([text]):
         wanted = [(selected.derivation.input_id, output) for output in selected.outputs]
         for output, known in zip(selected.outputs, session.store.trace.unresolved_many(wanted), strict=True):
             if known is None:
@@ -40,7 +40,7 @@ def object_of(session: Session, text: str) -> StorePath:
     path = find_object(text, session.objects)
     if path is not None:
         return path
-    selected = Targets().one(text)
+    selected = session.evaluator([text]).one(text)
     wanted = [(selected.derivation.input_id, selected.outputs[0])]
     known = session.store.trace.unresolved_many(wanted)[0]
     if known is None:

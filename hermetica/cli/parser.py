@@ -96,6 +96,7 @@ def add_globals(parser: argparse.ArgumentParser, *, nested: bool = False) -> Non
     group.add_argument("--json", action="store_true", default=off, help="results as versioned JSON")
     group.add_argument("--ui", choices=UI_MODES, default=default("auto"), help="how progress is shown")
     group.add_argument("-v", "-L", "--verbose", action="store_true", default=off, help="show logs as they come")
+    group.add_argument("--impure", action="store_true", default=off, help="evaluate with the whole machine in sight")
     group.add_argument("--color", choices=COLOR_MODES, default=default("auto"), help="NO_COLOR is honoured too")
 
 

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hermetica.cli.expressions import Call, InvalidExpression, evaluate, parse_expression, reach, targets_of
-from hermetica.cli.targets import Targets
 from hermetica.model import closure
 from hermetica.realize.plan import Work, work_of
 
@@ -26,8 +25,10 @@ def selected(session: Session, text: str) -> list[Derivation]:
     Raises:
         InvalidExpression: it stands for nothing.
     """
-    expression, targets = parse_expression(text), Targets()
-    named = {target: [each.derivation for each in targets.derivations([target])] for target in targets_of(expression)}
+    expression = parse_expression(text)
+    names = targets_of(expression)
+    targets = session.evaluator(names)
+    named = {name: [each.derivation for each in targets.derivations([name])] for name in names}
     known = {each.id.hex: each for each in closure(each for found in named.values() for each in found)}
     uses = {drv: frozenset(used.id.hex for _, used in each.inputs.derivations) for drv, each in known.items()}
 

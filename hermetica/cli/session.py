@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from types import TracebackType
 
     from hermetica.cli.console import Console
+    from hermetica.cli.evaluator import Evaluator
     from hermetica.config import Config
     from hermetica.realize import Store
     from hermetica_store import ObjectStore
@@ -29,6 +31,7 @@ class Session:
         self.options: Any = options
         self.console = console
         self._opened: ObjectStore | None = None
+        self._evaluators: list[Evaluator] = []
 
     def __enter__(self) -> Self:
         return self
@@ -36,8 +39,25 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for evaluator in self._evaluators:
+            evaluator.close()
         if self._opened is not None:
             self._opened.close()
+
+    def evaluator(self, texts: Sequence[str]) -> Evaluator:
+        """What evaluates the modules of targets; the same one again where that sees them too.
+
+        Raises:
+            NoSandbox: they are to be evaluated in a sandbox only, and there can be none.
+        """
+        from hermetica.cli.evaluators import choose  # noqa: PLC0415 -- not every command has targets
+
+        for evaluator in self._evaluators:
+            if evaluator.sees(texts):
+                return evaluator
+        chosen = choose(self, texts)
+        self._evaluators.append(chosen)
+        return chosen
 
     @cached_property
     def config(self) -> Config:

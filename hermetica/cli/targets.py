@@ -20,7 +20,7 @@ from hermetica.errors import HermeticaError
 from hermetica.model import Derivation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
 
     from hermetica.model import Source
@@ -90,11 +90,7 @@ class Targets:
         Raises:
             NotADerivation: it names several.
         """
-        found = self.derivations([text])
-        if len(found) > 1:
-            names = ", ".join(each.name for each in found[:5]) + (" …" if len(found) > 5 else "")
-            raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
-        return found[0]
+        return sole(text, self.derivations([text]))
 
     def checks(self, texts: Iterable[str]) -> list[Selected]:
         """The checks of package sets at targets, or below them.
@@ -209,6 +205,18 @@ class Targets:
             is_set = target.kind is Kind.SET
             self._modules[key] = _load_set(target.place) if is_set else _load(target.place)
         return self._modules[key]
+
+
+def sole(text: str, found: Sequence[Selected]) -> Selected:
+    """The one of what a target names.
+
+    Raises:
+        NotADerivation: there are several.
+    """
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found[:5]) + (" …" if len(found) > 5 else "")
+        raise NotADerivation(f"{text} names {len(found)} derivations, one is wanted", details=(("names", names),))
+    return found[0]
 
 
 def _way_out(module: ModuleType) -> str:

@@ -38,6 +38,8 @@ class Config:
         build_limit_entries: how many files it may have at once; None without end.
         keep_failed: whether failed builds are kept.
         keep_going: whether independent work goes on after a failure.
+        eval_sandbox: ``auto`` evaluates modules in a sandbox where one can be made, ``always`` or not at all, ``never``
+            in the process of the command.
         eval_cache: whether a build is remembered by what its evaluation read.
         seal: ``auto`` lets runs seal large files with fs-verity, where the file system can; ``off`` does not.
         trusted_keys: ``NAME:BASE64`` each; where there are any, imports from binary caches need a signature of one.
@@ -69,6 +71,7 @@ class Config:
     build_limit_entries: int | None = 2_000_000
     keep_failed: bool = False
     keep_going: bool = False
+    eval_sandbox: str = "auto"
     eval_cache: bool = True
     seal: str = "off"
     trusted_keys: tuple[str, ...] = ()

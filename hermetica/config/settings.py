@@ -181,6 +181,7 @@ SETTINGS: Final = {
         Setting(key="build_limit_entries", kind="count", zero_is_none=True),
         Setting(key="keep_failed", kind="switch"),
         Setting(key="keep_going", kind="switch"),
+        Setting(key="eval_sandbox", kind="choice", choices=("auto", "always", "never")),
         Setting(key="eval_cache", kind="switch"),
         Setting(key="seal", kind="choice", choices=("auto", "off")),
         Setting(key="trusted_keys", kind="texts"),

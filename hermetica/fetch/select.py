@@ -7,6 +7,7 @@ are no files of a source anywhere.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, Final
@@ -101,11 +102,16 @@ def select(root: Path, include: Sequence[str] | None = None, exclude: Sequence[s
 
 def _check_root(root: Path) -> None:
     if not root.exists():
-        raise SourceNotFound(f"there is no {root}", hint=_close_entry(root))
+        raise SourceNotFound(f"there is no {root}", hint=_close_entry(root)) from absent(root)
     if not root.is_dir():
         raise SourceNotFound(f"{root} is no directory")
     if ".git" in root.resolve().parts:
         raise SourceOutside(f"{root} is in git's own directory", hint="name the work tree")
+
+
+def absent(path: Path) -> FileNotFoundError:
+    """The reason of an error about what is not there: whoever knows why it is out of sight finds the path in it."""
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def _close_entry(path: Path) -> str | None:

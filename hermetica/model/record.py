@@ -127,6 +127,22 @@ def from_record(record: dict[str, Any]) -> Derivation:
     return derivation
 
 
+def revive(record: dict[str, Any]) -> Derivation:
+    """The derivation that a record of another process of ours describes; to compare ids is for the caller.
+
+    Raises:
+        InvalidRecord: it describes none.
+    """
+    try:
+        form = dict(record["derivation"])
+        form.pop("format")
+        for source in record.get("sources") or ():
+            str(_source(source))
+        return _derivation(form, record)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise InvalidRecord(f"not the record of a derivation: {error}") from error
+
+
 def _check_format(form: dict[str, Any]) -> None:
     if form["format"] != FORMAT:
         raise InvalidRecord(f"a derivation of another format than {FORMAT}: {form['format']!r}")

@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 import hermetica as hm
+from tests.evaluating import evaluation_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,8 +109,10 @@ def command(tmp_path: Path, store_root: Path) -> CommandLine:
     directory.mkdir()
     home = tmp_path / "home"
     home.mkdir()
+    (tmp_path / ".jj").mkdir()
+    (tmp_path / "pyproject.toml").write_text(f"[tool.hermetica.evaluation]\nreads = [{str(TOOLS)!r}]\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HERMETICA_", "XDG_"))}
-    environment = {**kept, "HERMETICA_STORE": str(store_root), "HOME": str(home), "NO_COLOR": "1"}
+    environment = {**kept, "HERMETICA_STORE": str(store_root), "HOME": str(home), "NO_COLOR": "1"} | evaluation_apart()
     for name in ("HERMETICA_BWRAP", "PYTHONPATH"):
         if name in os.environ:
             environment[name] = os.environ[name]

@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.evaluating import evaluation_apart
+
 HEADER = """\
 import hermetica as hm
 
@@ -84,5 +86,6 @@ def hermetica(tmp_path: Path) -> CommandLine:
     for name in ("project", "home"):
         (tmp_path / name).mkdir()
     make_tools(tmp_path / "tools")
+    (tmp_path / ".jj").mkdir()  # all of it is one work tree: an evaluation sees the tools too
     ours = {"HERMETICA_STORE": str(tmp_path / "store-root"), "HOME": str(tmp_path / "home"), "NO_COLOR": "1"}
-    return CommandLine(tmp_path / "project", {**kept, **ours})
+    return CommandLine(tmp_path / "project", kept | ours | evaluation_apart())

@@ -10,7 +10,6 @@ from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import add_build_options, positive, realize
 from hermetica.cli.recall.keep import Memory
 from hermetica.cli.status import status_name, status_of
-from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -47,10 +46,10 @@ def run(session: Session) -> int:
     if session.options.fix_hashes and (status := _fix_hashes(session)):
         return status
     links_wanted = not (session.options.no_link or session.options.check)
-    memory = Memory(session)
     with evaluation(), ExitStack() as held:
+        targets = session.evaluator(session.options.targets)
+        memory = Memory(session, targets)
         with memory.watching():
-            targets = Targets()
             chosen = targets.derivations(session.options.targets)
         if session.options.dry_run:
             return _dry_run(session, chosen)

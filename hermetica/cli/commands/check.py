@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hermetica.cli.realizing import add_build_options, realize
-from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ def run(session: Session) -> int:
     """Realizes them all, whichever fail; the worst status of what failed."""
     session.options.keep_going = True
     with evaluation():
-        chosen = Targets().checks(session.options.targets or ["./pkgs.py"])
+        texts = session.options.targets or ["./pkgs.py"]
+        chosen = session.evaluator(texts).checks(texts)
         results, status = realize(session, list(dict.fromkeys(each.derivation for each in chosen)))
     by_id = {each.derivation.id: each for each in results}
     rows: list[dict[str, Any]] = []

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -44,4 +43,4 @@ def _kept(session: Session, text: str) -> Path:
     if not text:
         return newest(scratch_root)
     with evaluation():
-        return newest(scratch_root, Targets().one(text).derivation.name)
+        return newest(scratch_root, session.evaluator([text]).one(text).derivation.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.cli.objects import object_of
 from hermetica.cli.target import Kind, parse
-from hermetica.cli.targets import Targets, find_record
+from hermetica.cli.targets import find_record
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def _declared(session: Session) -> tuple[dict[str, Any], list[str]]:
     from hermetica.model.causes import find_causes  # noqa: PLC0415 -- likewise
     from hermetica.realize.explaining import declared_anywhere, names_in  # noqa: PLC0415 -- likewise
 
-    objects, targets = session.objects, Targets()
-    first, second = (_of(text, objects, targets) for text in (session.options.first, session.options.second))
+    objects = session.objects
+    first, second = (_of(text, session) for text in (session.options.first, session.options.second))
 
     def known(tokens: Sequence[str]) -> Mapping[str, Declared]:
         return declared_anywhere(objects, tokens)
@@ -75,17 +75,17 @@ def _declared(session: Session) -> tuple[dict[str, Any], list[str]]:
     return document, [line for cause in causes for line in cause_lines(cause, names, place)]
 
 
-def _of(text: str, objects: ObjectStore, targets: Targets) -> Declared:
+def _of(text: str, session: Session) -> Declared:
     """What a target, or the beginning of an id, names declares."""
     from hermetica.model.difference import Declared  # noqa: PLC0415 -- as above
     from hermetica.realize.realized import declared_by_id  # noqa: PLC0415 -- likewise
     from hermetica_store.digest import Digest  # noqa: PLC0415 -- likewise
 
-    record = find_record(text, objects)
+    record = find_record(text, session.objects)
     if record is None:
-        return Declared.of(targets.one(text).derivation)
+        return Declared.of(session.evaluator([text]).one(text).derivation)
     digest = Digest.parse(record["id"])
-    return declared_by_id(objects, [digest])[digest]
+    return declared_by_id(session.objects, [digest])[digest]
 
 
 def place(origin: str) -> str:

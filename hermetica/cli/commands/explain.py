@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermetica.cli.members import Unmade
-from hermetica.cli.targets import Targets
 from hermetica.model import closure, evaluation
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def run(session: Session) -> int:
     from hermetica.realize.explaining import Asked, explain  # noqa: PLC0415 -- likewise
 
     with evaluation():
-        targets = Targets()
+        targets = session.evaluator(session.options.targets)
         chosen = targets.derivations(session.options.targets)
         asked = [Asked(name=each.name, path=each.path, derivation=each.derivation) for each in chosen]
         beside = targets.beside(session.options.targets, Unmade.TRY)  # who depends on a target is asked of all

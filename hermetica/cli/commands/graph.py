@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.objects import objects_of
-from hermetica.cli.targets import Targets
 from hermetica.cli.views.graphs import Graph, Node, dot_lines, mermaid_lines, page
 from hermetica.model import closure, evaluation
 from hermetica.realize.plan import work_of
@@ -58,7 +57,7 @@ def run(session: Session) -> int:
 
 
 def _of_derivations(session: Session, targets: Sequence[str]) -> Graph:
-    order = closure(each.derivation for each in Targets().derivations(targets))
+    order = closure(each.derivation for each in session.evaluator(targets).derivations(targets))
     sources = {source.path: source for each in order for source in each.sources}
     edges = [(each.id.hex, str(source.path)) for each in order for source in each.sources]
     edges += [(each.id.hex, used.id.hex) for each in order for _, used in each.inputs.derivations]

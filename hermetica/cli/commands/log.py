@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from hermetica.cli.targets import Targets, UnknownTarget, find_object
+from hermetica.cli.targets import UnknownTarget, find_object
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _records(session: Session, text: str) -> list[dict[str, Any]]:
     if path is not None:
         return records_of_objects(session.objects, [path])
     with evaluation():
-        derivation = Targets().one(text).derivation
+        derivation = session.evaluator([text]).one(text).derivation
     known = session.store.trace.unresolved_many([(derivation.input_id, output) for output in derivation.outputs])
     found = records_of_id(session.objects, derivation.id.hex)
     found += records_of_objects(session.objects, {each for each in known if each is not None})

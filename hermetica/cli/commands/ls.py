@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _names(session: Session) -> int:
     """What a shell completes: names alone, without looking into the store."""
     with evaluation():
-        names = Targets().names(session.options.targets or ["./pkgs.py"])
+        texts = session.options.targets or ["./pkgs.py"]
+        names = session.evaluator(texts).names(texts)
     session.console.result({"format": "hermetica.names/1", "names": names}, names)
     return 0
 
@@ -32,7 +32,8 @@ def run(session: Session) -> int:
     if session.options.names:
         return _names(session)
     with evaluation():
-        chosen = Targets().derivations(session.options.targets or ["./pkgs.py"])
+        texts = session.options.targets or ["./pkgs.py"]
+        chosen = session.evaluator(texts).derivations(texts)
         wanted = [(each.derivation.input_id, output) for each in chosen for output in each.outputs]
         paths = iter(session.store.trace.unresolved_many(wanted))
         rows: list[dict[str, Any]] = []

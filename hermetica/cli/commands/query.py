@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.cli.objects import object_of, objects_of
 from hermetica.cli.parser import actions
-from hermetica.cli.targets import Targets
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -110,7 +109,9 @@ def _inputs(derivation: Derivation) -> list[Derivation]:
 
 
 def _deps(session: Session) -> int:
-    chosen = [each.derivation for each in Targets().derivations([session.options.target])]
+    chosen = [
+        each.derivation for each in session.evaluator([session.options.target]).derivations([session.options.target])
+    ]
     found = {source for derivation in chosen for source in _inputs(derivation)}
     if session.options.all:
         from hermetica.model import closure  # noqa: PLC0415 -- loaded by now
@@ -123,7 +124,7 @@ def _rdeps(session: Session) -> int:
     from hermetica.cli.target import parse  # noqa: PLC0415 -- loaded by now
     from hermetica.model import closure  # noqa: PLC0415 -- likewise
 
-    targets = Targets()
+    targets = session.evaluator([session.options.target])
     wanted = {each.derivation for each in targets.derivations([session.options.target])}
     place = session.options.within or parse(session.options.target).everything
     graph = closure(each.derivation for each in targets.derivations([place]))
@@ -189,7 +190,7 @@ def _derivers(session: Session) -> int:
 
 def _outputs(session: Session) -> int:
     rows: list[dict[str, Any]] = []
-    for selected in Targets().derivations([session.options.target]):
+    for selected in session.evaluator([session.options.target]).derivations([session.options.target]):
         wanted = [(selected.derivation.input_id, output) for output in selected.outputs]
         for output, path in zip(selected.outputs, session.store.trace.unresolved_many(wanted), strict=True):
             rows.append({"target": selected.name, "output": output, "path": None if path is None else str(path)})

@@ -9,7 +9,7 @@ from hermetica.cli.attribute_paths import keep
 from hermetica.cli.misuse import did_you_mean
 from hermetica.cli.realizing import add_build_options, realize
 from hermetica.cli.status import HOOK_FAILED, OK
-from hermetica.cli.targets import Targets, UnknownTarget
+from hermetica.cli.targets import UnknownTarget
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Runs the program; its exit status."""
     with evaluation():
-        targets = Targets()
+        targets = session.evaluator([session.options.target])
         selected = targets.one(session.options.target)
     with session.objects.lease() as lease:
         results, status = realize(session, [selected.derivation], lease=lease)

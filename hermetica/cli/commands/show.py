@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from hermetica.cli.targets import Targets, find_record
+from hermetica.cli.targets import find_record
 from hermetica.model import evaluation, to_record
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run(session: Session) -> int:
             canonical = json.dumps(record["derivation"], ensure_ascii=False, separators=(",", ":")).encode()
             facts: dict[str, Any] = {**record, "inputs": None, "outputs": None}
         else:
-            derivation = Targets().one(session.options.target).derivation
+            derivation = session.evaluator([session.options.target]).one(session.options.target).derivation
             canonical, facts = derivation.canonical, _facts(derivation, session)
     if session.options.canonical:
         sys.stdout.flush()

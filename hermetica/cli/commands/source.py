@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Lists the files."""
     options = session.options
-    found = _declared(options.path) if is_target(options.path) else _chosen(options)
+    found = _declared(session, options.path) if is_target(options.path) else _chosen(options)
     if session.console.json or options.left_out:
         left_out = [{"file": file, "why": why} for file, why in found.left_out().items()]
         document = {
@@ -87,14 +87,13 @@ def _chosen(options: Any) -> _Listing:
     )
 
 
-def _declared(text: str) -> _Listing:
+def _declared(session: Session, text: str) -> _Listing:
     """What a source that a module declares has taken."""
-    from hermetica.cli.targets import Targets  # noqa: PLC0415 -- a path needs no module
     from hermetica.fetch.select import select  # noqa: PLC0415 -- asked for nowhere else
     from hermetica.model import evaluation  # noqa: PLC0415 -- a path needs no module
 
     with evaluation():
-        source = Targets().source(text)
+        source = session.evaluator([text]).source(text)
     root = Path(source.root or "")
     if source.files is None:
         return _Listing(root=str(root.parent), files=(root.name,), left_out=dict[str, str], git=None, submodules=())

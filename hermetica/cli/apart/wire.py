@@ -1,0 +1,160 @@
+"""What an evaluation apart sends: derivations in their canonical form, names, accounts of what was read, and errors.
+
+One JSON document a line. Nothing of it is code, and an id that does not fit what it came with is refused.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from hermetica.cli.targets import Selected
+from hermetica.errors import HermeticaError
+from hermetica.model import Source, closure
+from hermetica.model.origin import Origin
+from hermetica.model.record import InvalidRecord, record_bytes, revive
+from hermetica_store.path import StorePath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hermetica.model import Derivation
+
+_ROOMS: Final = ("hermetica", "hermetica_store", "hermetica_derivations")
+
+
+@attrs.define
+class Sender:
+    """Writes selections; each derivation goes over once.
+
+    Attributes:
+        sent: ids of those that went.
+    """
+
+    sent: set[bytes] = attrs.field(factory=set[bytes])
+
+    def selection(self, chosen: Sequence[Selected]) -> bytes:
+        """The answer that holds them, inputs first."""
+        fresh = [each for each in closure(each.derivation for each in chosen) if each.id.raw not in self.sent]
+        self.sent.update(each.id.raw for each in fresh)
+        rows = [[each.name, each.path, each.derivation.id.hex, each.outputs] for each in chosen]
+        calls = {each.id.hex: calls for each in fresh if (calls := _calls(each))}
+        head = json.dumps({"chosen": rows, "calls": calls}, separators=(",", ":"), ensure_ascii=False)
+        return head[:-1].encode() + b',"records":[' + b",".join(map(record_bytes, fresh)) + b"]}"
+
+
+def _calls(derivation: Derivation) -> dict[str, Any]:
+    """The calls that passed a definition on, and its places; of most derivations there are none."""
+    found: dict[str, Any] = {}
+    if derivation.origin is not None and derivation.origin.calls:
+        found[""] = derivation.origin.calls
+    found |= {name: place.calls for name, place in derivation.places.items() if place.calls}
+    return found
+
+
+@attrs.define
+class Receiver:
+    """Reads selections.
+
+    Attributes:
+        known: id -> derivation, of all that came.
+    """
+
+    known: dict[str, Derivation] = attrs.field(factory=dict[str, "Derivation"])
+
+    def selection(self, answer: dict[str, Any]) -> list[Selected]:
+        """What an answer holds.
+
+        Raises:
+            InvalidRecord: a derivation is not what its id says.
+        """
+        for record in answer["records"]:
+            derivation = _revived(record, answer["calls"].get(record["id"], {}))
+            self.known[record["id"]] = derivation
+        for each in self.known.values():
+            each.placeholder()  # the evaluation in force may be another than before
+        return [
+            Selected(name=name, path=path, derivation=self.known[drv], outputs=tuple(outputs))
+            for name, path, drv, outputs in answer["chosen"]
+        ]
+
+
+def _revived(record: dict[str, Any], calls: dict[str, Any]) -> Derivation:
+    derivation = revive(record)
+    if derivation.id.hex != record["id"]:
+        raise InvalidRecord(f"the evaluation sent {derivation.name} with an id that is not its own")
+    for name, passed in calls.items():
+        place = derivation.places.get(name) if name else derivation.origin
+        if place is not None:
+            whole = Origin(place.file, place.line, tuple((file, line, function) for file, line, function in passed))
+            if name:
+                derivation = attrs.evolve(derivation, places={**derivation.places, name: whole})
+            else:
+                derivation = attrs.evolve(derivation, origin=whole)
+    derivation.placeholder()
+    return derivation
+
+
+def source_row(source: Source) -> dict[str, Any]:
+    """A source as JSON."""
+    return {
+        "path": str(source.path),
+        "root": source.root,
+        "files": source.files,
+        "size_bytes": source.size_bytes,
+        "origin": str(source.origin) if source.origin else None,
+    }
+
+
+def source_of(row: dict[str, Any]) -> Source:
+    """The source that a row describes."""
+    return Source(
+        path=StorePath.parse(row["path"]),
+        root=row["root"],
+        files=None if row["files"] is None else tuple(row["files"]),
+        size_bytes=row["size_bytes"],
+        origin=Origin.parse(row["origin"]) if row["origin"] else None,
+    )
+
+
+def error_row(error: HermeticaError) -> dict[str, Any]:
+    """An error as JSON: its class by name, and its parts."""
+    kind = type(error)
+    return {
+        "class": [kind.__module__, kind.__qualname__],
+        "code": error.code,
+        "message": error.message,
+        "details": error.details,
+        "hint": error.hint,
+        "origin": error.origin,
+        "via": error.via,
+    }
+
+
+def error_of(row: dict[str, Any]) -> HermeticaError:
+    """The error that a row describes; of a class that is not of hermetica, the plain one with its code."""
+    kind = _kind(*row["class"])
+    error = kind.__new__(kind)
+    HermeticaError.__init__(
+        error,
+        row["message"],
+        details=tuple((label, text) for label, text in row["details"]),
+        hint=row["hint"],
+        origin=row["origin"],
+    )
+    error.via = tuple(row["via"])
+    return error
+
+
+def _kind(module: str, name: str) -> type[HermeticaError]:
+    if module.partition(".")[0] in _ROOMS:
+        try:
+            found: Any = getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            found = None
+        if isinstance(found, type) and issubclass(found, HermeticaError):
+            return found
+    return HermeticaError

@@ -1,0 +1,55 @@
+"""Which evaluator a command gets: apart in a sandbox where one can be made, unless the user wants another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermetica.cli.evaluator import Here
+from hermetica.errors import HermeticaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hermetica.cli.evaluator import Evaluator
+    from hermetica.cli.session import Session
+
+
+class NoSandbox(HermeticaError):
+    """Modules are to be evaluated in a sandbox, and none can be made here."""
+
+    code = "HM692"
+
+
+def choose(session: Session, texts: Sequence[str]) -> Evaluator:
+    """The evaluator for the modules of targets.
+
+    Raises:
+        NoSandbox: there can be no sandbox, and the settings want one.
+    """
+    wanted = session.config.eval_sandbox
+    if session.options.impure or wanted == "never":
+        return Here()
+    from hermetica.cli.apart.outside import NoChild, start  # noqa: PLC0415 -- not in a process that evaluates itself
+
+    try:
+        apart = start(texts)
+        _import_what_follows(session.options.command)
+        apart.begin()
+    except NoChild as error:
+        if wanted == "always":
+            raise NoSandbox(
+                "modules cannot be evaluated in a sandbox here",
+                details=(("cause", str(error)),),
+                hint="hermetica doctor says what is missing; eval_sandbox = 'auto' in the settings does without",
+            ) from error
+        if session.options.verbose:
+            session.console.say(f"evaluation: in this process, because no sandbox can be made ({error})")
+        return Here()
+    return apart
+
+
+def _import_what_follows(command: str) -> None:
+    """Imports what most commands need next, while the child begins on another processor."""
+    if command in {"build", "run", "check", "explain", "ls", "develop"}:
+        import hermetica.realize.store  # noqa: PLC0415  # pyright: ignore[reportUnusedImport] -- for its effect
+        import hermetica_store.store  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport] -- likewise
