@@ -84,9 +84,7 @@ class PluggedSession:
 
     def derivations(self, targets: Sequence[str]) -> list[Derivation]:
         """What targets name, as everywhere on the command line."""
-        from hermetica.cli.targets import Targets  # noqa: PLC0415 -- not every command takes targets
-
-        return list(dict.fromkeys(each.derivation for each in Targets().derivations(targets)))
+        return list(dict.fromkeys(each.derivation for each in self._session.evaluator(targets).derivations(targets)))
 
     def realize(self, derivations: Sequence[Derivation]) -> tuple[Realizations, int]:
         """Realizes as ``build`` does: with the view, signals and errors told; the results and the exit status."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from types import TracebackType
 
     from hermetica.cli.console import Console
@@ -58,6 +59,16 @@ class Session:
         chosen = choose(self, texts)
         self._evaluators.append(chosen)
         return chosen
+
+    @contextmanager
+    def evaluating_anew(self) -> Generator[None]:
+        """A time at whose end modules are forgotten: they may be others the next time."""
+        try:
+            yield
+        finally:
+            for evaluator in self._evaluators:
+                evaluator.close()
+            self._evaluators.clear()
 
     @cached_property
     def config(self) -> Config:

@@ -22,7 +22,6 @@ from hermetica.cli.fixing.project import Source, project_of
 from hermetica.cli.modules import is_users
 from hermetica.cli.realizing import realize, tell_failures
 from hermetica.cli.status import HOOK_FAILED, OK, ExitStatus
-from hermetica.cli.targets import Targets
 from hermetica.errors import HermeticaError
 from hermetica.model import UNKNOWN, evaluation
 from hermetica.realize.errors import FixedOutputMismatch
@@ -73,7 +72,7 @@ class Fixer:
         """
         undo: list[Source] = []
         for _ in range(_ROUNDS):
-            with _forgotten_afterwards(), evaluation():
+            with _forgotten_afterwards(), self.session.evaluating_anew(), evaluation():
                 fixed = self._unrealized(undo)
                 if not fixed:
                     return 0
@@ -89,7 +88,9 @@ class Fixer:
     def _unrealized(self, undo: Sequence[Source]) -> list[Derivation]:
         """What of fixed content the targets still need; ``undo`` is put back where they cannot be evaluated."""
         try:
-            chosen = Targets().derivations(self.session.options.targets)
+            chosen = self.session.evaluator(self.session.options.targets).derivations(
+                self.session.options.targets
+            )
         except HermeticaError as error:
             _take_back(undo, error)
             raise
