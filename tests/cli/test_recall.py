@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REMEMBERED = "evaluation: remembered"
 TARGET = "./pkgs.py:top"
 ROUNDS = 4
+HERE = {"HERMETICA_EVAL_SANDBOX": "never"}  # the module sees all, and can do what a sandbox would not let it
 
 
 def write(hermetica: CommandLine, *lines: str) -> None:
@@ -146,7 +147,6 @@ def project(hermetica: CommandLine) -> CommandLine:
         written.writestr("other.py", "TEXT = 'archived'\n")
     hermetica.write("helper.py", "TEXT = 'first'\n")
     (hermetica.directory / "data/link").symlink_to("one")
-    (hermetica.directory / "data/version").symlink_to("/proc/version")
     return hermetica
 
 
@@ -170,13 +170,13 @@ def test_what_was_not_read_may_change(project: CommandLine) -> None:
 
 def test_variables_count_where_they_are_looked_at(project: CommandLine) -> None:
     write(project, "top = hm.text('top', os.environ.get('FLAVOUR', 'plain'))")
-    plain = remember(project)
-    assert build(project, env={"OTHER": "x"}) == (plain, True)
-    sweet, is_remembered = build(project, env={"FLAVOUR": "sweet"})
+    plain = remember(project, env=HERE)
+    assert build(project, env=HERE | {"OTHER": "x"}) == (plain, True)
+    sweet, is_remembered = build(project, env=HERE | {"FLAVOUR": "sweet"})
     assert (sweet != plain, is_remembered) == (True, False)
     write(project, "top = hm.text('top', str(sorted(os.environ)))")
-    everything = remember(project)
-    assert build(project, env={"OTHER": "x"})[0] != everything
+    everything = remember(project, env=HERE)
+    assert build(project, env=HERE | {"OTHER": "x"})[0] != everything
 
 
 def test_the_search_path_and_the_version_of_a_dependency_count(project: CommandLine, tmp_path: Path) -> None:
@@ -246,18 +246,19 @@ def test_what_git_says_of_a_source_is_read_too(project: CommandLine) -> None:
     ],
 )
 def test_what_leaves_no_trace_is_not_remembered_and_says_why(line: str, why: str, project: CommandLine) -> None:
+    (project.directory / "data/version").symlink_to("/proc/version")
     write(project, line, "top = hm.text('top', 'x')")
     said = ""
     while "evaluation:" not in said:  # what code could do is looked at when a second evaluation led to the same
         time.sleep(0.03)
-        said = project("build", "-v", "--no-link", TARGET).stderr
+        said = project("build", "-v", "--no-link", TARGET, env=HERE).stderr
     assert "evaluation: not remembered, because" in said
     assert why in said
 
 
 def test_an_evaluation_that_differs_from_time_to_time_is_never_believed(project: CommandLine) -> None:
     write(project, "top = hm.text('top', str(hash('chance')))")
-    assert not any(build(project)[1] for _ in range(ROUNDS))
+    assert not any(build(project, env=HERE)[1] for _ in range(ROUNDS))
 
 
 @pytest.mark.parametrize("words", [["--no-eval-cache"], ["--ui", "json"], ["--check"], ["--rounds", "2"]])

@@ -108,12 +108,14 @@ class Apart:
     def account(self, *, code: bool) -> Account:
         """The account of what was read: what lay outside its sight was the same for it as it will be again."""
         from hermetica.cli.recall.reading import Account  # noqa: PLC0415 -- only of what may be remembered
+        from hermetica.cli.recall.states import state  # noqa: PLC0415 -- likewise
 
         answer = self._ask("account", code=code)
-        rows = [(kind, bytes.fromhex(name), bytes.fromhex(state)) for kind, name, state in answer["states"]]
-        return Account(
-            {(kind, name): state for kind, name, state in rows if self._counts(kind, name)}, answer["refusal"]
-        )
+        rows = [(kind, bytes.fromhex(name), bytes.fromhex(seen)) for kind, name, seen in answer["states"]]
+        states = {(kind, name): seen for kind, name, seen in rows if self._counts(kind, name)}
+        # of a directory's entries also what links lead to, which may be out of its sight
+        states = {read: state(*read) if read[0] == "e" else seen for read, seen in states.items()}
+        return Account(states, answer["refusal"])
 
     def _counts(self, kind: str, name: bytes) -> bool:
         if kind == "v":

@@ -88,9 +88,7 @@ class Fixer:
     def _unrealized(self, undo: Sequence[Source]) -> list[Derivation]:
         """What of fixed content the targets still need; ``undo`` is put back where they cannot be evaluated."""
         try:
-            chosen = self.session.evaluator(self.session.options.targets).derivations(
-                self.session.options.targets
-            )
+            chosen = self.session.evaluator(self.session.options.targets).derivations(self.session.options.targets)
         except HermeticaError as error:
             _take_back(undo, error)
             raise
