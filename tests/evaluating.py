@@ -1,4 +1,4 @@
-"""Where the command lines of tests evaluate: in a sandbox, as users do; under coverage, which cannot see in there, not."""
+"""Where the command lines of tests evaluate: in a sandbox, as users do; not so under coverage, which cannot see it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from hermetica.cli.evaluator import Here
@@ -51,5 +52,5 @@ def choose(session: Session, texts: Sequence[str]) -> Evaluator:
 def _import_what_follows(command: str) -> None:
     """Imports what most commands need next, while the child begins on another processor."""
     if command in {"build", "run", "check", "explain", "ls", "develop"}:
-        import hermetica.realize.store  # noqa: PLC0415  # pyright: ignore[reportUnusedImport] -- for its effect
-        import hermetica_store.store  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport] -- likewise
+        for name in ("hermetica.realize.store", "hermetica_store.store"):
+            import_module(name)

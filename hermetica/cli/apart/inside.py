@@ -97,7 +97,7 @@ def _is_of_environment(error: KeyError) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename == os.__file__
+    return trace is not None and trace.tb_frame.f_code.co_filename in {os.__file__, "<frozen os>"}
 
 
 def serve(asked: int, answers: int, talk: int, *, path: list[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -13,6 +12,7 @@ from hermetica.errors import HermeticaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 FILE: Final = "pyproject.toml"
 TABLE: Final = "tool.hermetica.evaluation"
@@ -107,7 +107,7 @@ def _declared(file: Path) -> dict[str, list[str]]:
     for key, listed in cast("dict[str, Any]", value).items():
         if key not in _KEYS:
             raise InvalidEvaluation(f"{file}: {TABLE} has no {key!r}", details=(("keys", ", ".join(_KEYS)),))
-        if not isinstance(listed, list) or not all(map(_is_name, listed)):
+        if not isinstance(listed, list) or not all(map(_is_name, cast("Iterable[object]", listed))):
             raise InvalidEvaluation(f"{file}: {key} of {TABLE} is no list of texts: {listed!r}", hint=hint)
     return cast("dict[str, list[str]]", value)
 
