@@ -51,7 +51,7 @@ def test_every_name_of_a_lazy_package_can_be_imported() -> None:
 def test_a_run_that_finds_everything_there_loads_no_sandbox_and_no_fetching(tmp_path: Path) -> None:
     module = tmp_path / "graph.py"
     module.write_text("import hermetica as hm\nhello = hm.text('hello', 'hi')\n")
-    command = f"['build', '--no-link', '--store', {str(tmp_path / 'store')!r}, {f'{module}:hello'!r}]"
+    command = f"['build', '--impure', '--no-link', '--store', {str(tmp_path / 'store')!r}, {f'{module}:hello'!r}]"
     program = f"import sys\nfrom hermetica.cli.main import main\nassert main({command}) == 0\nprint(*sys.modules)"
     _prints(program)
     loaded = set(_prints(program).split())
@@ -67,7 +67,7 @@ def test_a_run_that_finds_everything_there_loads_no_sandbox_and_no_fetching(tmp_
 def test_a_build_that_is_remembered_loads_next_to_nothing(tmp_path: Path) -> None:
     module = tmp_path / "graph.py"
     module.write_text("import hermetica as hm\nhello = hm.text('hello', 'hi')\n")
-    command = f"['build', '--no-link', '--store', {str(tmp_path / 'store')!r}, {f'{module}:hello'!r}]"
+    command = f"['build', '--impure', '--no-link', '--store', {str(tmp_path / 'store')!r}, {f'{module}:hello'!r}]"
     program = (
         "import sys; before = set(sys.modules)\nfrom hermetica.cli.main import main\n"
         f"assert main({command}) == 0\nprint(*(set(sys.modules) - before))"
