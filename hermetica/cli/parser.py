@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "graph": "draw what targets are built from, or need at run time",
     "size": "print how much targets weigh with all that they need",
     "query": "ask about derivations and objects",
+    "events": "print the schema of the events that a run gives",
     "lock": "pin what a project needs, by content, in a lock file",
     "update": "make the pins of a lock again, and say what changed",
     "prefetch": "bring what a lock pins into the store, so that building needs no network",

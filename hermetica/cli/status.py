@@ -125,6 +125,8 @@ TABLE: Final = {
     "hermetica.realize.errors.HookFailed": HOOK_FAILED,
     "hermetica.realize.errors.UnsupportedSystem": ENVIRONMENT,
     "hermetica.realize.errors.UnknownBuiltin": EVALUATION,
+    "hermetica.realize.event_forms.NotAnEvent": USAGE,
+    "hermetica.realize.event_forms.RecordedError": FAILED,
     "hermetica.realize.kept.NotKept": USAGE,
     "hermetica.sandbox.errors.SandboxError": ENVIRONMENT,
     "hermetica.sandbox.errors.ArgumentsTooLong": FAILED,

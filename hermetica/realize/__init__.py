@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from hermetica.lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from hermetica.realize.event_forms import NotAnEvent, event_schema, read_event
     from hermetica.realize.events import (
         FORMAT,
+        ClosureKnown,
         CollectionFinished,
         CollectionStarted,
         DerivationFinished,
+        DerivationPlanned,
         DerivationStarted,
         DerivationWaiting,
         Event,
@@ -37,9 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
+    "ClosureKnown",
     "CollectionFinished",
     "CollectionStarted",
     "DerivationFinished",
+    "DerivationPlanned",
     "DerivationStarted",
     "DerivationWaiting",
     "Event",
@@ -48,6 +53,7 @@ __all__ = [
     "HookStarted",
     "HookText",
     "LogText",
+    "NotAnEvent",
     "Options",
     "Outcome",
     "Plan",
@@ -62,16 +68,21 @@ __all__ = [
     "Warned",
     "Work",
     "error_json",
+    "event_schema",
+    "read_event",
 ]
 
 __getattr__ = import_on_demand(
     __name__,
     {
+        "event_forms": ("NotAnEvent", "event_schema", "read_event"),
         "events": (
             "FORMAT",
+            "ClosureKnown",
             "CollectionFinished",
             "CollectionStarted",
             "DerivationFinished",
+            "DerivationPlanned",
             "DerivationStarted",
             "DerivationWaiting",
             "Event",

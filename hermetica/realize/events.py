@@ -6,22 +6,25 @@ Source: docs/events.md.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
-
-from hermetica.realize.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hermetica.errors import HermeticaError
+    from hermetica.realize.outcome import Outcome
+    from hermetica.realize.plan import Work
 
 FORMAT: Final = "hermetica.event/1"
 
 
 def error_json(error: HermeticaError) -> dict[str, Any]:
     """An error as JSON: its code and the parts that a front end lays out."""
+    if (recorded := getattr(error, "document", None)) is not None:  # one that was read from such a form
+        return dict(recorded)
     document = {
         "code": error.code,
         "class": type(error).__name__,
@@ -31,8 +34,8 @@ def error_json(error: HermeticaError) -> dict[str, Any]:
         "origin": error.origin,
         "via": list(error.via),
     }
-    differences = getattr(error, "differences", None)  # of what is not reproducible
-    return document if differences is None else {**document, "differences": differences}
+    more = {"log_tail": getattr(error, "log_tail", None), "differences": getattr(error, "differences", None)}
+    return {**document, **{name: value for name, value in more.items() if value}}
 
 
 @attrs.frozen(kw_only=True)
@@ -56,7 +59,9 @@ def _serialize(_instance: object, _attribute: object, value: object) -> object:
 
     if isinstance(value, HermeticaError):
         return error_json(value)
-    return str(value) if isinstance(value, Outcome) else value
+    if isinstance(value, tuple):
+        return [_serialize(None, None, each) for each in value]
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +85,30 @@ class RunStarted(Event):
 
 
 @attrs.frozen(kw_only=True)
+class DerivationPlanned(Event):
+    """A derivation is part of what the run has to do; told before any begins, inputs first.
+
+    Attributes:
+        drv: its id, hexadecimal.
+        name: its name.
+        origin: the line that defines it, or None.
+        work: what it takes.
+        why: one line: the reason that it is not there.
+        inputs: the ids of those in this run that it needs first.
+        expected_s: how long it took the last time, or None.
+    """
+
+    kind: ClassVar[str] = "derivation-planned"
+    drv: str
+    name: str
+    origin: str | None
+    work: Work
+    why: str
+    inputs: tuple[str, ...]
+    expected_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class DerivationStarted(Event):
     """A derivation is being realized.
 
@@ -87,7 +116,7 @@ class DerivationStarted(Event):
         drv: its id, hexadecimal.
         name: its name.
         origin: the line that defines it, or None.
-        work: ``build``, ``builtin`` or ``fetch``.
+        work: what it takes.
         expected_s: how long it took the last time, or None.
     """
 
@@ -95,7 +124,7 @@ class DerivationStarted(Event):
     drv: str
     name: str
     origin: str | None
-    work: str
+    work: Work
     expected_s: float | None = None
 
 
@@ -195,8 +224,9 @@ class DerivationFinished(Event):
         outcome: how it ended.
         outputs: output name -> store path.
         duration_s: wall time.
-        log_key: names its log.
+        log_key: names its log, or None.
         error: what went wrong, or None.
+        sizes: output name -> bytes of its files.
     """
 
     kind: ClassVar[str] = "derivation-finished"
@@ -207,6 +237,7 @@ class DerivationFinished(Event):
     duration_s: float
     log_key: str | None = None
     error: HermeticaError | None = None
+    sizes: Mapping[str, int] = attrs.field(factory=dict[str, int])
 
 
 @attrs.frozen(kw_only=True)
@@ -291,6 +322,20 @@ class CollectionFinished(Event):
     free_bytes: int
     duration_s: float
     error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ClosureKnown(Event):
+    """What was asked for and is there now, with all that it needs at run time.
+
+    Attributes:
+        targets: the store paths of what was asked for.
+        objects: store path -> bytes of its files; the targets, and all that they refer to at any distance.
+    """
+
+    kind: ClassVar[str] = "closure"
+    targets: tuple[str, ...]
+    objects: Mapping[str, int]
 
 
 @attrs.frozen(kw_only=True)

@@ -14,8 +14,9 @@ import attrs
 from hermetica.errors import HermeticaError
 from hermetica.model import Token
 from hermetica.model.placeholder import digest_text
+from hermetica.realize import telling
 from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed, NotReproducible, RealizeError
-from hermetica.realize.events import DerivationFinished, DerivationStarted, Event, RunFinished, RunStarted
+from hermetica.realize.events import DerivationStarted, Event, RunFinished, RunStarted
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
 from hermetica_store import ClaimCancelled, NotRegistered, SystemRefusal
@@ -100,6 +101,8 @@ class Run:
             for commit in self._commits:
                 commit.wait()
             results = self._reused or tuple(self._result(root, plan) for root in roots)
+            if plan.steps:
+                self.on_event(telling.closure(results, self.store))
         hook_failures = () if self._hooks is None else tuple(self._hooks.failures)
         results = tuple(map(functools.partial(_with_hook, hook_failures), results)) if hook_failures else results
         counts = Counter(str(result.outcome) for result in self._results.values())
@@ -180,6 +183,8 @@ class Run:
         }
         took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
+        for event in telling.planned(plan.steps, inputs, by_id, self._expected_s):
+            self.on_event(event)
         graph = Graph(inputs=inputs, cost_s=self._expected_s)
         schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
         room = keeping_room(self.store, self.options.low_disk, self._queue.put)
@@ -242,7 +247,7 @@ class Run:
                 drv=derivation.id.hex,
                 name=derivation.name,
                 origin=str(derivation.origin) if derivation.origin else None,
-                work=str(work_of(derivation)),
+                work=work_of(derivation),
                 expected_s=self._expected_s.get(derivation.input_id),
             )
         )
@@ -300,18 +305,7 @@ class Run:
 
     def _finish(self, realization: Realization) -> None:
         self._results[realization.derivation.input_id] = realization
-        self.on_event(
-            DerivationFinished(
-                time_s=time.time(),
-                drv=realization.derivation.id.hex,
-                name=realization.derivation.name,
-                outcome=realization.outcome,
-                outputs={output: str(path) for output, path in realization.outputs.items()},
-                duration_s=realization.duration_s,
-                log_key=realization.log_key,
-                error=realization.error,
-            )
-        )
+        self.on_event(telling.finished(realization, self.store))
 
     def _result(self, root: Derivation, plan: Plan) -> Realization:
         found = self._results.get(root.input_id)

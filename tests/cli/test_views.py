@@ -21,6 +21,7 @@ from hermetica.realize.events import (
     RunStarted,
 )
 from hermetica.realize.outcome import Outcome
+from hermetica.realize.plan import Work
 
 PLAIN = Paint(enabled=False)
 BEGUN = RunStarted(time_s=100.0, total=5, to_build=4, to_fetch=1, fetch_bytes=3_000_000, reused=2)
@@ -30,9 +31,9 @@ def a_run() -> Progress:
     progress = Progress()
     for event in (
         BEGUN,
-        DerivationStarted(time_s=100.0, drv="a", name="zlib-1.3.1", origin=None, work="build"),
-        DerivationStarted(time_s=101.0, drv="b", name="lua.tar.gz", origin=None, work="fetch"),
-        DerivationStarted(time_s=101.0, drv="c", name="bad", origin=None, work="build"),
+        DerivationStarted(time_s=100.0, drv="a", name="zlib-1.3.1", origin=None, work=Work.BUILD),
+        DerivationStarted(time_s=101.0, drv="b", name="lua.tar.gz", origin=None, work=Work.FETCH),
+        DerivationStarted(time_s=101.0, drv="c", name="bad", origin=None, work=Work.BUILD),
         LogText(time_s=102.0, drv="a", name="zlib-1.3.1", text="checking for gcc...\n\x1b[1mcc\x1b[0m -c a.c\n"),
         FetchProgress(time_s=103.0, drv="b", name="lua.tar.gz", done_bytes=1_260_000, total_bytes=3_000_000),
         DerivationFinished(time_s=104.0, drv="c", name="bad", outcome=Outcome.FAILED, outputs={}, duration_s=3.0),
@@ -61,7 +62,9 @@ def test_a_build_that_is_repeated_says_which_one_runs() -> None:
 def test_the_frame_never_leaves_the_terminal(width: int, height: int, names: list[str]) -> None:
     progress = Progress(total=len(names) + 1, started_s=0.0)
     for index, name in enumerate(names):
-        progress.take(DerivationStarted(time_s=0.0, drv=str(index), name="n" * (index * 7), origin=None, work="build"))
+        progress.take(
+            DerivationStarted(time_s=0.0, drv=str(index), name="n" * (index * 7), origin=None, work=Work.BUILD)
+        )
         progress.take(LogText(time_s=0.0, drv=str(index), name="n", text=name))
     lines = frame(progress, 10_000.0, width, height, PLAIN)
     assert len(lines) < max(height, 4)
@@ -79,10 +82,10 @@ def scrolled(*, verbose: bool = False) -> list[str]:
     view = PlainView(Console(color="never"), verbose=verbose)
     lines: list[str] = []
     for name, work, duration_s, outcome in (
-        ("quick.deb", "fetch", 0.2, Outcome.BUILT),
-        ("slow.deb", "fetch", 3.0, Outcome.BUILT),
-        ("step", "build", 0.1, Outcome.BUILT),
-        ("lost.deb", "fetch", 0.1, Outcome.FAILED),
+        ("quick.deb", Work.FETCH, 0.2, Outcome.BUILT),
+        ("slow.deb", Work.FETCH, 3.0, Outcome.BUILT),
+        ("step", Work.BUILD, 0.1, Outcome.BUILT),
+        ("lost.deb", Work.FETCH, 0.1, Outcome.FAILED),
     ):
         started = DerivationStarted(time_s=0.0, drv=name, name=name, origin=None, work=work)
         finished = DerivationFinished(

@@ -64,6 +64,7 @@ PURE = (
     "hermetica.readings",
     "hermetica.realize.checks",
     "hermetica.realize.errors",
+    "hermetica.realize.event_forms",
     "hermetica.realize.events",
     "hermetica.realize.outcome",
     "hermetica.realize.plan",

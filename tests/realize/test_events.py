@@ -12,13 +12,17 @@ from hermetica.errors import HermeticaError
 from hermetica.model import derivation
 from hermetica.realize.events import Event
 from hermetica.realize.outcome import Outcome, Realization, Realizations
+from hermetica.realize.plan import Work
 from hermetica_store.path import StorePath
 
 AT: dict[str, Any] = {"time_s": 1.5}
 ERROR = HermeticaError("wrong", details=(("got", "x"),), hint="do y", origin="pkgs.py:3")
 SAMPLES: tuple[Event, ...] = (
     all_events.RunStarted(**AT, total=3, to_build=2, to_fetch=1, fetch_bytes=10, reused=0),
-    all_events.DerivationStarted(**AT, drv="00", name="app", origin=None, work="build", expected_s=2.5),
+    all_events.DerivationStarted(**AT, drv="00", name="app", origin=None, work=Work.BUILD, expected_s=2.5),
+    all_events.DerivationPlanned(
+        **AT, drv="01", name="lib", origin="pkgs.py:3", work=Work.FETCH, why="not there", inputs=("00",)
+    ),
     all_events.DerivationWaiting(**AT, drv="00", name="app"),
     all_events.RebuildStarted(**AT, drv="00", name="app", number=2, total=3, against="round 1"),
     all_events.LogText(**AT, drv="00", name="app", text="é\n\ufffd"),
@@ -32,6 +36,7 @@ SAMPLES: tuple[Event, ...] = (
     all_events.HookStarted(**AT, drv="00", name="app", hook="/bin/true"),
     all_events.HookText(**AT, drv="00", name="app", text="uploaded\n"),
     all_events.HookFinished(**AT, drv="00", name="app", duration_s=0.5, error=ERROR),
+    all_events.ClosureKnown(**AT, targets=("/x",), objects={"/x": 5}),
     all_events.RunFinished(**AT, counts={"built": 1}, duration_s=2.0),
 )
 
@@ -61,7 +66,7 @@ def test_an_event_is_json_with_its_format_and_kind(event: Event) -> None:
 
 
 def test_an_error_keeps_its_parts() -> None:
-    form = SAMPLES[7].to_json()
+    form = next(event for event in SAMPLES if event.kind == "derivation-finished").to_json()
     assert form["outcome"] == "timed-out"
     assert form["error"] == {
         "code": "HM000",

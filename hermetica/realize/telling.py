@@ -1,0 +1,72 @@
+"""The events that tell of a run's plan, of what became of each derivation, and of what all of it weighs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hermetica.realize.events import ClosureKnown, DerivationFinished, DerivationPlanned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from hermetica.model import Derivation
+    from hermetica.realize.outcome import Realization
+    from hermetica.realize.plan import Step
+    from hermetica_store import ObjectStore, StorePath
+    from hermetica_store.digest import Digest
+
+
+def planned(
+    steps: Iterable[Step],
+    inputs: Mapping[Digest, Iterable[Digest]],
+    by_id: Mapping[Digest, Derivation],
+    expected_s: Mapping[Digest, float],
+) -> Iterator[DerivationPlanned]:
+    """What a run has to do, one event a step.
+
+    Args:
+        steps: inputs first.
+        inputs: by input id: which steps each needs.
+        by_id: the derivations of the steps, by input id.
+        expected_s: by input id: how long it took the last time.
+    """
+    for step in steps:
+        derivation = step.derivation
+        yield DerivationPlanned(
+            time_s=time.time(),
+            drv=derivation.id.hex,
+            name=derivation.name,
+            origin=str(derivation.origin) if derivation.origin else None,
+            work=step.work,
+            why=step.why,
+            inputs=tuple(sorted(by_id[each].id.hex for each in inputs[derivation.input_id])),
+            expected_s=expected_s.get(derivation.input_id),
+        )
+
+
+def finished(realization: Realization, store: ObjectStore) -> DerivationFinished:
+    """How a derivation ended."""
+    return DerivationFinished(
+        time_s=time.time(),
+        drv=realization.derivation.id.hex,
+        name=realization.derivation.name,
+        outcome=realization.outcome,
+        outputs={output: str(path) for output, path in realization.outputs.items()},
+        duration_s=realization.duration_s,
+        log_key=realization.log_key,
+        error=realization.error,
+        sizes={output: _size_bytes(path, store) for output, path in realization.outputs.items()},
+    )
+
+
+def closure(results: Sequence[Realization], store: ObjectStore) -> ClosureKnown:
+    """What the results need at run time; they must be held, so that it is all there."""
+    targets = list(dict.fromkeys(path for result in results for path in result.outputs.values()))
+    sizes = {str(path): _size_bytes(path, store) for path in store.closure(targets)}
+    return ClosureKnown(time_s=time.time(), targets=tuple(map(str, targets)), objects=sizes)
+
+
+def _size_bytes(path: StorePath, store: ObjectStore) -> int:
+    info = store.info(path)
+    return 0 if info is None else info.size_bytes
