@@ -6,6 +6,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hermetica.cli.recordings import Recordings, add_recording_options
 from hermetica.cli.report import show
 from hermetica.cli.reporting import reported
 from hermetica.cli.status import INTERRUPTED, combine, status_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hermetica.cli.session import Session
     from hermetica.config import Config
     from hermetica.model import Derivation
-    from hermetica.realize import Realizations
+    from hermetica.realize import Event, Realizations
     from hermetica.sandbox import Cancellation
     from hermetica_store import LowDisk
 
@@ -47,6 +48,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--offline", action="store_true", help="ask nothing of the network")
     group.add_argument("--keep-failed", action="store_true", help="keep the directory of a failed build")
+    add_recording_options(parser)
 
 
 def positive(text: str) -> int:
@@ -161,14 +163,21 @@ def realize(
 
     cancellation = Cancellation()
     options = session.options
+    recordings = Recordings(options, session.objects)
     view = reported(session, view_for(options.ui, session.console, verbose=options.verbose))
+
+    def listen(event: Event) -> None:
+        view(event)
+        recordings(event)
+
     with cancelling(cancellation) as received:
         try:
             results = session.store.realize_all(
-                derivations, on_event=view, cancellation=cancellation, **(run_options(session) | more)
+                derivations, on_event=listen, cancellation=cancellation, **(run_options(session) | more)
             )
         finally:
             view.close()
+            recordings.close(session.console)
     if received:
         tell_failures(session, results, INTERRUPTED)
         session.console.say("interrupted")

@@ -74,6 +74,8 @@ class RunStarted(Event):
         to_fetch: those that come from the network.
         fetch_bytes: what the fetches say they weigh, where they say so.
         reused: derivations found in the store at once.
+        targets: the names of what was asked for.
+        jobs: how many derivations may be realized at once.
     """
 
     kind: ClassVar[str] = "run-started"
@@ -82,6 +84,8 @@ class RunStarted(Event):
     to_fetch: int
     fetch_bytes: int
     reused: int
+    targets: tuple[str, ...] = ()
+    jobs: int = 0
 
 
 @attrs.frozen(kw_only=True)

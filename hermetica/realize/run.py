@@ -95,7 +95,7 @@ class Run:
         started = time.monotonic()
         with contextlib.nullcontext(self.lease) if self.lease is not None else self.store.lease() as lease:
             plan = self._plan(roots, lease)
-            self._announce(plan)
+            self._announce(plan, roots)
             if plan.steps:
                 self._carry_out(plan, lease)
             for commit in self._commits:
@@ -139,7 +139,7 @@ class Run:
         self._again = frozenset(root.input_id for root in roots)
         return plan_targets(roots, self.trace.unresolved_many, check=self.options.check)
 
-    def _announce(self, plan: Plan) -> None:
+    def _announce(self, plan: Plan, roots: Sequence[Derivation]) -> None:
         self.on_event(
             RunStarted(
                 time_s=time.time(),
@@ -148,6 +148,8 @@ class Run:
                 to_fetch=len(plan.of(Work.FETCH)),
                 fetch_bytes=plan.fetch_bytes,
                 reused=len(plan.reused),
+                targets=tuple(dict.fromkeys(root.name for root in roots)),
+                jobs=self.options.jobs,
             )
         )
 

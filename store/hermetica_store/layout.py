@@ -16,7 +16,7 @@ from hermetica_store.refusals import working_in
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OURS: Final = frozenset({"store", "index", "log", "tmp", "locks", "links", "quarantine"})
+_OURS: Final = frozenset({"store", "index", "log", "tmp", "locks", "links", "quarantine", "runs"})
 _DATABASE: Final = "data.mdb"
 
 

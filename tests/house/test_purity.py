@@ -69,6 +69,8 @@ PURE = (
     "hermetica.realize.outcome",
     "hermetica.realize.plan",
     "hermetica.realize.schedule",
+    "hermetica.report.chrome",
+    "hermetica.report.course",
     "hermetica.sandbox.command",
     "hermetica.sandbox.complaint",
     "hermetica.sandbox.errors",

@@ -12,6 +12,8 @@ from hermetica.cli.views.frame import frame
 from hermetica.cli.views.plain import PlainView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hermetica.cli.console import Console
     from hermetica.realize.events import Event
 
@@ -28,9 +30,11 @@ class LiveView:
     Args:
         console: where lines go.
         verbose: whether logs scroll as they come.
+        now: the time, in seconds since the epoch; of a run that is shown again, that of then.
     """
 
-    def __init__(self, console: Console, *, verbose: bool = False) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._plain = PlainView(console, verbose=verbose)
         self._paint = console.paint
         self._lock = threading.Lock()
@@ -56,7 +60,7 @@ class LiveView:
             width, height = os.get_terminal_size(2)
         except OSError:
             width, height = 80, 24
-        lines = frame(self._plain.progress, time.time(), width or 80, height or 24, self._paint)
+        lines = frame(self._plain.progress, self._now(), width or 80, height or 24, self._paint)
         if not self._scroll and lines == self._drawn:
             return
         back = f"\x1b[{len(self._drawn)}A" if self._drawn else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hermetica.cli.console import Paint
     from hermetica.realize.events import (
         CollectionFinished,
@@ -112,7 +114,12 @@ def collecting(event: CollectionStarted | CollectionFinished, paint: Paint) -> s
 
 def summary(event: RunFinished, fetched: int = 0) -> str:
     """What a run did; ``fetched`` of what it made was fetched, not built."""
-    counts = dict(event.counts)
+    return f"{counted(event.counts, fetched)} in {seconds(event.duration_s)}"
+
+
+def counted(outcomes: Mapping[str, int], fetched: int = 0) -> str:
+    """How many derivations ended how; ``fetched`` of what was made was fetched, not built."""
+    counts = dict(outcomes)
     if fetched:
         counts["built"] = counts.get("built", 0) - fetched
         counts["fetched"] = fetched
@@ -122,4 +129,4 @@ def summary(event: RunFinished, fetched: int = 0) -> str:
         parts.append(f"{reused:,} reused")
     if dependants:
         parts.append(f"{dependants:,} not tried because an input failed")
-    return f"{', '.join(parts) or 'nothing to do'} in {seconds(event.duration_s)}"
+    return ", ".join(parts) or "nothing to do"

@@ -1,0 +1,97 @@
+"""What stays of a run: the events that every run leaves in the store, and the files that its user asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hermetica.cli.misuse import Misuse
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hermetica.cli.console import Console
+    from hermetica.realize.events import Event
+    from hermetica.report import Course, Recorder
+    from hermetica.report.course import Gatherer
+    from hermetica_store import ObjectStore
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that shows a run."""
+    group = parser.add_argument_group("for later")
+    group.add_argument("--events", metavar="FILE", help="write the events there, compressed if it ends with .zst")
+    group.add_argument("--trace", metavar="FILE", help="write a trace for chrome://tracing and Perfetto")
+
+
+class Recordings:
+    """Takes the events beside the view. A run that has something to do is recorded in its store in any case.
+
+    Args:
+        options: of the command.
+        store: keeps the recording; None where there is one already.
+
+    Raises:
+        Misuse: a file that was asked for cannot be written.
+    """
+
+    def __init__(self, options: Any, store: ObjectStore | None) -> None:
+        self._store = store
+        self._writers: dict[Path, Callable[[Course], str]] = {}
+        self._gatherer: Gatherer | None = None
+        self._recorders: list[Recorder] = []
+        if options.trace:
+            self._writers[_writable(options.trace)] = _trace
+        if self._writers:
+            from hermetica.report.course import Gatherer  # noqa: PLC0415 -- few ask for it
+
+            self._gatherer = Gatherer()
+        if options.events:
+            from hermetica.report import Recorder  # noqa: PLC0415 -- likewise
+
+            self._recorders.append(Recorder(_writable(options.events)))
+
+    def __call__(self, event: Event) -> None:
+        """Takes the next event."""
+        if event.kind == "run-started" and self._store is not None and getattr(event, "total", 0):
+            from hermetica.report import recorder_of_run  # noqa: PLC0415 -- where there is nothing to do, nothing is kept
+
+            own = recorder_of_run(self._store)
+            self._recorders += [] if own is None else [own]
+        for recorder in self._recorders:
+            recorder(event)
+        if self._gatherer is not None:
+            self._gatherer(event)
+
+    def close(self, console: Console) -> None:
+        """Writes what was asked for; what cannot be written is told."""
+        for recorder in self._recorders:
+            recorder.close()
+            if recorder.failure is not None:
+                console.warn(f"{recorder.path} ends early: {recorder.failure.strerror}")
+        if self._gatherer is None:
+            return
+        course = self._gatherer.course()
+        for path, write in self._writers.items():
+            try:
+                path.write_text(write(course), encoding="utf-8")
+            except OSError as error:
+                console.warn(f"{path} cannot be written: {error.strerror}")
+
+
+def _trace(course: Course) -> str:
+    from hermetica.report import chrome_trace  # noqa: PLC0415 -- few ask for it
+
+    return json.dumps(chrome_trace(course), ensure_ascii=False, separators=(",", ":"))
+
+
+def _writable(name: str) -> Path:
+    """A file that can be written, found out before the run that it is to tell of."""
+    path = Path(name)
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Misuse(f"{name} cannot be written: {error.strerror}") from error
+    return path
