@@ -55,7 +55,7 @@ class Recordings:
 
     def __call__(self, event: Event) -> None:
         """Takes the next event."""
-        if event.kind == "run-started" and self._store is not None and getattr(event, "total", 0):
+        if self._store is not None and event.kind == "run-started" and getattr(event, "total") > 0:  # noqa: B009 -- no import where there is nothing to do
             from hermetica.report import recorder_of_run  # noqa: PLC0415 -- where there is nothing to do, nothing is kept
 
             own = recorder_of_run(self._store)

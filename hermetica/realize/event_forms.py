@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -107,10 +107,11 @@ def read_event(document: object) -> Event | None:
     Raises:
         NotAnEvent: it is none, or lacks what its kind has.
     """
-    if not isinstance(document, dict) or document.get("format") != FORMAT:  # pyright: ignore[reportUnknownMemberType] -- checked here
-        shown = str(document.get("format")) if isinstance(document, dict) else type(document).__name__  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] -- likewise
-        raise NotAnEvent("not an event", details=(("expected", FORMAT), ("got", shown)))
-    fields: dict[str, Any] = document
+    if not isinstance(document, dict):
+        raise NotAnEvent("not an event", details=(("expected", FORMAT), ("got", type(document).__name__)))
+    fields = cast("dict[str, Any]", document)
+    if fields.get("format") != FORMAT:
+        raise NotAnEvent("not an event", details=(("expected", FORMAT), ("got", str(fields.get("format")))))
     kind = event_classes().get(str(fields.get("kind")))
     if kind is None:
         return None

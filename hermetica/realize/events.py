@@ -7,7 +7,7 @@ Source: docs/events.md.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
 
@@ -60,7 +60,7 @@ def _serialize(_instance: object, _attribute: object, value: object) -> object:
     if isinstance(value, HermeticaError):
         return error_json(value)
     if isinstance(value, tuple):
-        return [_serialize(None, None, each) for each in value]
+        return list(cast("tuple[object, ...]", value))
     return str(value) if isinstance(value, StrEnum) else value
 
 

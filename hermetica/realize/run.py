@@ -6,7 +6,7 @@ import contextlib
 import functools
 import queue
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -185,8 +185,7 @@ class Run:
         }
         took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
-        for event in telling.planned(plan.steps, inputs, by_id, self._expected_s):
-            self.on_event(event)
+        deque(map(self.on_event, telling.planned(plan.steps, inputs, by_id, self._expected_s)), maxlen=0)
         graph = Graph(inputs=inputs, cost_s=self._expected_s)
         schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
         room = keeping_room(self.store, self.options.low_disk, self._queue.put)

@@ -50,7 +50,7 @@ class Recorder:
         self.path = path
         self.failure: OSError | None = None
         self._log_bytes = 0
-        self._flushed_s = time.monotonic()
+        self._flushed_s = float("-inf")  # that a run began is written at once
         self._file = path.open("wb", buffering=0)
         self._packer: Any = None
         if path.name.endswith(SUFFIX):

@@ -30,7 +30,7 @@ def events_of(hermetica: CommandLine, *words: str, status: int = 0) -> list[dict
 def test_every_event_of_real_runs_is_as_the_published_schema_says(hermetica: CommandLine) -> None:
     hermetica.module(*GRAPH)
     schema = json.loads(hermetica("events", "schema").stdout)
-    validator = Draft202012Validator(schema)
+    validator: Any = Draft202012Validator(schema)
     events = events_of(hermetica, "-k", "./pkgs.py:high", "./pkgs.py:after", status=100)
     events += events_of(hermetica, "--rounds=2", "./pkgs.py:wild", status=104)
     events += events_of(hermetica, "./pkgs.py:high", "--post-build-hook", "/bin/false")

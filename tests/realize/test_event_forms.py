@@ -15,7 +15,7 @@ from hermetica.realize.events import DerivationFinished, Event
 from tests.realize.test_events import SAMPLES
 
 PUBLISHED = Path(__file__).parents[2] / "docs/events.schema.json"
-VALIDATOR = Draft202012Validator(event_schema())
+VALIDATOR: Any = Draft202012Validator(event_schema())
 every_sample = pytest.mark.parametrize("event", SAMPLES, ids=lambda event: event.kind)
 
 
