@@ -1,12 +1,12 @@
 """What plug-ins are: the interfaces that entry points of hermetica's groups lead to.
 
-| group | an entry point leads to |
-|---|---|
-| ``hermetica.fetchers`` | a `Fetcher`: ``FUNCTION(request, output)``, for ``hm.fetchwith("NAME", …)`` |
-| ``hermetica.reporters`` | a `ReporterFactory`: ``FUNCTION(argument)``, for ``--reporter NAME=ARGUMENT`` |
-| ``hermetica.commands`` | a `Command`: a module, or an object, with ``add_arguments(parser)`` and ``run(session)`` |
+An entry point leads
 
-Each has a page of its own in docs/plugins.md.
+- in ``hermetica.fetchers`` to a `Fetcher`: ``FUNCTION(request, output)``, for ``hm.fetchwith("NAME", …)``
+- in ``hermetica.reporters`` to a `ReporterFactory`: ``FUNCTION(argument)``, for ``--reporter NAME=ARGUMENT``
+- in ``hermetica.commands`` to a `Command`: a module, or an object, with ``add_arguments(parser)`` and ``run(session)``
+
+docs/plugins.md has a section for each.
 """
 
 from __future__ import annotations
