@@ -21,6 +21,15 @@ class NoSandbox(HermeticaError):
     code = "HM692"
 
 
+def no_sandbox(cause: Exception) -> NoSandbox:
+    """The error that says why modules cannot be evaluated apart."""
+    return NoSandbox(
+        "modules cannot be evaluated in a sandbox here",
+        details=(("cause", str(cause)),),
+        hint="hermetica doctor says what is missing; eval_sandbox = 'auto' in the settings does without",
+    )
+
+
 def choose(session: Session, texts: Sequence[str]) -> Evaluator:
     """The evaluator for the modules of targets.
 
@@ -38,11 +47,7 @@ def choose(session: Session, texts: Sequence[str]) -> Evaluator:
         apart.begin()
     except NoChild as error:
         if wanted == "always":
-            raise NoSandbox(
-                "modules cannot be evaluated in a sandbox here",
-                details=(("cause", str(error)),),
-                hint="hermetica doctor says what is missing; eval_sandbox = 'auto' in the settings does without",
-            ) from error
+            raise no_sandbox(error) from error
         if session.options.verbose:
             session.console.say(f"evaluation: in this process, because no sandbox can be made ({error})")
         return Here()

@@ -14,6 +14,7 @@ import attrs
 
 import hermetica
 import hermetica_store
+from hermetica.cli.apart.otherwise import AS_EVER
 from hermetica.cli.apart.project import find_project
 from hermetica.cli.apart.surroundings import FIXED, SYSTEM, Surroundings, command_line
 from hermetica.cli.apart.wire import Receiver, error_of, source_of
@@ -25,6 +26,7 @@ from hermetica.errors import HermeticaError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from hermetica.cli.apart.otherwise import Otherwise
     from hermetica.cli.apart.project import Project
     from hermetica.cli.recall.reading import Account
     from hermetica.cli.targets import Selected
@@ -181,13 +183,13 @@ class Apart:
         return error
 
 
-def start(texts: Iterable[str], path: Iterable[str] = sys.path, extra: tuple[str, ...] = ()) -> Apart:
+def start(texts: Iterable[str], path: Iterable[str] = sys.path, otherwise: Otherwise = AS_EVER) -> Apart:
     """A child that can evaluate the modules of targets.
 
     Args:
         texts: the targets.
         path: where modules are looked for.
-        extra: more places that it sees.
+        otherwise: how its surroundings differ from the usual ones.
 
     Raises:
         NoChild: there can be none.
@@ -203,11 +205,11 @@ def start(texts: Iterable[str], path: Iterable[str] = sys.path, extra: tuple[str
     here = Path.cwd()
     project = find_project(here, files_of(texts))
     modules = [os.path.abspath(each) for each in path]  # noqa: PTH100 -- links stay
-    surroundings = surroundings_of(project, modules, here, extra)
+    surroundings = otherwise.of(surroundings_of(project, modules, here))
     asked, answers, talk = os.pipe(), os.pipe(), _talk()
     theirs = (asked[0], answers[1], talk)
     command = (sys.executable, "-P", "-s", "-m", "hermetica.cli.apart.inside", *map(str, theirs))
-    words = command_line(bwrap, surroundings, (*command, json.dumps(modules)))
+    words = command_line(bwrap, surroundings, (*command, json.dumps({"path": modules, **otherwise.inside})))
     try:
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=theirs)
     except OSError as error:
@@ -234,18 +236,17 @@ def files_of(texts: Iterable[str]) -> list[Path]:
     return [Path(place) for place in places if os.path.lexists(place)]
 
 
-def surroundings_of(project: Project, path: Iterable[str], here: Path, extra: tuple[str, ...] = ()) -> Surroundings:
+def surroundings_of(project: Project, path: Iterable[str], here: Path) -> Surroundings:
     """What the evaluation of a project sees.
 
     Args:
         project: it.
         path: where modules are looked for, absolute.
         here: the working directory.
-        extra: more places.
     """
     rooms = [str(Path(str(room.__file__)).parent.parent) for room in (hermetica, hermetica_store)]
     own = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(sys.executable))  # noqa: PTH120 -- links stay
-    asked = (*own, *rooms, *path, *project.places, *extra)
+    asked = (*own, *rooms, *path, *project.places)
     links = tuple((place, os.readlink(place)) for place in SYSTEM if os.path.islink(place))  # noqa: PTH114, PTH115
     system = [place for place in SYSTEM if not os.path.islink(place)]  # noqa: PTH114 -- as in the line above
     places = [*system, *(form for place in asked for form in (place, os.path.realpath(place)))]

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all checks of ./pkgs.py where none is named")
+    parser.add_argument("--pure", action="store_true", help="evaluate in other surroundings; ids must be the same")
     add_build_options(parser)
 
 
 def run(session: Session) -> int:
     """Realizes them all, whichever fail; the worst status of what failed."""
+    if session.options.pure:
+        from hermetica.cli.purity import check_purity  # noqa: PLC0415 -- another command in all but name
+
+        return check_purity(session, session.options.targets or ["./pkgs.py"])
     session.options.keep_going = True
     with evaluation():
         texts = session.options.targets or ["./pkgs.py"]
