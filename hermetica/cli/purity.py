@@ -13,6 +13,7 @@ from hermetica.cli.apart.outside import NoChild, start
 from hermetica.cli.evaluators import no_sandbox
 from hermetica.cli.status import EVALUATION, OK
 from hermetica.cli.target import Kind, parse
+from hermetica.cli.targets import anchored
 from hermetica.cli.views.causes import cause_json, changes_of
 from hermetica.errors import HermeticaError
 from hermetica.model import closure, evaluation
@@ -82,7 +83,7 @@ def check_purity(session: Session, texts: Sequence[str]) -> int:
         HermeticaError: the targets cannot be evaluated at all.
         NoSandbox: there can be no sandbox here.
     """
-    targets = [_absolute(text) for text in texts]
+    targets = [anchored(text, str(Path.cwd())) for text in texts]
     by_file = all(parse(text).kind is Kind.MODULE for text in targets)
     before = _evaluated(targets, AS_EVER)
     findings: list[Finding] = []
@@ -99,13 +100,6 @@ def check_purity(session: Session, texts: Sequence[str]) -> int:
     looked = f"pure: {len(before.targets):,} derivations have the same ids in {len(VARIANTS) + 2} surroundings"
     session.console.result(document, rows or [looked])
     return EVALUATION if findings else OK
-
-
-def _absolute(text: str) -> str:
-    target = parse(text)
-    if target.kind is not Kind.MODULE or not os.path.lexists(target.place):
-        return text
-    return text.replace(target.place, os.path.abspath(target.place), 1)  # noqa: PTH100 -- links stay
 
 
 def _evaluated(targets: Sequence[str], otherwise: Otherwise) -> Run:

@@ -112,6 +112,8 @@ TABLE: Final = {
     "hermetica.cli.sets.InvalidSets": EVALUATION,
     "hermetica.cli.apart.project.InvalidEvaluation": EVALUATION,
     "hermetica.cli.apart.outside.EvaluationLost": EVALUATION,
+    "hermetica.pep517.InvalidBackend": EVALUATION,
+    "hermetica.pep517.NoDistribution": EVALUATION,
     "hermetica.cli.evaluators.NoSandbox": ENVIRONMENT,
     "hermetica.cli.targets.UnknownTarget": USAGE,
     "hermetica.cli.targets.NotADerivation": USAGE,

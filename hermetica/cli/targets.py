@@ -219,6 +219,15 @@ def sole(text: str, found: Sequence[Selected]) -> Selected:
     return found[0]
 
 
+def anchored(text: str, directory: str) -> str:
+    """A target with the place of its file made absolute, as seen from a directory; another one as it is."""
+    target = parse(text)
+    place = os.path.join(directory, target.place)  # noqa: PTH118 -- compared with what the user wrote
+    if target.kind is not Kind.MODULE or not os.path.lexists(place):
+        return text
+    return text.replace(target.place, os.path.abspath(place), 1)  # noqa: PTH100 -- links stay
+
+
 def _way_out(module: ModuleType) -> str:
     classes = [name for name, value in vars(module).items() if is_set(value) and value.__module__ == module.__name__]
     if classes:
