@@ -70,9 +70,7 @@ def build_wheel(
     """Realizes the wheel of the project in the working directory and copies it; the name of the file.
 
     Raises:
-        InvalidBackend: the project names no target.
-        NoDistribution: its output is no wheel.
-        SystemExit: it cannot be realized; why is on standard error.
+        SystemExit: the project names no target, it cannot be realized, or its output is no wheel; why is on stderr.
     """
     return _build("wheel", Path(wheel_directory))
 
@@ -87,7 +85,16 @@ def build_sdist(sdist_directory: str, config_settings: Mapping[str, Any] | None 
 
 
 def _build(kind: str, directory: Path) -> str:
-    target = _target(kind)
+    try:
+        return _copied(kind, _target(kind), directory)
+    except HermeticaError as error:  # a front end would show it at the end of a traceback of its own
+        from hermetica.cli.console import Console  # noqa: PLC0415 -- only where something went wrong
+        from hermetica.cli.report import report  # noqa: PLC0415 -- likewise
+
+        raise SystemExit(report(error, Console())) from error
+
+
+def _copied(kind: str, target: str, directory: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="hermetica-pep517-") as scratch:
         file = _distribution(kind, target, _realize(target, Path(scratch) / "result"))
         directory.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hermetica.pep517 import InvalidBackend, NoDistribution
 from tests.cli.conftest import hermetica  # noqa: F401 -- a fixture  # pyright: ignore[reportUnusedImport]
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermetica.errors import HermeticaError
     from tests.cli.conftest import CommandLine
 
 pytestmark = pytest.mark.sandbox
@@ -42,7 +44,7 @@ def project(hermetica: CommandLine) -> CommandLine:  # noqa: F811 -- as pytest h
         "made = hm.source('made')",
         f"wheel = sh('wheel', f'mkdir $out && cp {{made}}/{WHEEL} $out/')",
         "sdist = sh('sdist', f'mkdir -p $out/dist && cp {made}/*.tar.gz $out/dist/')",
-        "both = sh('both', f'cp -r {made} $out && cp $out/*.whl $out/second-1-py3-none-any.whl')",
+        "both = sh('both', f'mkdir $out && cp {made}/*.whl $out/ && cp {made}/*.whl $out/second-1-py3-none-any.whl')",
         "none = sh('none', 'echo nothing > $out')",
         "broken = sh('broken', 'echo this went wrong; exit 3')",
     )
@@ -115,20 +117,24 @@ def test_a_build_that_fails_is_told_with_its_log(project: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "kind", "said"),
     [
-        ("", "does not say which target is the project's wheel"),
-        ("wheel = 1", "has no target but 1 as wheel"),
-        ("wheel = ", "cannot be read"),
-        ('wheel = "pkgs.py:none"', "./pkgs.py:none has no wheel in it"),
-        ('wheel = "pkgs.py:both"', "./pkgs.py:both has 2 wheels in it"),
+        ("", InvalidBackend, "does not say which target is the project's wheel"),
+        ("wheel = 1", InvalidBackend, "has no target but 1 as wheel"),
+        ("wheel = ", InvalidBackend, "cannot be read"),
+        ('wheel = "pkgs.py:none"', NoDistribution, "./pkgs.py:none has no wheel in it"),
+        ('wheel = "pkgs.py:both"', NoDistribution, "./pkgs.py:both has 2 wheels in it"),
     ],
 )
-def test_a_declaration_that_leads_to_no_wheel_is_told(line: str, said: str, project: CommandLine) -> None:
+def test_a_declaration_that_leads_to_no_wheel_is_told(
+    line: str, kind: type[HermeticaError], said: str, project: CommandLine
+) -> None:
     declare(project, line)
     ended = backend(project, "build_wheel('out')")
-    assert ended.returncode == 1
+    assert ended.returncode == 3
+    assert f"error[{kind.code}] " in ended.stderr
     assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert not (project.directory / "out").exists()
 
 

@@ -13,6 +13,7 @@ DEPENDENCIES = frozenset(["attr", "attrs", "blake3", "lmdb", "zstandard"])
 EXTRAS = {  # what an extra of the distribution brings
     "hermetica.fetch.locking.target": frozenset(["packaging"]),
     "hermetica_store.exchange.signing": frozenset(["cryptography"]),
+    "hermetica.pytest_plugin": frozenset(["pytest"]),  # which loads it
 }
 LIBRARIES = ("lmdb", "zstandard", "blake3", "subprocess", "asyncio")
 HEAVY = frozenset([*LIBRARIES, "hermetica_store", "hermetica.model", "hermetica.realize"])
