@@ -17,7 +17,7 @@ COMMANDS: Final = {
     "init": "begin a project from a template",
     "build": "realize targets and print where their outputs are",
     "run": "realize a target and run its program",
-    "develop": "enter the sandbox of a failed build that was kept",
+    "develop": "enter the sandbox that a build has, or that of a failed build that was kept",
     "check": "realize the checks of package sets",
     "ls": "list targets, and whether each is realized",
     "show": "print a derivation: fields, inputs, ids",

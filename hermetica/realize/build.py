@@ -116,11 +116,10 @@ def _variables_and_files(
     return variables, files
 
 
-def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> SandboxSpec:
+def prepare_spec(resolved: Resolved, store: ObjectStore, options: Options, scratch: Path) -> SandboxSpec:
     """The sandbox of ``resolved``, its directories made below ``scratch`` and filled."""
-    store = context.store
     own = _own_paths(resolved)
-    variables, files = _variables_and_files(resolved, own, store, context.options.cores)
+    variables, files = _variables_and_files(resolved, own, store, options.cores)
     build_dir, store_dir = scratch / "build", scratch / "store"
     build_dir.mkdir(mode=0o755)
     store_dir.mkdir(mode=0o755)
@@ -135,7 +134,7 @@ def prepare_spec(resolved: Resolved, context: RunContext, scratch: Path) -> Sand
         build_dir=str(build_dir),
         rootfs=None if resolved.rootfs is None else str(store.on_disk(resolved.rootfs)),
         world=_WORLD,
-        limits=_limits(context.options.build_limit_bytes, context.options.build_limit_entries),
+        limits=_limits(options.build_limit_bytes, options.build_limit_entries),
     )
 
 
@@ -152,7 +151,7 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
         SandboxUnavailable: this host offers no sandbox.
     """
     derivation, options = resolved.derivation, context.options
-    spec = prepare_spec(resolved, context, scratch.path)
+    spec = prepare_spec(resolved, context.store, options, scratch.path)
     started = time.monotonic()
     spelling = Spelling(log.write, derivation.places)
     try:

@@ -130,7 +130,7 @@ def _check(
             hint="build it first; --rounds 2 builds twice and compares",
         )
     first = {output: _registered(path, context) for output, path in outputs.items()}
-    add_sources(resolved, context)
+    add_sources(derivation, context.store, context.lease, lambda: context.cancellation.is_cancelled)
     for number in range(1, rebuilds + 1):
         build_again(resolved, context, first, Turn(number=number, total=rebuilds, is_round=False))
     return Realization(

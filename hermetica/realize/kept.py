@@ -73,10 +73,10 @@ def enter_kept(directory: Path, command: Sequence[str] | None = None) -> int:
         NotKept: the directory is not a kept build.
     """
     spec = attrs.evolve(load(directory), terminal=True)
-    return enter(spec, tuple(command) if command else _shell(spec.builder))
+    return enter(spec, tuple(command) if command else shell_of(spec.builder))
 
 
-def _shell(builder: str) -> tuple[str, ...]:
+def shell_of(builder: str) -> tuple[str, ...]:
     """The builder as an interactive shell; busybox is one only when told."""
     return (builder, "sh") if builder.endswith("/busybox") else (builder,)
 

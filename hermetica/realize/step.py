@@ -115,7 +115,7 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
     started_s, clock = time.time(), time.monotonic()
     key = record_key(resolved.id, started_s)
     facts = _facts(resolved, context, started_s)
-    add_sources(resolved, context)
+    add_sources(resolved.derivation, context.store, context.lease, lambda: context.cancellation.is_cancelled)
     with context.store.scratch() as scratch, context.store.log_writer(key.hex()) as writer:
         log = BuildLog(writer, lambda text: context.log(resolved.derivation, text))
         usage = Usage()

@@ -200,7 +200,7 @@ class Remaking:
             raise CannotSupply(path, f"it is for {derivation.system}", hint="repair it on a machine of that kind")
         paths = self._inputs(derivation, path)
         resolved = resolve(derivation, paths.__getitem__)
-        add_sources(resolved, self._context)
+        add_sources(derivation, self._store.objects, self._context.lease)
         used = set(self._store.objects.closure(resolved.inputs))
         if used & damaged:
             raise CannotSupply(path, "what it was built with is damaged too", waits_for=used & damaged)

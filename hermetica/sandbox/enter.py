@@ -54,7 +54,10 @@ def _terminal_given_back() -> Generator[None]:
     finally:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         try:
-            os.tcsetpgrp(0, os.getpgrp())
+            with contextlib.suppress(
+                OSError
+            ):  # it is a terminal, and not the one of this session: nobody could take it
+                os.tcsetpgrp(0, os.getpgrp())
             termios.tcsetattr(0, termios.TCSADRAIN, modes)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -1,4 +1,4 @@
-"""``hermetica develop``: enters the sandbox of a failed build that was kept."""
+"""``hermetica develop``: enters the sandbox that a build would have, or that of a failed build that was kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hermetica.cli.misuse import Misuse
+from hermetica.cli.realizing import add_build_options, realize
+from hermetica.cli.status import HOOK_FAILED, OK
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -16,22 +19,63 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.usage = "hermetica develop --failed [DIR | TARGET] [-- COMMAND …]"
+    parser.usage = (
+        "hermetica develop TARGET [-- COMMAND …]\n       hermetica develop --failed [DIR | TARGET] [-- COMMAND …]"
+    )
+    parser.add_argument(
+        "target", metavar="TARGET", nargs="?", help="whose inputs are realized, and whose build is entered"
+    )
     parser.add_argument(
         "--failed",
         metavar="DIR | TARGET",
-        required=True,
         nargs="?",
         const="",
         help="what `hermetica build --keep-failed` kept: where, or of which target; the newest without either",
     )
+    add_build_options(parser)
 
 
 def run(session: Session) -> int:
-    """Runs the builder's shell, or the command after ``--``, where the build failed; its exit status."""
-    from hermetica.realize.kept import enter_kept  # noqa: PLC0415 -- asked for nowhere else
+    """Runs the builder's shell, or the command after ``--``, where the build is, or failed; its exit status."""
+    options = session.options
+    if options.failed is not None and options.target is None:
+        from hermetica.realize.kept import enter_kept  # noqa: PLC0415 -- asked for nowhere else
 
-    return enter_kept(_kept(session, session.options.failed), session.options.rest or None)
+        return enter_kept(_kept(session, options.failed), options.rest or None)
+    if options.target is None or options.failed is not None:
+        raise Misuse("hermetica develop: one of TARGET and --failed is wanted", hint="hermetica develop --help")
+    return _enter(session, options.target, options.rest or None)
+
+
+def _enter(session: Session, text: str, command: list[str] | None) -> int:
+    from hermetica.realize.entering import BUILD_FILE, check_enterable, enter_build  # noqa: PLC0415 -- as above
+    from hermetica.realize.sources import add_sources  # noqa: PLC0415 -- likewise
+
+    with evaluation(), session.objects.lease() as lease:
+        derivation = session.evaluator([text]).one(text).derivation
+        check_enterable(derivation, command)
+        used = list(dict.fromkeys(each for _, each in derivation.inputs.derivations))
+        if used:
+            results, status = realize(session, used, lease=lease)
+            if status not in {OK, HOOK_FAILED}:
+                return status
+            by_id = {result.derivation.input_id: result for result in results}
+        else:
+            by_id = {}
+        paths = {token: by_id[each.input_id][token.output] for token, each in derivation.inputs.derivations}
+        add_sources(derivation, session.objects, lease)
+        if not command:
+            session.console.say(
+                f"in the sandbox of {derivation.name}: its inputs and its environment are there, and "
+                f"{_outputs(derivation.outputs)} not yet; `. /build/{BUILD_FILE}` runs what the build would run, "
+                "`exit` leaves"
+            )
+        return enter_build(session.objects, derivation, paths, command, cores=session.options.cores)
+
+
+def _outputs(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"${name}" for name in names)
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
 def _kept(session: Session, text: str) -> Path:

@@ -1,0 +1,95 @@
+"""Entering the sandbox of a build: all that the build would find is there, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def project(hermetica: CommandLine) -> CommandLine:
+    hermetica.write("data.txt", "local\n")
+    hermetica.module(
+        "data = hm.source('data.txt')",
+        "tool = sh('tool', 'echo made > $out')",
+        "top = sh('top', f'cat {tool} {data} > $out; echo $FLAVOUR', env={'FLAVOUR': 'sweet'})",
+        "broken = sh('broken', 'exit 3')",
+        "needy = sh('needy', f'cat {broken}')",
+        "fetched = hm.fetchurl('http://127.0.0.1:9/x', sha256='0' * 64)",
+        "odd = hm.derivation(name='odd', builder=f'{busybox}/bin/cat', args=['x'])",
+    )
+    return hermetica
+
+
+def shell(project: CommandLine) -> str:
+    """The path of the shell in the sandbox."""
+    return next(
+        line.split()[1] for line in project("show", "./pkgs.py:top").stdout.splitlines() if line.startswith("builder")
+    )
+
+
+def test_a_command_finds_inputs_variables_and_what_the_build_would_run(project: CommandLine) -> None:
+    sh = shell(project)
+    script = "echo $FLAVOUR; . /build/.build; "
+    ended = project("develop", "./pkgs.py:top", "--", sh, "-c", script)
+    assert ended.stdout == "sweet\nsweet\n"
+    assert "built     tool" in ended.stderr
+    assert project("develop", "./pkgs.py:top", "--", sh, "-c", "[ ! -e $out ]; echo $out").stdout.endswith("-top\n")
+    assert project("ls", "./pkgs.py:top").stdout.startswith("-")  # nothing was registered
+
+
+def test_the_status_is_that_of_the_command(project: CommandLine) -> None:
+    project("develop", "./pkgs.py:top", "--", shell(project), "-c", "exit 7", status=7)
+    assert "error" in project("develop", "./pkgs.py:top", "--", "/bin/none", status=100).stderr
+
+
+def test_there_is_no_network_and_no_home(project: CommandLine) -> None:
+    script = "[ ! -e /home ] && [ ! -e /root ] && echo alone"
+    assert project("develop", "./pkgs.py:top", "--", shell(project), "-c", script).stdout == "alone\n"
+
+
+def test_what_cannot_be_entered_is_told(project: CommandLine) -> None:
+    told = project("develop", "./pkgs.py:fetched", status=2).stderr
+    assert "error[HM673] x is made by hermetica itself" in told  # NothingToEnter
+    told = project("develop", "./pkgs.py:odd", status=2).stderr
+    assert "the builder of odd is no shell: cat" in told
+    assert "error[HM105]" in project("develop", "./pkgs.py:needy", status=100).stderr
+    assert "one of TARGET and --failed is wanted" in project("develop", status=2).stderr
+    assert (
+        "one of TARGET and --failed is wanted" in project("develop", "./pkgs.py:top", "--failed", "x", status=2).stderr
+    )
+
+
+def test_a_shell_has_the_terminal(project: CommandLine) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*project.words, "develop", "./pkgs.py:top"],
+        cwd=project.directory,
+        env=project.environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as running:
+        os.close(theirs)
+        os.write(ours, b"echo =$FLAVOUR=; exit 5\n")
+        said = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:  # nobody has the other end any more
+                break
+        assert running.wait(60) == 5
+    os.close(ours)
+    assert b"=sweet=" in said
+    assert b"in the sandbox of top: its inputs and its environment are there, and $out is not yet" in said
