@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "init": "begin a project from a template",
     "build": "realize targets and print where their outputs are",
     "run": "realize a target and run its program",
+    "shell": "begin a shell that has the programs of targets",
     "develop": "enter the sandbox that a build has, or that of a failed build that was kept",
     "check": "realize the checks of package sets",
     "ls": "list targets, and whether each is realized",

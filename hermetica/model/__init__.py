@@ -14,6 +14,7 @@ from hermetica.model.builtins import (
 )
 from hermetica.model.canonical import NotCanonical, UnhashableValue
 from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput, derivation
+from hermetica.model.devshell import devshell
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
 from hermetica.model.fetching import fetchwith
 from hermetica.model.graph import build_graph, closure
@@ -63,6 +64,7 @@ __all__ = [
     "current_evaluation",
     "debian_rootfs",
     "derivation",
+    "devshell",
     "evaluation",
     "fetchgit",
     "fetchnix",

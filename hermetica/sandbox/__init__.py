@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hermetica.lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from hermetica.sandbox.beside import enter_beside
     from hermetica.sandbox.cancellation import Cancellation
     from hermetica.sandbox.enter import enter
     from hermetica.sandbox.errors import (
@@ -54,6 +55,7 @@ __all__ = [
     "World",
     "differences",
     "enter",
+    "enter_beside",
     "environment",
     "probe",
     "required_tier",
@@ -63,6 +65,7 @@ __all__ = [
 __getattr__ = import_on_demand(
     __name__,
     {
+        "beside": ("enter_beside",),
         "cancellation": ("Cancellation",),
         "enter": ("enter",),
         "errors": (

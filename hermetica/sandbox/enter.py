@@ -7,9 +7,6 @@ system call filter.
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -21,9 +18,10 @@ from hermetica.sandbox.refusal import RefusalKind
 from hermetica.sandbox.run import Session
 from hermetica.sandbox.spawn import Spawner
 from hermetica.sandbox.start import start
+from hermetica.sandbox.terminal import given_back
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from hermetica.sandbox.spec import SandboxSpec
 
@@ -40,27 +38,6 @@ def entered(spec: SandboxSpec, command: Sequence[str]) -> SandboxSpec:
         raise InvalidSandboxSpec("no command to run in the sandbox")
     env = (*spec.env, (SHELL_VARIABLE, "1"))
     return attrs.evolve(spec, builder=command[0], args=tuple(command[1:]), env=env, terminal=True)
-
-
-@contextlib.contextmanager
-def _terminal_given_back() -> Generator[None]:
-    """An interactive shell takes the terminal for itself; afterwards it is ours again, with the modes it had."""
-    if not os.isatty(0):
-        yield
-        return
-    modes = termios.tcgetattr(0)
-    try:
-        yield
-    finally:
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        try:
-            with contextlib.suppress(
-                OSError
-            ):  # it is a terminal, and not the one of this session: nobody could take it
-                os.tcsetpgrp(0, os.getpgrp())
-            termios.tcsetattr(0, termios.TCSADRAIN, modes)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _discard(_output: bytes) -> None:
@@ -83,7 +60,7 @@ def enter(spec: SandboxSpec, command: Sequence[str]) -> int:
         InvalidSandboxSpec: there is no command.
     """
     wanted = entered(spec, command)
-    with Spawner.with_own_thread() as spawner, _terminal_given_back():
+    with Spawner.with_own_thread() as spawner, given_back():
         bwrap = spawner.bwrap()
         with contextlib.closing(start(wanted, bwrap, spawner)) as running:
             session = Session(running, spawner.native, _discard, Watchdog(started_s=time.monotonic()))

@@ -92,4 +92,4 @@ def test_a_shell_has_the_terminal(project: CommandLine) -> None:
         assert running.wait(60) == 5
     os.close(ours)
     assert b"=sweet=" in said
-    assert b"in the sandbox of top: its inputs and its environment are there, and $out is not yet" in said
+    assert b"in the sandbox of top: its inputs and its environment are there, $out is still to be made" in said

@@ -66,15 +66,15 @@ def _enter(session: Session, text: str, command: list[str] | None) -> int:
         add_sources(derivation, session.objects, lease)
         if not command:
             session.console.say(
-                f"in the sandbox of {derivation.name}: its inputs and its environment are there, and "
-                f"{_outputs(derivation.outputs)} not yet; `. /build/{BUILD_FILE}` runs what the build would run, "
-                "`exit` leaves"
+                f"in the sandbox of {derivation.name}: its inputs and its environment are there, "
+                f"{_outputs(derivation.outputs)} still to be made; `. /build/{BUILD_FILE}` runs what the build "
+                "would run, `exit` leaves"
             )
         return enter_build(session.objects, derivation, paths, command, cores=session.options.cores)
 
 
 def _outputs(names: tuple[str, ...]) -> str:
-    shown = ", ".join(f"${name}" for name in names)
+    shown = " and ".join(f"${name}" for name in names)
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 

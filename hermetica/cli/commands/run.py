@@ -31,10 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session) -> int:
     """Runs the program; its exit status."""
-    with evaluation():
+    with evaluation(), session.objects.lease() as lease:
         targets = session.evaluator([session.options.target])
         selected = targets.one(session.options.target)
-    with session.objects.lease() as lease:
         results, status = realize(session, [selected.derivation], lease=lease)
         if status not in {OK, HOOK_FAILED}:
             return status
@@ -53,7 +52,7 @@ def enter(session: Session, path: StorePath, command: tuple[str, ...]) -> int:
     with objects.lease() as lease, objects.scratch() as scratch:
         closure = objects.closure([path])
         if lease.hold(closure) != frozenset(closure):
-            raise UnknownTarget(f"{path} was collected meanwhile", hint="run it again")
+            raise collected_meanwhile(path)
         for name in ("build", "store"):
             (scratch.path / name).mkdir(mode=0o755)
         spec = SandboxSpec(
@@ -66,6 +65,11 @@ def enter(session: Session, path: StorePath, command: tuple[str, ...]) -> int:
             terminal=True,
         )
         return enter_sandbox(spec, command)
+
+
+def collected_meanwhile(path: StorePath) -> UnknownTarget:
+    """What was just realized is gone: a collection came between."""
+    return UnknownTarget(f"{path} was collected meanwhile", hint="run it again")
 
 
 def _program(place: Path, path: StorePath, selected: Selected, wanted: str | None) -> str:
