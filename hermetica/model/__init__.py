@@ -13,7 +13,8 @@ from hermetica.model.builtins import (
     unpack,
 )
 from hermetica.model.canonical import NotCanonical, UnhashableValue
-from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput, derivation
+from hermetica.model.defining import derivation
+from hermetica.model.derivation import Derivation, InvalidDerivation, UnknownOutput
 from hermetica.model.devshell import devshell
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, evaluation
 from hermetica.model.fetching import fetchwith

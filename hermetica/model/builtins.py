@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from hermetica.errors import EvaluationError
-from hermetica.model.derivation import Derivation, InvalidDerivation, derivation
+from hermetica.model.defining import derivation
+from hermetica.model.derivation import Derivation, InvalidDerivation
 from hermetica.model.origin import user_line
 from hermetica.model.outputs import UNKNOWN, Algorithm, FixedOutput, Meta
 

@@ -26,7 +26,7 @@ from hermetica_store.errors import InvalidStorePath
 from hermetica_store.path import NAME_LENGTH_MAX, StorePath, is_valid_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
     from hermetica.model.canonical import Json
@@ -306,7 +306,7 @@ class Derivation(Input):
     def with_fields(self, change: Fields | Callable[[Derivation], Fields], origin: Origin | None) -> Derivation:
         """``override_attrs`` on behalf of the line ``origin``."""
         given: dict[str, Any] = {"origin": origin, **(change(self) if callable(change) else change)}
-        _check_fields(self.name, given.keys())
+        check_fields(self.name, given.keys())
         made = attrs.evolve(self, **plain(given, self.outputs))
         return made if self._recipe is None else made.made_by(Edited(self._recipe, change, origin))
 
@@ -347,53 +347,21 @@ def _is_path(text: str) -> bool:
     return True
 
 
-def derivation(
-    *,
-    name: str,
-    builder: str,
-    args: Iterable[str] = (),
-    env: Mapping[str, str] | None = None,
-    outputs: Iterable[str] = ("out",),
-    rootfs: Derivation | str | None = None,
-    checks: Mapping[str, OutputChecks] | OutputChecks | None = None,
-    **others: Any,
-) -> Derivation:
-    """A derivation; every field of ``Derivation`` may be given.
-
-    Args:
-        name: what its store paths are called.
-        builder: the program to run, usually ``f"{package}/bin/program"``.
-        args: its arguments.
-        env: its environment.
-        outputs: the names of its outputs, default first.
-        rootfs: a derivation, or a text, whose tree appears at ``/``.
-        checks: by output name; one alone holds for every output.
-        others: the other fields of ``Derivation``.
+def check_fields(name: str, given: AbstractSet[str]) -> None:
+    """Refuses names that no field has, with the user's line.
 
     Raises:
-        EvaluationError: a field has no meaning; the error names it and the caller's line.
+        InvalidDerivation: one is no field; the error has those that are like it.
     """
-    if others:
-        _check_fields(name, others.keys())
-    if isinstance(checks, OutputChecks):
-        outputs = fields.outputs(outputs)
-        checks = dict.fromkeys(outputs, checks)
-    return Derivation(
-        name=name,
-        builder=builder,
-        args=args,
-        env=env or {},
-        outputs=outputs,
-        rootfs=None if rootfs is None else str(rootfs),
-        checks=checks or {},
-        **others,
+    if given <= FIELDS:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 -- only after a typo
+
+    wrong = min(given - FIELDS)
+    close = get_close_matches(wrong, FIELDS, 3)
+    raise InvalidDerivation(
+        f"{name}: a derivation has no field {wrong!r}",
+        details=(("fields", ", ".join(sorted(FIELDS))),),
+        hint=f"did you mean {' or '.join(close)}?" if close else None,
+        origin=user_line(name),
     )
-
-
-def _check_fields(name: str, given: AbstractSet[str]) -> None:
-    if not given <= FIELDS:
-        raise InvalidDerivation(
-            f"{name}: a derivation has no field {min(given - FIELDS)!r}",
-            details=(("fields", ", ".join(sorted(FIELDS))),),
-            origin=user_line(name),
-        )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hermetica.model.builtins import FETCH, NEUTRAL, FetchWithoutHash
-from hermetica.model.derivation import InvalidDerivation, derivation
+from hermetica.model.defining import derivation
+from hermetica.model.derivation import InvalidDerivation
 from hermetica.model.origin import user_line
 from hermetica.model.outputs import FixedOutput, Meta
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from hermetica.errors import EvaluationError
 from hermetica.model.builtins import FETCHOCI, NEUTRAL, FetchWithoutHash
-from hermetica.model.derivation import derivation
+from hermetica.model.defining import derivation
 from hermetica.model.origin import user_line
 from hermetica.model.outputs import UNKNOWN, FixedOutput, Meta
 

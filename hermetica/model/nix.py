@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hermetica.errors import EvaluationError
 from hermetica.model.builtins import FETCHNIX, NEUTRAL, FetchWithoutHash
-from hermetica.model.derivation import derivation
+from hermetica.model.defining import derivation
 from hermetica.model.origin import user_line
 from hermetica.model.outputs import UNKNOWN, FixedOutput, Meta
 

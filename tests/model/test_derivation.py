@@ -293,6 +293,7 @@ REFUSED = [
     ("HM205", "hm.FixedOutput(digest=5)", "not a sha256 hash: 5"),
     ("HM206", D + f"args=['/hermetica/store/hx{'0' * 30}-x'])", "is not declared in this evaluation"),
     ("HM207", D + "fields=1)", "a derivation has no field 'fields'"),
+    ("HM207", D + "evn={})", "fix  did you mean env"),
     ("HM207", D + "id=1)", "a derivation has no field 'id'"),
     ("HM207", "hm.derivation(name='.app', builder='/bin/sh')", "not a name for a derivation"),
     ("HM207", "hm.derivation(name='a/b', builder='/bin/sh')", "not a name for a derivation"),

@@ -13,7 +13,9 @@ from hermetica.model import Derivation, derivation
 from hermetica.model.canonical import encode
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
-names = st.text(st.characters(exclude_characters="\0=", exclude_categories=["Cs"]), min_size=1, max_size=4)
+names = st.text(st.characters(exclude_characters="\0=", exclude_categories=["Cs"]), min_size=1, max_size=4).filter(
+    lambda name: name != "out"
+)
 forms = st.fixed_dictionaries(
     {
         "builder": texts.filter(bool),

@@ -17,6 +17,8 @@ from hermetica.model import Derivation, derivation, evaluation
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hermetica.model.canonical import Json
+
 DEEP = 10_000
 
 
@@ -77,8 +79,8 @@ def test_an_attribute_of_a_megabyte_is_one_like_any_other(nested: bool) -> None:
 
 
 def test_attributes_nested_ten_thousand_deep_are_refused_and_a_hundred_are_not() -> None:
-    def nested(depth: int) -> dict[str, object]:
-        value: dict[str, object] = {}
+    def nested(depth: int) -> dict[str, Json]:
+        value: dict[str, Json] = {}
         for _ in range(depth):
             value = {"a": value}
         return value

@@ -1,8 +1,9 @@
-"""A small project of a user's: every way of writing packages, with the types that people write."""
+"""Packages with types: every way of writing them, clean under mypy and pyright, both strict."""
 
 from __future__ import annotations
 
 import hermetica as hm
+from hermetica_derivations.interpreter import DEBIAN_PYTHON
 
 
 class Base(hm.PackageSet):
@@ -28,6 +29,11 @@ class Base(hm.PackageSet):
     def wheel(self, *, cc: hm.Derivation, python: str, debug: int) -> hm.Derivation:
         """A wheel for each Python."""
         return hm.derivation(name=f"wheel-{python}", builder=f"{cc}/bin/sh", env={"DEBUG": str(debug)})
+
+    @hm.package
+    def page(self, *, zlib: hm.Derivation) -> hm.Derivation:
+        """A page about the library, made in Python."""
+        return report(zlib, title="zlib")
 
     @hm.check
     def zlib_works(self, *, busybox: hm.Derivation, zlib: hm.Derivation) -> hm.Derivation:
@@ -77,6 +83,20 @@ class Ours(Base):
         return super().zlib.override_attrs(renamed)
 
 
+@hm.builder(python=DEBIAN_PYTHON, packages={"attrs": hm.text("attrs", "")})
+def report(out: hm.Out, data: hm.Input, *, title: str = "Report") -> None:
+    """Runs in the sandbox; calling it gives a derivation."""
+    names = "".join(f"<li>{each.name}" for each in sorted(data.path.iterdir()))
+    out.path.write_text(f"<h1>{title}</h1>{names}")
+
+
+@hm.builder(python=DEBIAN_PYTHON)
+def split(out: hm.Out, dev: hm.Out, data: hm.Input, count: int, *more: str) -> None:
+    """Has two outputs, and parameters by position."""
+    out.path.write_text("".join(more) * count)
+    dev.path.write_text(str(data.path))
+
+
 def renamed(derivation: hm.Derivation) -> hm.Fields:
     """Fields that a function of a user's gives."""
     return {"name": f"{derivation.name}-mine", "args": [*derivation.args, "-v"]}
@@ -85,5 +105,15 @@ def renamed(derivation: hm.Derivation) -> hm.Fields:
 pkgs = Fast(3, system="x86_64-linux")
 mine: Base = Base.extend(Ours)()
 static: hm.Derivation = pkgs.zlib.override(shared=False).override_attrs(renamed)
+pages: list[hm.Derivation] = [report(static), split(static, 2, "a", "b")]
+checked: hm.Derivation = hm.derivation(
+    name="checked",
+    builder=f"{pkgs.busybox}/bin/sh",
+    args=("-c", "mkdir $out"),
+    structured={"flags": ["-O2"], "level": 3},
+    checks=hm.OutputChecks(max_size_bytes=1 << 20),
+    features=["clock:frozen"],
+    meta=hm.Meta(description="every field has a type"),
+)
 wheels: hm.Variants[hm.Derivation] = pkgs.wheel
 inner: hm.Derivation = pkgs.nested.zlib
