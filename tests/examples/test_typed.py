@@ -131,7 +131,7 @@ def test_an_editor_completes_names_and_parameters(editor: LanguageServer, writte
     [
         ("from pkgs import pkgs\npkgs.zlib", "zlib: Derivation"),
         ("from pkgs import report\nreport", "report: Builder[(data: Input, *, title: str = "),
-        ("import hermetica as hm\nhm.derivation", "what its store paths are called"),
+        ("import hermetica as hm\nhm.derivation", "of that name"),
     ],
 )
 def test_an_editor_shows_what_a_name_is(editor: LanguageServer, written: str, shown: str) -> None:
