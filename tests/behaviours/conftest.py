@@ -103,20 +103,26 @@ class CommandLine:
         return path
 
 
-@pytest.fixture
-def command(tmp_path: Path, store_root: Path) -> CommandLine:
-    directory = tmp_path / "project"
+def command_line(place: Path) -> CommandLine:
+    """The command with a project, a home and a store below ``place``."""
+    directory = place / "project"
     directory.mkdir()
-    home = tmp_path / "home"
+    home = place / "home"
     home.mkdir()
-    (tmp_path / ".jj").mkdir()
-    (tmp_path / "pyproject.toml").write_text(f"[tool.hermetica.evaluation]\nreads = [{str(TOOLS)!r}]\n")
+    (place / ".jj").mkdir()
+    (place / "pyproject.toml").write_text(f"[tool.hermetica.evaluation]\nreads = [{str(TOOLS)!r}]\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HERMETICA_", "XDG_"))}
-    environment = {**kept, "HERMETICA_STORE": str(store_root), "HOME": str(home), "NO_COLOR": "1"} | evaluation_apart()
+    ours = {"HERMETICA_STORE": str(place / "store-root"), "HOME": str(home), "NO_COLOR": "1"}
+    environment = kept | ours | evaluation_apart()
     for name in ("HERMETICA_BWRAP", "PYTHONPATH"):
         if name in os.environ:
             environment[name] = os.environ[name]
     return CommandLine(environment, directory)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> CommandLine:
+    return command_line(tmp_path)
 
 
 HEADER = f"import hermetica as hm\nbusybox = hm.source({TOOLS!r}, name='busybox')\n"

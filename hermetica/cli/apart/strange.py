@@ -8,8 +8,8 @@ import time
 from typing import Any, Final
 
 _OTHER: Final = b"otherwise"
-_OURS: Final = (b"PYTHON", b"LC_", b"HERMETICA_", b"LANG", b"TMP", b"TEMP", b"GIT_")
-"""What Python, git and hermetica themselves look at."""
+_OURS: Final = (b"PYTHON", b"LC_", b"HERMETICA_", b"LANG", b"TMP", b"TEMP", b"GIT_", b"LMDB_")
+"""What Python, git, hermetica and the libraries that it stands on look at."""
 
 
 class _Everything(dict[bytes, bytes]):
