@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks import graphs
 from benchmarks.explaining import explain
 from benchmarks.measure import Fresh, Sample, interleave, report, run, summary
+from benchmarks.pages import pages
 from benchmarks.peers import hermetica, missing, nix_build, nix_options
 from benchmarks.rootfs import rootfs
 from hermetica.realize.options import default_jobs
@@ -311,4 +312,5 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "scan": scan,
     "stdenv": stdenv,
     "rootfs": rootfs,
+    "pages": pages,
 }

@@ -23,6 +23,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     """The options of every command that shows a run."""
     group = parser.add_argument_group("for later")
     group.add_argument("--events", metavar="FILE", help="write the events there, compressed if it ends with .zst")
+    group.add_argument("--report", metavar="FILE", help="write one page of HTML that shows the run")
     group.add_argument("--trace", metavar="FILE", help="write a trace for chrome://tracing and Perfetto")
 
 
@@ -39,11 +40,13 @@ class Recordings:
 
     def __init__(self, options: Any, store: ObjectStore | None) -> None:
         self._store = store
+        self._is_quiet = options.ui in {"quiet", "json"}
         self._writers: dict[Path, Callable[[Course], str]] = {}
         self._gatherer: Gatherer | None = None
         self._recorders: list[Recorder] = []
-        if options.trace:
-            self._writers[_writable(options.trace)] = _trace
+        for name, write in ((options.trace, _trace), (options.report, _report)):
+            if name:
+                self._writers[_writable(name)] = write
         if self._writers:
             from hermetica.report.course import Gatherer  # noqa: PLC0415 -- few ask for it
 
@@ -79,12 +82,21 @@ class Recordings:
                 path.write_text(write(course), encoding="utf-8")
             except OSError as error:
                 console.warn(f"{path} cannot be written: {error.strerror}")
+            else:
+                if write is _report and not self._is_quiet:
+                    console.say(f"report: {path.absolute()}")
 
 
 def _trace(course: Course) -> str:
     from hermetica.report import chrome_trace  # noqa: PLC0415 -- few ask for it
 
     return json.dumps(chrome_trace(course), ensure_ascii=False, separators=(",", ":"))
+
+
+def _report(course: Course) -> str:
+    from hermetica.report import report_page  # noqa: PLC0415 -- likewise
+
+    return report_page(course)
 
 
 def _writable(name: str) -> Path:

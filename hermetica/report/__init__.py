@@ -12,6 +12,7 @@ from hermetica.lazy import import_on_demand
 if TYPE_CHECKING:
     from hermetica.report.chrome import chrome_trace
     from hermetica.report.course import Course, Task, course_of
+    from hermetica.report.pages import graph_page, report_page
     from hermetica.report.recording import NotARecording, Recorder, recorded_events
     from hermetica.report.runs import RecordedRun, recorded_runs, recorder_of_run
 
@@ -23,9 +24,11 @@ __all__ = [
     "Task",
     "chrome_trace",
     "course_of",
+    "graph_page",
     "recorded_events",
     "recorded_runs",
     "recorder_of_run",
+    "report_page",
 ]
 
 __getattr__ = import_on_demand(
@@ -33,6 +36,7 @@ __getattr__ = import_on_demand(
     {
         "chrome": ("chrome_trace",),
         "course": ("Course", "Task", "course_of"),
+        "pages": ("graph_page", "report_page"),
         "recording": ("NotARecording", "Recorder", "recorded_events"),
         "runs": ("RecordedRun", "recorded_runs", "recorder_of_run"),
     },

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 LOG_LINES: Final = 200
 """Lines of a failed derivation's log that are kept: the last ones."""
+LOG_LINES_OF_SUCCESS: Final = 30
+"""The same of one that did not fail."""
 _LOG_CHARACTERS: Final = 64 << 10
 _PHASE: Final = re.compile(r"^@ (\w+)$", re.MULTILINE)
 _FAILED: Final = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.NOT_REPRODUCIBLE})
@@ -55,7 +57,7 @@ class Task:
         outputs: output name -> store path.
         size_bytes: of all its outputs.
         error: what went wrong, in its JSON form, or None.
-        log: the end of its log, of what failed.
+        log: the end of its log.
         lane: which worker did it, counted from 0, fetches apart.
         phases: (name, when it began) of the phases that its log tells of.
         is_critical: whether it is on the critical path.
@@ -176,8 +178,8 @@ class Gatherer:
         task.size_bytes = sum(event.sizes.values())
         task.error = None if event.error is None else error_json(event.error)
         log = self._logs.pop(number, "")
-        if event.outcome in _FAILED:
-            task.log = "\n".join(log.splitlines()[-LOG_LINES:])
+        lines = LOG_LINES if event.outcome in _FAILED else LOG_LINES_OF_SUCCESS
+        task.log = "\n".join(log.splitlines()[-lines:])
 
     def _log(self, event: LogText) -> None:
         number, task = self._task(event)
@@ -189,10 +191,11 @@ class Gatherer:
         """All that is known by now."""
         course = self._course
         course.duration_s = self._last_s
-        for task in course.tasks:
+        for number, task in enumerate(course.tasks):
             if task.outcome == UNFINISHED:
                 if task.started_s is not None:
                     task.ended_s = self._last_s
+                    task.log = "\n".join(self._logs.get(number, "").splitlines()[-LOG_LINES:])
                 elif course.is_over:
                     task.outcome = str(Outcome.DEPENDENCY_FAILED)
         course.lanes = _lay_out(course.tasks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +59,28 @@ def test_a_trace_has_a_lane_for_each_worker_and_marks_the_critical_path(hermetic
     assert {spans[name]["tid"] for name in ("low", "high")} == {0}
     assert all(spans[name]["args"]["critical path"] for name in ("low", "high"))
     assert [event["ph"] for event in now["traceEvents"] if event["ph"] in "sf"] == ["s", "f"]
+
+
+@pytest.mark.sandbox
+def test_a_page_of_the_run_is_written_as_it_ends_or_later_and_holds_all_of_it(hermetica: CommandLine) -> None:
+    hermetica.module(*GRAPH)
+    told = hermetica("build", "-k", "--no-link", "--report", "now.html", "./pkgs.py", status=100).stderr
+    assert f"report: {hermetica.directory.resolve() / 'now.html'}" in told
+    hermetica("replay", "--report", "later.html")
+    now, later = ((hermetica.directory / name).read_text(encoding="utf-8") for name in ("now.html", "later.html"))
+    assert now == later
+    data = re.search(r'<script id="data" type="application/json">(.*?)</script>', now, re.DOTALL)
+    assert data is not None
+    report = json.loads(data[1])
+    assert (report["result"], report["counts"]) == ("failed", {"built": 2, "failed": 1})
+    rows = {row["name"]: row for row in (dict(zip(report["columns"], row, strict=True)) for row in report["tasks"])}
+    assert rows["bad"]["log"] == "the reason"
+    assert [each["name"] for each in rows.values() if each["inputs"]] == ["high"]
+    hermetica("build", "--no-link", "./pkgs.py:high")
+    hermetica("build", "--no-link", "--report", "nothing.html", "./pkgs.py:high")
+    assert '"reused":' in (hermetica.directory / "nothing.html").read_text(encoding="utf-8")
+    refused = hermetica("build", "--report", "no/such/place.html", "./pkgs.py:high", status=2).stderr
+    assert "no/such/place.html cannot be written: No such file or directory" in refused
 
 
 def test_what_is_no_recording_is_refused_with_its_line(hermetica: CommandLine) -> None:

@@ -71,6 +71,8 @@ PURE = (
     "hermetica.realize.schedule",
     "hermetica.report.chrome",
     "hermetica.report.course",
+    "hermetica.report.document",
+    "hermetica.report.layout",
     "hermetica.sandbox.command",
     "hermetica.sandbox.complaint",
     "hermetica.sandbox.errors",

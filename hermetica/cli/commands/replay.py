@@ -49,7 +49,7 @@ def run(session: Session) -> int:
     options = session.options
     path = _path(session, options.run)
     recordings = Recordings(options, None)
-    files_wanted = options.events or options.trace
+    files_wanted = options.events or options.trace or options.report
     if files_wanted and options.ui == "auto" and options.speed is None:
         for event in recorded_events(path):
             recordings(event)

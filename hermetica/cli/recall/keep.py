@@ -46,7 +46,7 @@ class Memory:
         options = self.session.options
         repeats = options.check or options.rounds > 1
         changes = options.dry_run or options.fix_hashes
-        records = options.events or options.trace
+        records = options.events or options.trace or options.report
         return not (options.no_eval_cache or changes or repeats or records or options.ui == "json")
 
     def watching(self) -> AbstractContextManager[None]:
