@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -53,8 +54,10 @@ class Session:
 
     @classmethod
     def begin(cls, page: Path, directory: Path) -> Session:
-        """An empty project below ``directory``, with a home and a store beside it."""
+        """A project below ``directory``: empty, or a copy of the example that the page is in."""
         project = directory / "project"
+        if (page.parent / "pyproject.toml").exists() and page.parent.parent.name == "examples":
+            shutil.copytree(page.parent, project)
         for name in ("project/.git", "home"):
             (directory / name).mkdir(parents=True)
         environment = _kept() | {
