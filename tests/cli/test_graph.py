@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hermetica.cli.views.graphs import Graph, Node, dot_lines, layout, mermaid_lines, page
+from hermetica.cli.views.graphs import Graph, Node, dot_lines, mermaid_lines, page_document
+from hermetica.report import graph_page
+from tests.chromium import chromium, missing_chromium
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import CommandLine
 
 STACK = (
@@ -74,25 +75,41 @@ def test_dot_and_mermaid_have_each_node_and_edge_once_and_show_what_is_not_there
     ]
 
 
-@given(
-    st.integers(1, 12).flatmap(lambda count: st.tuples(st.just(count), st.sets(st.tuples(*[st.integers(0, 11)] * 2))))
-)
-def test_what_uses_something_is_above_it_and_no_two_share_a_place(drawn: tuple[int, set[tuple[int, int]]]) -> None:
-    count, pairs = drawn
-    found = graph(*((user, used) for user, used in pairs if used < user < count), count=count)
-    places = layout(found)
-    assert set(places) == {node.id for node in found.nodes}
-    assert all(places[user][1] < places[used][1] for user, used in found.edges)
-    assert len(set(places.values())) == count
-
-
 def test_the_page_needs_nothing_beside_it_and_no_name_can_break_out_of_it() -> None:
-    template = files("hermetica.cli.views").joinpath("graph.html").read_text(encoding="utf-8")
-    text = page(graph((1, 0), name="</script><b>"), template, "a<b>&c")
-    assert "<title>a&lt;b>&amp;c</title>" in text
+    text = graph_page("a<b>&c", page_document(graph((1, 0), name="</script><b>")))
+    assert "<title>a&lt;b&gt;&amp;c</title>" in text
     assert "</script><b>" not in text
     assert not re.search(r"(src|href)\s*=|url\(|@import|https?://", text)
     assert "default-src 'none'" in text
+    assert "unsafe-inline" not in text
     data = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)
     assert data is not None
     assert json.loads(data[1])["nodes"][0][:3] == ["</script><b>0", "build", False]
+
+
+@pytest.mark.skipif(bool(missing_chromium()), reason=missing_chromium() or "there is one")
+def test_six_thousand_nodes_are_searched_and_clicked_in_a_real_browser(tmp_path: Path) -> None:
+    wide = graph(*((user, used) for user in range(100, 6000) for used in {user // 3, user - 97, user // 7 + 1}))
+    path = tmp_path / "graph.html"
+    path.write_text(graph_page("six thousand", page_document(wide)), encoding="utf-8")
+    with chromium() as browser:
+        page = browser.page(path)
+        page.until("document.documentElement.dataset.ready")
+        assert page.text("#about").startswith("6,000 nodes, 1")
+        page.key("/")
+        page.write("d5999")
+        assert "d5999" in page.text("#about b")
+        assert "not in the store" not in page.text("#about")
+        page.until("page.drawing.picture && !page.drawing.job && !page.drawing.isStale")
+        used = page.evaluate("page.drawing.uses[5999]")
+        x, y = page.evaluate(
+            f"(() => {{ const it = page.drawing; it.view.scale = 0.5; it.bring({used[0]}); it.stale();"
+            f" const node = it.nodes[{used[0]}], view = it.view;"
+            " return [(node.x - view.left) * view.scale, (node.y - view.top) * view.scale]; })()"
+        )
+        page.press(x, y)
+        assert page.text("#about b") == f"d{used[0]}"
+        assert page.text("#about dl").startswith("kind\nbuild, in the store\nneeds\n")
+        page.key("Escape")
+        assert page.errors == []
+        assert page.requests == [path.resolve().as_uri()]

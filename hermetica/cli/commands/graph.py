@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.objects import objects_of
-from hermetica.cli.views.graphs import Graph, Node, dot_lines, mermaid_lines, page
+from hermetica.cli.views.graphs import Graph, Node, dot_lines, mermaid_lines, page_document
 from hermetica.model import closure, evaluation
 from hermetica.realize.plan import work_of
+from hermetica.report import graph_page
 
 if TYPE_CHECKING:
     import argparse
@@ -40,8 +40,8 @@ def run(session: Session) -> int:
 
         text = json.dumps(graph.to_json(), indent=1, ensure_ascii=False)
     elif options.form == "html":
-        template = files("hermetica.cli.views").joinpath("graph.html").read_text(encoding="utf-8")
-        text = page(graph, template, f"{' '.join(options.targets)}: {'run time' if options.runtime else 'build'}")
+        title = f"{' '.join(options.targets)}: {'run time' if options.runtime else 'build'}"
+        text = graph_page(title, page_document(graph))
     else:
         text = "\n".join({"dot": dot_lines, "mermaid": mermaid_lines}[options.form](graph))
     if options.output is None:

@@ -25,7 +25,7 @@ class Alone {
     this.found = [];
     if (wanted) for (const [number, node] of this.nodes.entries()) if (node.name.toLowerCase().includes(wanted)) this.found.push(number);
     const begins = number => Number(!this.nodes[number].name.toLowerCase().startsWith(wanted));
-    this.found.sort((one, other) => begins(one) - begins(other));
+    this.found.sort((one, other) => begins(one) - begins(other) || other - one);
     this.drawing.filter(wanted ? new Set(this.found) : null);
     this.select(this.found.length ? this.found[0] : -1, true);
     if (wanted && !this.found.length) byId("about").textContent = "no such name";
@@ -41,7 +41,7 @@ class Alone {
     this.drawing.select(number, bring);
     const about = byId("about");
     if (number < 0) {
-      about.replaceChildren(`${many(this.nodes.length, "node")}, ${many(this.edges.length, "edge")}. What needs something is above it; what is not in the store is dashed. Drag to move, scroll to zoom, click a node for what it needs and what needs it.`);
+      about.replaceChildren(`${many(this.nodes.length, "node")}, ${many(this.edges.length, "edge")}. What needs something is above it; what is not in the store is dashed. Drag to move, scroll to zoom, click a node for what it needs and what needs it.`, this.legend());
       return;
     }
     const node = this.nodes[number];
@@ -51,6 +51,12 @@ class Alone {
     rows.push(["needs", this.counted(number, this.drawing.uses)], ["needed by", this.counted(number, this.drawing.users)]);
     const among = this.found && this.found.length > 1 ? element("p.soft", {}, `one of ${count(this.found.length)} found; Enter goes to the next`) : "";
     about.replaceChildren(element("b", {}, node.name), element("dl", {}, rows.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)])), among || "");
+  }
+
+  legend() {
+    const kinds = new Map();
+    for (const node of this.nodes) kinds.set(node.kind, (kinds.get(node.kind) || 0) + 1);
+    return element("ul", {}, [...kinds].map(([kind, number]) => element("li", {}, element("i", {class: kind}), `${kind}, ${count(number)}`)));
   }
 
   counted(number, next) {
