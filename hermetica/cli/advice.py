@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from hermetica.model import UNKNOWN
-from hermetica.realize.errors import FixedOutputMismatch
+from hermetica.realize.errors import BuildFailed, FixedOutputMismatch
 
 if TYPE_CHECKING:
     from hermetica.cli.session import Session
@@ -18,6 +18,10 @@ def advise(error: HermeticaError, session: Session) -> None:
     """Gives an error the way out that this command can name."""
     if isinstance(error, FixedOutputMismatch) and (targets := targets_of(session)):
         _way_to_right_hash(error, targets)
+    elif isinstance(error, BuildFailed) and error.lacks and (targets := targets_of(session)):
+        from hermetica.cli.lacking import explain_lacks  # noqa: PLC0415 -- only where something failed
+
+        explain_lacks(error, session, targets)
 
 
 def targets_of(session: Session) -> list[str]:

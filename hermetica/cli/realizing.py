@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.recordings import Recordings, add_recording_options
-from hermetica.cli.report import show
+from hermetica.cli.report import collected, show
 from hermetica.cli.reporting import reported
 from hermetica.cli.status import INTERRUPTED, combine, status_of
 from hermetica.cli.views import view_for
@@ -48,6 +50,9 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--offline", action="store_true", help="ask nothing of the network")
     group.add_argument("--keep-failed", action="store_true", help="keep the directory of a failed build")
+    group.add_argument(
+        "--trace-files", metavar="FILE", help="of a failed build, run once more under strace, which files it looked for"
+    )
     add_recording_options(parser)
 
 
@@ -92,10 +97,25 @@ def run_options(session: Session) -> dict[str, Any]:
         "build_limit_entries": options.file_limit or config.build_limit_entries,
         "keep_going": options.keep_going or config.keep_going,
         "keep_failed": options.keep_failed or config.keep_failed,
+        "trace_files": _record_of_files(options.trace_files),
         **_hook(session),
         "low_disk": _low_disk(session.config),
         "requested_by": "hermetica",
     }
+
+
+def _record_of_files(text: str | None) -> str | None:
+    """Where to write what builds open, which strace must be there for; it begins empty."""
+    if text is None:
+        return None
+    from hermetica.realize.tracing import find_tracer  # noqa: PLC0415 -- few ask for it
+
+    find_tracer()
+    try:
+        Path(text).write_bytes(b"")
+    except OSError as error:
+        raise Misuse(f"--trace-files {text}: {error.strerror}", hint="name a file that can be written") from error
+    return str(Path(text).resolve())
 
 
 def _low_disk(config: Config) -> LowDisk | None:
@@ -192,12 +212,14 @@ def realize(
 
 def tell_failures(session: Session, results: Realizations, status: int) -> int:
     """Tells each failure of a run once; the status that it has."""
-    for failure in results.failures:
-        if failure.error is not None:
-            from hermetica.cli.advice import advise  # noqa: PLC0415 -- only where something went wrong
+    errors = [failure.error for failure in results.failures if failure.error is not None]
+    for error in errors:
+        from hermetica.cli.advice import advise  # noqa: PLC0415 -- only where something went wrong
 
-            advise(failure.error, session)
-            show(failure.error, session.console)
+        advise(error, session)
+        show(error, session.console)
+    if len(errors) > 1:
+        session.console.say("\n".join(collected(errors, session.console.paint)))
     for error in results.hook_failures[:_HOOK_FAILURES_SHOWN]:
         show(error, session.console)
     if (hidden := len(results.hook_failures) - _HOOK_FAILURES_SHOWN) > 0:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hermetica.cli.console import Console, Paint, clean
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.status import status_name, status_of
 from hermetica.errors import HermeticaError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _LABEL_COLUMNS: Final = 16
+_COLLECTED_MAX: Final = 20
 
 
 class UsageError(HermeticaError):
@@ -68,6 +72,26 @@ def block(error: HermeticaError, paint: Paint) -> list[str]:
 def show(error: HermeticaError, console: Console) -> None:
     """Writes an error to the talk."""
     console.say("\n".join(block(error, console.paint)))
+
+
+def collected(errors: Sequence[HermeticaError], paint: Paint) -> list[str]:
+    """What failed and what to do about it, once more in few lines: logs have pushed most of it out of sight.
+
+    Args:
+        errors: all that were told, more than one.
+        paint: for the terminal it goes to.
+    """
+    lines = [f"{len(errors)} failed:"]
+    lines += [f"  {paint.bad(each.code)}  {clean(each.message)}" for each in errors[:_COLLECTED_MAX]]
+    if (hidden := len(errors) - _COLLECTED_MAX) > 0:
+        lines.append(f"  and {hidden:,} more")
+    ways: dict[str, list[str]] = {}
+    for each in errors:
+        if each.hint:
+            ways.setdefault(each.hint, []).append(getattr(getattr(each, "derivation", None), "name", each.code))
+    for hint, names in list(ways.items())[:_COLLECTED_MAX]:
+        lines.append(f"  {paint.good('fix')}  {clean(hint)}  ({', '.join(names)})")
+    return lines
 
 
 def error_document(error: HermeticaError) -> dict[str, object]:

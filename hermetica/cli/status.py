@@ -130,6 +130,7 @@ TABLE: Final = {
     "hermetica.realize.event_forms.NotAnEvent": USAGE,
     "hermetica.realize.event_forms.RecordedError": FAILED,
     "hermetica.realize.kept.NotKept": USAGE,
+    "hermetica.realize.tracing.TracerMissing": ENVIRONMENT,
     "hermetica.realize.entering.NothingToEnter": USAGE,
     "hermetica.report.recording.NotARecording": USAGE,
     "hermetica.sandbox.errors.SandboxError": ENVIRONMENT,

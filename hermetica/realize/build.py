@@ -4,50 +4,43 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hermetica.errors import HermeticaError
 from hermetica.model import with_own_paths
 from hermetica.realize import kept
 from hermetica.realize.context import Usage
+from hermetica.realize.ending import check_exit
 from hermetica.realize.errors import (
     BuildCancelled,
-    BuilderRaised,
     BuildFailed,
-    BuildSilent,
-    BuildTimedOut,
-    BuildTooLarge,
     CommandNotFound,
-    LogLimitExceeded,
+    LeftOutOfSource,
     OutputMissing,
     RealizeError,
-    TooManyProcesses,
 )
-from hermetica.realize.places import Spelling, raised
+from hermetica.realize.lacks import files_named, in_words
+from hermetica.realize.places import Spelling
 from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, World, run
-from hermetica.sandbox import Outcome as ExitOutcome
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
 from hermetica_store.refusals import lack_of_room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from hermetica.model import Derivation, Resolved
+    from hermetica.model import Resolved
     from hermetica.realize.context import RunContext
     from hermetica.realize.logs import BuildLog
     from hermetica.realize.options import Options
-    from hermetica.sandbox import Exit
     from hermetica_store import ObjectStore, Scratch
 
 _SCRATCH_CONTEXT: Final = "hermetica 2026-11 scratch path v1"
 _ATTRIBUTES_FILE: Final = ".attrs.json"
-_NOT_FOUND = re.compile(r"(?:^|: )([\w.+-]+): (?:command )?not found\s*$", re.MULTILINE)
-NOT_FOUND_STATUS: Final = 127
 _WORLD: Final = World()
 
 
@@ -165,27 +158,82 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
             spawner=context.spawner(),
         )
         spelling.end()
-        _check_exit(derivation, ended, log, options)
+        check_exit(derivation, ended, log.tail(), options)
         candidates = _find_outputs(resolved, scratch.path / "store", options.build_limit_bytes)
     except BuilderNotFound as error:
         raise CommandNotFound(
             derivation, f"the builder {spec.builder} cannot be run", details=error.details, hint=error.hint
         ) from error
     except RealizeError as error:
-        if isinstance(error, BuildFailed) and (lack := lack_of_room(scratch.path, context.store.root, error.message)):
-            raise lack from error
+        clearer = _explained(error, resolved, context, scratch)
         if options.keep_failed and not isinstance(error, BuildCancelled):
-            error.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
-            error.details = (
-                *error.details,
-                ("kept", error.kept),
-                ("enter", f"hermetica develop --failed {error.kept}"),
+            clearer.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
+            clearer.details = (
+                *clearer.details,
+                ("kept", clearer.kept),
+                ("enter", f"hermetica develop --failed {clearer.kept}"),
             )
-        raise
+        if clearer is error:
+            raise
+        raise clearer from error
     usage = Usage(
         cpu_user_s=ended.cpu_user_s, cpu_system_s=ended.cpu_system_s, peak_memory_bytes=ended.peak_memory_bytes
     )
     return Built(candidates=candidates, usage=usage)
+
+
+def _explained(error: RealizeError, resolved: Resolved, context: RunContext, scratch: Scratch) -> RealizeError:
+    """The failure itself, or what is behind it."""
+    if not isinstance(error, BuildFailed):
+        return error
+    if lack := lack_of_room(scratch.path, context.store.root, error.message):
+        raise lack from error
+    if context.options.trace_files is not None:
+        _trace(error, resolved, context, Path(context.options.trace_files))
+    return _left_out(error) or error
+
+
+def _left_out(error: BuildFailed) -> LeftOutOfSource | None:
+    """The same failure, where a file is missing that a source of the derivation leaves out."""
+    names = (*files_named(error.log_tail), *(lack.name for lack in error.lacks))
+    if not names or not any(source.files for source in error.derivation.sources):
+        return None
+    from hermetica.fetch.left_out import missed  # noqa: PLC0415 -- only where something failed
+
+    found = {file: why for source in error.derivation.sources for file, why in missed(source, names).items()}
+    if not found:
+        return None
+    files = list(found)
+    return LeftOutOfSource(
+        error.derivation,
+        f"{files[0]} is not in its source",
+        details=(*(("exists", f"{file}, {why}") for file, why in found.items()), *error.details),
+        hint=f"hm.source(…, include=[…, {', '.join(map(repr, files))}]), or let git know of it",
+        log_tail=error.log_tail,
+        lacks=error.lacks,
+    )
+
+
+def _trace(error: BuildFailed, resolved: Resolved, context: RunContext, record: Path) -> None:
+    """Adds to a failure what the builder looked for in vain, in a second run of it."""
+    from hermetica.realize.tracing import trace_files  # noqa: PLC0415 -- few ask for it
+
+    with context.store.scratch() as second:
+        spec = prepare_spec(resolved, context.store, context.options, second.path)
+        room = second.path / "traced"
+        room.mkdir()
+        try:
+            traced = trace_files(spec, resolved.derivation, context, record, room)
+        except HermeticaError as refused:
+            error.details = (*error.details, ("not traced", refused.message))
+            return
+    error.lacks = tuple(dict.fromkeys((*error.lacks, *traced.lacks)))
+    error.details = (
+        *error.details,
+        *([("looked for", in_words(traced.lacks))] if traced.lacks else []),
+        *([("not declared", f"{', '.join(traced.elsewhere)}: this machine has it")] if traced.elsewhere else []),
+        ("all it opened", str(record)),
+    )
 
 
 def _find_outputs(resolved: Resolved, store_dir: Path, size_limit_bytes: int | None) -> tuple[Candidate, ...]:
@@ -214,65 +262,3 @@ def _find_outputs(resolved: Resolved, store_dir: Path, size_limit_bytes: int | N
             hint="".join(f"create ${output}; " for output in missing).rstrip("; "),
         )
     return tuple(candidates)
-
-
-def _check_exit(derivation: Derivation, ended: Exit, log: BuildLog, options: Options) -> None:
-    tail = log.tail()
-    if ended.outcome is ExitOutcome.CANCELLED:
-        raise BuildCancelled(derivation, "cancelled", log_tail=tail)
-    if ended.outcome is ExitOutcome.TIMED_OUT:
-        raise BuildTimedOut(
-            derivation, f"ran longer than {options.timeout_s:g} s", hint="--timeout S allows more", log_tail=tail
-        )
-    if ended.outcome is ExitOutcome.SILENT:
-        message = f"said nothing for {options.silence_timeout_s:g} s"
-        raise BuildSilent(derivation, message, hint="--silence-timeout S allows more", log_tail=tail)
-    if ended.outcome is ExitOutcome.LOG_LIMIT:
-        raise LogLimitExceeded(
-            derivation, "wrote more log than it may", hint="--log-limit BYTES allows more", log_tail=tail
-        )
-    if ended.outcome is ExitOutcome.SIZE_LIMIT:
-        raise _too_large(derivation, options, tail)
-    if ended.outcome is ExitOutcome.PROCESS_LIMIT:
-        raise TooManyProcesses(
-            derivation,
-            "made more processes than it may",
-            details=(("limit", f"{Limits().processes:,}, threads counted"),),
-            log_tail=tail,
-        )
-    if ended.signal is not None:
-        raise BuildFailed(derivation, f"the builder was killed by signal {ended.signal}", log_tail=tail)
-    if ended.status:
-        raise _failed(derivation, ended.status, tail)
-
-
-def _way_to_path(derivation: Derivation) -> str:
-    """How the derivation gets another program."""
-    if "PATH" not in derivation.env:
-        return 'give it a PATH with the package that has it: env={"PATH": f"{package}/bin"}'
-    return 'add the package that has it to its PATH: env={"PATH": f"…:{package}/bin"}, or tools=[…] in hm.run'
-
-
-def _too_large(derivation: Derivation, options: Options, tail: str) -> BuildTooLarge:
-    limits = (("bytes", options.build_limit_bytes), ("files", options.build_limit_entries))
-    return BuildTooLarge(
-        derivation,
-        "wrote more to the disk than it may",
-        details=tuple((f"limit, {what}", f"{limit:,}") for what, limit in limits if limit is not None),
-        hint="--build-limit BYTES and --file-limit N allow more",
-        log_tail=tail,
-    )
-
-
-def _failed(derivation: Derivation, status: int, tail: str) -> BuildFailed:
-    found = _NOT_FOUND.findall(tail)
-    if status == NOT_FOUND_STATUS and found:
-        return CommandNotFound(
-            derivation,
-            f"{found[-1]}: not found in the sandbox (exit {status})",
-            hint=_way_to_path(derivation),
-            log_tail=tail,
-        )
-    if derivation.places and (found_line := raised(tail, derivation.places)):
-        return BuilderRaised(derivation, found_line[0], at=found_line[1], log_tail=tail)
-    return BuildFailed(derivation, f"the builder ended with status {status}", log_tail=tail)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hermetica.model import Derivation
+    from hermetica.realize.lacks import Lack
     from hermetica_store.comparison import Comparison
 
 
@@ -51,9 +52,32 @@ class RealizeError(HermeticaError):
 
 
 class BuildFailed(RealizeError):
-    """The builder ended with a status other than 0, or by a signal."""
+    """The builder ended with a status other than 0, or by a signal.
+
+    Attributes:
+        lacks: what it says that it looked for in vain.
+    """
 
     code = "HM105"
+
+    def __init__(
+        self,
+        derivation: Derivation,
+        message: str,
+        *,
+        details: tuple[tuple[str, str], ...] = (),
+        hint: str | None = None,
+        log_tail: str = "",
+        lacks: tuple[Lack, ...] = (),
+    ) -> None:
+        super().__init__(derivation, message, details=details, hint=hint, log_tail=log_tail)
+        self.lacks = lacks
+
+
+class LeftOutOfSource(BuildFailed):
+    """The builder looked for a file that lies beside those of its source, and is not in it."""
+
+    code = "HM215"
 
 
 class CommandNotFound(BuildFailed):

@@ -45,6 +45,7 @@ class Options:
         build_limit_entries: how many files, directories and links it may have at once; None without end.
         keep_going: whether a failure lets independent work go on.
         keep_failed: whether the directory of a failed build stays, to be looked at and entered.
+        trace_files: where to write which files a build looked for; when one fails, it runs once more under strace.
         check: whether what is asked for is built again, and compared with what the store has.
         rounds: how many times each derivation is built, all alike; with ``check``, how many times again.
         post_build_hook: a program's path, or what to call, for each derivation that the run makes; when its outputs are
@@ -63,6 +64,7 @@ class Options:
     build_limit_entries: int | None = DEFAULT_BUILD_LIMIT_ENTRIES
     keep_going: bool = False
     keep_failed: bool = False
+    trace_files: str | os.PathLike[str] | None = None
     check: bool = False
     rounds: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     post_build_hook: Hook | None = None
@@ -88,6 +90,7 @@ class RunOptions(TypedDict, total=False):
     build_limit_entries: int | None
     keep_going: bool
     keep_failed: bool
+    trace_files: str | os.PathLike[str] | None
     check: bool
     rounds: int
     post_build_hook: Hook | None

@@ -174,6 +174,7 @@ def run(
     log_limit_bytes: int | None = None,
     cancellation: Cancellation | None = None,
     spawner: Spawner | None = None,
+    tracer: tuple[str, ...] = (),
 ) -> Exit:
     """Run the builder to its end.
 
@@ -185,6 +186,7 @@ def run(
         log_limit_bytes: ends it when it writes more than this; no more than this is passed to ``log``.
         cancellation: ends it when switched on.
         spawner: starts it; without one, a thread is made for this run (0.1 ms).
+        tracer: a program and arguments that run bubblewrap in its place; it must end when we do.
 
     Raises:
         SandboxUnavailable: bubblewrap or the kernel refuses.
@@ -204,7 +206,7 @@ def run(
     with contextlib.ExitStack() as stack:
         used = spawner or stack.enter_context(Spawner.with_own_thread())
         bwrap = used.bwrap()
-        running = start(spec, bwrap, used)
+        running = start(spec, bwrap, used, tracer)
         stack.callback(running.close)
         session = Session(running, used.native, log, watchdog, spec)
         outcome, usage = _see_through(session, cancellation)

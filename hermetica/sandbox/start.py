@@ -184,11 +184,18 @@ def _spawn(spec: SandboxSpec, order: Start, spawner: Spawner) -> int:
 
 
 def _order(
-    spec: SandboxSpec, launch: Launch, bwrap: str, ends: tuple[int, int, int, int | None], paths: tuple[str, ...]
+    spec: SandboxSpec,
+    launch: Launch,
+    bwrap: str,
+    ends: tuple[int, int, int, int | None],
+    paths: tuple[str, ...],
+    tracer: tuple[str, ...],
 ) -> Start:
     arguments, status, gate, log = ends
     first_closed = FIRST_DATA_FD + len(paths)
     program, argv = _program(launch, bwrap, plan_fd=first_closed - 1)
+    if tracer:
+        program, argv = tracer[0], (*tracer, program, *argv[1:])
     return Start(
         program=program,
         argv=argv,
@@ -204,13 +211,14 @@ def _order(
     )
 
 
-def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
+def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ...] = ()) -> Running:
     """Start bubblewrap; its parent is the spawner's thread.
 
     Args:
         spec: what to run.
         bwrap: path of the program.
         spawner: starts it.
+        tracer: a program and arguments that run bubblewrap in its place.
 
     Raises:
         SandboxUnavailable: the host refuses before bubblewrap could.
@@ -231,7 +239,7 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner) -> Running:
         paths = [spawner.readable(content) for content in launch.data]
         if launch.farm:  # no two builds have the same
             paths.append(f"/proc/self/fd/{owned.memory(_farm_plan(launch, spec))}")
-        order = _order(spec, launch, bwrap, (arguments_in, status_out, gate_in, log_out), tuple(paths))
+        order = _order(spec, launch, bwrap, (arguments_in, status_out, gate_in, log_out), tuple(paths), tracer)
         pid = _spawn(spec, order, spawner)
         owned.close(arguments_in, status_out, gate_in)
         if log_out is not None:

@@ -89,7 +89,8 @@ def _chosen(options: Any) -> _Listing:
 
 def _declared(session: Session, text: str) -> _Listing:
     """What a source that a module declares has taken."""
-    from hermetica.fetch.select import select  # noqa: PLC0415 -- asked for nowhere else
+    from hermetica.fetch.left_out import reasons  # noqa: PLC0415 -- asked for nowhere else
+    from hermetica.fetch.select import select  # noqa: PLC0415 -- likewise
     from hermetica.model import evaluation  # noqa: PLC0415 -- a path needs no module
 
     with evaluation():
@@ -98,17 +99,10 @@ def _declared(session: Session, text: str) -> _Listing:
     if source.files is None:
         return _Listing(root=str(root.parent), files=(root.name,), left_out=dict[str, str], git=None, submodules=())
     everything = select(root)
-    why = f"the patterns of hm.source(…) leave it out{f', {source.origin}' if source.origin else ''}"
-    taken = set(source.files)
-
-    def left_out() -> Mapping[str, str]:
-        reasons = {**dict.fromkeys(everything.files, why), **everything.excluded}
-        return {file: reasons[file] for file in sorted(reasons) if file not in taken}
-
     return _Listing(
         root=str(root),
         files=source.files,
-        left_out=left_out,
+        left_out=lambda: reasons(source),
         git=everything.git,
         submodules=everything.submodules,
     )
