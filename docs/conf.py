@@ -14,7 +14,7 @@ copyright = "The hermetica authors, Apache-2.0"  # noqa: A001 -- the name Sphinx
 release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 sys.path.insert(0, str(ROOT / "docs/_extensions"))
-extensions = ["behaviours", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["behaviours", "reference", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "plans", "_extensions"]
@@ -22,6 +22,7 @@ suppress_warnings = ["toc.empty_glob"]  # the parts of the format are listed by 
 
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
+python_maximum_signature_line_length = 100
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
