@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 FORMAT: Final = "hermetica.benchmark/1"
 ON_DISK: Final = "HERMETICA_BENCHMARKS_DISK"
@@ -100,8 +100,13 @@ class Fresh:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Sample:
+def run(command: Sequence[str], environment: dict[str, str] | None = None, directory: Path | None = None) -> Sample:
     """Runs ``command`` once.
+
+    Args:
+        command: the program and its arguments.
+        environment: variables beside those of this process.
+        directory: where it runs; here without one.
 
     Raises:
         CommandFailedError: it ended with another status than 0.
@@ -109,6 +114,7 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Sa
     with tempfile.NamedTemporaryFile("r", suffix=".json") as report:
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER, report.name, *command],
+            cwd=directory,
             env={**_ENVIRONMENT, **(environment or {})},
             check=True,
         )
@@ -137,6 +143,16 @@ def summary(samples: Sequence[Sample]) -> dict[str, float]:
         "cpu_s": round(statistics.median(sample.cpu_s for sample in samples), 4),
         "peak_memory_bytes": max(sample.peak_memory_bytes for sample in samples),
     }
+
+
+def compare(name: str, samples: Mapping[str, list[Sample]], skipped: Mapping[str, str], **more: Any) -> None:
+    """Reports contestants side by side: hermetica's median over that of each peer."""
+    figures = {contestant: summary(taken) for contestant, taken in samples.items()}
+    own = figures["hermetica"]["wall_s"]
+    ratios = {
+        f"hermetica/{peer}": round(own / row["wall_s"], 4) for peer, row in figures.items() if peer != "hermetica"
+    }
+    report(name, {**more, "figures": figures, "ratios": ratios, "skipped": dict(skipped)})
 
 
 def machine() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.graphs import BUSYBOX
+from benchmarks.shapes import BUSYBOX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +29,3 @@ def nix_options(root: Path) -> list[str]:
         "--store", f"local?root={root}", "--option", "substituters", "", "--option", "sandbox", "true",
         "--option", "build-users-group", "", "--option", "sandbox-paths", f"/bin/sh={BUSYBOX}",
     ]  # fmt: skip
-
-
-def nix_build(expression: Path, root: Path, jobs: int) -> list[str]:
-    """``nix-build`` of a file."""
-    return ["nix-build", "--no-out-link", *nix_options(root), "-j", str(jobs), "--cores", "1", str(expression)]

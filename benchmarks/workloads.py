@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from benchmarks import graphs
+from benchmarks.building import builds, chained, cutoff, layered, noop
 from benchmarks.explaining import explain
-from benchmarks.measure import Fresh, Sample, interleave, report, run, summary
+from benchmarks.measure import Fresh, Sample, compare, interleave, report, run
 from benchmarks.pages import pages
-from benchmarks.peers import hermetica, missing, nix_build, nix_options
+from benchmarks.peers import hermetica, missing, nix_options
 from benchmarks.rootfs import rootfs
-from hermetica.realize.options import default_jobs
+from benchmarks.shapes import independent
+from benchmarks.tools import JOBS, Hermetica, lay_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     Workload = Callable[..., None]
 
-_JOBS: Final = default_jobs()  # the same number of slots for every contestant
-
-
-def _compare(name: str, samples: Mapping[str, list[Sample]], skipped: Mapping[str, str], **more: Any) -> None:
-    figures = {contestant: summary(taken) for contestant, taken in samples.items()}
-    own = figures["hermetica"]["wall_s"]
-    ratios = {
-        f"hermetica/{peer}": round(own / row["wall_s"], 4) for peer, row in figures.items() if peer != "hermetica"
-    }
-    report(name, {**more, "figures": figures, "ratios": ratios, "skipped": dict(skipped)})
-
 
 def _write(fresh: Fresh, name: str, text: str) -> Path:
-    tools = fresh.path / "tools" / "bin"
-    if not tools.exists() and Path(graphs.BUSYBOX).exists():
-        tools.mkdir(parents=True)
-        shutil.copy(graphs.BUSYBOX, tools / "busybox")
-        (tools / "sh").symlink_to("busybox")
     path = fresh.path / name
     path.write_text(text, encoding="utf-8")
     return path
@@ -62,38 +47,6 @@ def _store(fresh: Fresh) -> dict[str, str]:
     return {"HERMETICA_STORE": str(fresh.path / "store")}
 
 
-def builds(runs: int, *, smoke: bool) -> None:
-    """Independent trivial sandboxed builds into an empty store."""
-    count = 20 if smoke else 1000
-    contestants: dict[str, Callable[[], Sample]] = {
-        "hermetica": _cold(
-            lambda fresh: (
-                hermetica(
-                    "build", "--no-link", "-j", str(_JOBS), str(_write(fresh, "graph.py", graphs.independent(count)))
-                ),
-                _store(fresh),
-            )
-        )
-    }
-    skipped: dict[str, str] = {}
-    if reason := missing("nix-build"):
-        skipped["nix"] = reason
-    else:
-        contestants["nix"] = _cold(
-            lambda fresh: (
-                nix_build(_write(fresh, "graph.nix", graphs.independent_nix(count)), fresh.path / "nix", _JOBS),
-                {"NIX_REMOTE": ""},
-            )
-        )
-    if reason := missing("make", "bwrap"):
-        skipped["make+bwrap"] = reason
-    else:
-        contestants["make+bwrap"] = _cold(_make_bwrap(count))
-        contestants["sandbox contract alone"] = _cold(_contract_alone(count))
-    samples = interleave(contestants, runs)
-    _compare("builds", samples, skipped, count=count, runs=runs, jobs=_JOBS)
-
-
 _UNDURABLE: Final = """
 import functools, sys
 import lmdb
@@ -110,61 +63,18 @@ def durability(runs: int, *, smoke: bool) -> None:
     count = 20 if smoke else 1000
 
     def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
-        module = _write(fresh, "graph.py", graphs.independent(count))
-        return hermetica("build", "--no-link", "-j", str(_JOBS), str(module)), _store(fresh)
+        lay_out(fresh.path)
+        tool = Hermetica()
+        tool.write(fresh.path, independent(count))
+        command = tool.build(fresh.path, independent(count))
+        return command.words, command.environment
 
     def undurable(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
         command, environment = prepare(fresh)
         return [command[0], "-c", _UNDURABLE, *command[3:]], environment
 
     samples = interleave({"hermetica": _cold(prepare), "undurable": _cold(undurable)}, runs)
-    _compare("durability", samples, {}, count=count, runs=runs, jobs=_JOBS)
-
-
-def _make_bwrap(count: int) -> Callable[[Fresh], tuple[list[str], dict[str, str]]]:
-    def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
-        out = fresh.path / "out"
-        out.mkdir()
-        makefile = _write(fresh, "Makefile", graphs.independent_make(count, out))
-        return ["make", "-s", f"-j{_JOBS}", "-f", str(makefile), "all"], {}
-
-    return prepare
-
-
-def _contract_alone(count: int) -> Callable[[Fresh], tuple[list[str], dict[str, str]]]:
-    def prepare(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
-        _write(fresh, "unused", "")  # brings the tools
-        return [sys.executable, "-m", "benchmarks.limit", str(count), str(_JOBS), str(fresh.path)], {}
-
-    return prepare
-
-
-def noop(runs: int, *, smoke: bool) -> None:
-    """A graph of a thousand derivations that is built already."""
-    layers, width = (2, 5) if smoke else (10, 100)
-    fresh = Fresh.make()
-    try:
-        module = _write(fresh, "graph.py", graphs.layered(layers, width))
-        own = hermetica("build", "--no-link", f"{module}:top")
-        run(own, _store(fresh))
-        run(own, _store(fresh))  # the second evaluation that led to the same: from here on it is remembered
-        whole = [*own, "--no-eval-cache"]
-        contestants: dict[str, Callable[[], Sample]] = {
-            "hermetica": lambda: run(own, _store(fresh)),
-            "hermetica evaluating": lambda: run(whole, _store(fresh)),
-        }
-        skipped: dict[str, str] = {}
-        if reason := missing("nix-build"):
-            skipped["nix"] = reason
-        else:
-            expression = _write(fresh, "graph.nix", graphs.layered_nix(layers, width))
-            nix = nix_build(expression, fresh.path / "nix", _JOBS)
-            run(nix, {"NIX_REMOTE": ""})
-            contestants["nix"] = lambda: run(nix, {"NIX_REMOTE": ""})
-        samples = interleave(contestants, runs if smoke else runs + 4)
-        _compare("noop", samples, skipped, derivations=layers * width + 1, runs=runs)
-    finally:
-        fresh.remove()
+    compare("durability", samples, {}, count=count, runs=runs, jobs=JOBS)
 
 
 _EVALUATE: Final = """
@@ -194,7 +104,7 @@ def evaluate(runs: int, *, smoke: bool) -> None:
             return ["nix-instantiate", *nix_options(fresh.path / "nix"), str(expression)], {"NIX_REMOTE": ""}
 
         contestants["nix"] = _cold(nix)
-    _compare("evaluate", interleave(contestants, runs), skipped, derivations=count, inputs=5, runs=runs)
+    compare("evaluate", interleave(contestants, runs), skipped, derivations=count, inputs=5, runs=runs)
 
 
 def _make_tree(root: Path, files: int) -> None:
@@ -223,7 +133,7 @@ def readd(runs: int, *, smoke: bool) -> None:
             nix = ["nix-store", *nix_options(fresh.path / "nix"), "--add", str(tree)]
             run(nix, {"NIX_REMOTE": ""})
             contestants["nix"] = lambda: run(nix, {"NIX_REMOTE": ""})
-        _compare("readd", interleave(contestants, runs), skipped, files=files, runs=runs)
+        compare("readd", interleave(contestants, runs), skipped, files=files, runs=runs)
     finally:
         fresh.remove()
 
@@ -235,7 +145,7 @@ def startup(runs: int, *, smoke: bool) -> None:
         "python": lambda: run([sys.executable, "-c", "pass"]),
     }
     times = runs if smoke else runs + 12
-    _compare("startup", interleave(contestants, times), {}, runs=times)
+    compare("startup", interleave(contestants, times), {}, runs=times)
 
 
 def scan(runs: int, *, smoke: bool) -> None:
@@ -296,15 +206,18 @@ def stdenv(runs: int, *, smoke: bool) -> None:
 
     samples, skipped = packages.measure(runs, smoke=smoke)
     if samples:
-        _compare("stdenv", samples, skipped, runs=runs, jobs=1, place="the disk of the store")
+        compare("stdenv", samples, skipped, runs=runs, jobs=1, place="the disk of the store")
     else:
         report("stdenv", {"figures": {}, "ratios": {}, "skipped": skipped})
 
 
 WORKLOADS: Final[dict[str, Workload]] = {
     "builds": builds,
+    "layered": layered,
+    "chain": chained,
     "durability": durability,
     "noop": noop,
+    "cutoff": cutoff,
     "evaluate": evaluate,
     "explain": explain,
     "readd": readd,
