@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import graphs
 from benchmarks.building import builds, chained, cutoff, layered, noop
 from benchmarks.explaining import explain
+from benchmarks.live import live
 from benchmarks.measure import Fresh, Sample, compare, interleave, report, run
 from benchmarks.pages import pages
 from benchmarks.peers import hermetica, missing, nix_options
@@ -226,4 +227,5 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "stdenv": stdenv,
     "rootfs": rootfs,
     "pages": pages,
+    "live": live,
 }

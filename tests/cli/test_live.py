@@ -13,45 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.screen import Screen
+
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
 pytestmark = pytest.mark.sandbox
-_STEP = re.compile(r"\x1b\[\??(\d*)([A-Za-z])|([^\x1b\n\r]+)|(\n)|(\r)")
-
-
-class Screen:
-    """As much of a terminal as the live view uses: text, lines, cursor up, clear below, cursor on and off."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = [""]
-        self.row = 0
-        self.column = 0
-        self.is_cursor_shown = True
-        self.frames: list[list[str]] = []
-
-    def feed(self, text: str) -> None:
-        for step in _STEP.finditer(text):
-            count, command, plain, line_feed, carriage_return = step.groups()
-            if command == "A":
-                self.row -= int(count or 1)
-                assert self.row >= 0
-            elif command == "J":
-                self.frames.append(list(self.lines))
-                self.lines = self.lines[: self.row + 1]
-                self.lines[-1] = self.lines[-1][: self.column]
-            elif command in {"h", "l"}:
-                self.is_cursor_shown = command == "h"
-            elif plain:
-                line = self.lines[self.row]
-                self.lines[self.row] = line[: self.column] + plain + line[self.column + len(plain) :]
-                self.column += len(plain)
-            elif line_feed:
-                self.row += 1
-                if self.row == len(self.lines):
-                    self.lines.append("")
-            elif carriage_return:
-                self.column = 0
 
 
 def on_a_terminal(command: CommandLine, *words: str, interrupt_after: str = "") -> tuple[Screen, int]:

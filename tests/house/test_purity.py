@@ -23,6 +23,7 @@ PURE = (
     "hermetica.cli.views.causes",
     "hermetica.cli.views.changes",
     "hermetica.cli.views.explained",
+    "hermetica.cli.views.forecast",
     "hermetica.cli.views.graphs",
     "hermetica.cli.views.words",
     "hermetica.config.settings",

@@ -40,11 +40,15 @@ class PlainView:
     Args:
         console: where they go.
         verbose: whether logs are shown as they come.
+
+    Attributes:
+        verbose: the same; it may change while a run goes on.
+        progress: the run so far.
     """
 
     def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
-        self._verbose = verbose
+        self.verbose = verbose
         self._lines = Lines()
         self.progress = Progress()
 
@@ -57,7 +61,7 @@ class PlainView:
         """What an event adds to the scroll."""
         self.progress.take(event)
         if isinstance(event, LogText):
-            return self._log(event.name, self._lines.take(event.drv, event.text)) if self._verbose else []
+            return self._log(event.name, self._lines.take(event.drv, event.text)) if self.verbose else []
         if isinstance(event, DerivationFinished):
             rest = self._log(event.name, self._lines.finish(event.drv))
             return [*rest, *self._ended(event)]
@@ -65,7 +69,7 @@ class PlainView:
 
     def _ended(self, event: DerivationFinished) -> list[str]:
         work = self.progress.works.get(event.drv, "")
-        if not self._verbose and event.outcome.is_success and work in _OWN_WORK and event.duration_s < _MOMENT_S:
+        if not self.verbose and event.outcome.is_success and work in _OWN_WORK and event.duration_s < _MOMENT_S:
             return []
         return [words.ended(event, work, self._console.paint)]
 
@@ -87,7 +91,7 @@ class PlainView:
     def _hook(self, event: HookText | HookFinished) -> list[str]:
         key = f"hook of {event.drv}"
         if isinstance(event, HookText):
-            return self._log(f"{event.name} hook", self._lines.take(key, event.text)) if self._verbose else []
+            return self._log(f"{event.name} hook", self._lines.take(key, event.text)) if self.verbose else []
         rest = self._log(f"{event.name} hook", self._lines.finish(key))
         return rest if event.error is None else [*rest, words.hook_failed(event, self._console.paint)]
 
