@@ -67,8 +67,9 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
         derivation: any derivation.
         path_of: the content path of each of ``derivation.inputs.tokens``.
     """
-    inputs = {path_of(token) for token in derivation.inputs.tokens}
-    inputs.update(source.path for source in derivation.inputs.sources)
+    used = {path_of(token) for token in derivation.inputs.tokens}
+    used.update(source.path for source in derivation.inputs.sources)
+    inputs = tuple(sorted(used, key=lambda path: (path.digest, path.name)))
 
     def spell(token: Token) -> str:
         return str(token) if token.digest == SELF else str(path_of(token))
@@ -77,7 +78,7 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
     form.pop("sources", None)
     form["format"] = RESOLVED_FORMAT
     if inputs:
-        form["inputs"] = [str(path) for path in sorted(inputs)]
+        form["inputs"] = [str(path) for path in inputs]
     form = {key: form[key] for key in sorted(form)}
     for checks in form.get("checks", {}).values():
         for name in _PATH_LISTS:
@@ -92,7 +93,7 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
         id=digest,
         canonical=canonical,
         derivation=derivation,
-        inputs=tuple(sorted(inputs)),
+        inputs=inputs,
         builder=form["builder"],
         args=tuple(form["args"]),
         env=tuple(form["env"].items()),

@@ -6,13 +6,14 @@ Source: docs/events.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from hermetica.errors import HermeticaError
     from hermetica.realize.outcome import Outcome
@@ -51,16 +52,32 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """The event as a JSON object: ``format``, ``kind`` and its attributes."""
-        return {"format": FORMAT, "kind": self.kind, **attrs.asdict(self, value_serializer=_serialize)}
+        document: dict[str, Any] = {"format": FORMAT, "kind": self.kind}
+        for name in _FIELDS.get(type(self)) or _fields(type(self)):
+            value = getattr(self, name)
+            document[name] = value if type(value) in _PLAIN else _plain(value)
+        return document
 
 
-def _serialize(_instance: object, _attribute: object, value: object) -> object:
+_FIELDS: Final[dict[type[Event], tuple[str, ...]]] = {}
+
+
+def _fields(kind: type[Event]) -> tuple[str, ...]:
+    return _FIELDS.setdefault(kind, tuple(field.name for field in attrs.fields(kind)))
+
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})  # most of the values of a run: thousands of them
+
+
+def _plain(value: object) -> object:
     from hermetica.errors import HermeticaError  # noqa: PLC0415 -- only where an event is written out
 
     if isinstance(value, HermeticaError):
         return error_json(value)
-    if isinstance(value, tuple):
-        return list(cast("tuple[object, ...]", value))
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in cast("Sequence[object]", value)]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in cast("Mapping[object, object]", value).items()}
     return str(value) if isinstance(value, StrEnum) else value
 
 

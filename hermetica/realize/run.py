@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from hermetica.fetch.reach import Network
-    from hermetica.model import Derivation
+    from hermetica.model import Derivation, Resolved
     from hermetica.realize.context import RunContext
     from hermetica.realize.errors import HookFailed
     from hermetica.realize.hooks import Hooks
@@ -79,6 +79,7 @@ class Run:
     _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
     _failures: list[Realization] = attrs.field(init=False, factory=list[Realization])
     _expected_s: dict[Digest, float] = attrs.field(init=False, factory=dict["Digest", float])
+    _resolved: dict[Digest, Resolved] = attrs.field(init=False, factory=dict["Digest", "Resolved"])
     _again: frozenset[Digest] = attrs.field(init=False, default=frozenset["Digest"]())
     _skipped: int = attrs.field(init=False, default=0)
     _hooks: Hooks | None = attrs.field(init=False, default=None)
@@ -226,9 +227,12 @@ class Run:
         pool: ThreadPoolExecutor,
     ) -> None:
         while not schedule.is_over:
+            self._find(schedule, by_id, context)
             while schedule.running < self.options.jobs and (drv := schedule.start_next()) is not None:
                 with blaming_no_input(self.store.root):
                     pool.submit(self._work, by_id[drv], context)
+            if not schedule.running:  # the rest was found
+                continue
             message = self._queue.get()
             if isinstance(message, _Ended):
                 self._settle(message, schedule, by_id)
@@ -239,19 +243,50 @@ class Run:
         for drv in schedule.unfinished():
             self._finish(Realization(derivation=by_id[drv], outcome=Outcome.CANCELLED))
 
+    def _find(self, schedule: Schedule[Digest], by_id: dict[Digest, Derivation], context: RunContext) -> None:
+        """Settles what can start and was built before with what its inputs now are, wave after wave."""
+        from hermetica.realize.finding import find  # noqa: PLC0415 -- as in _carry_out
+
+        while (fresh := [drv for drv in schedule.fresh() if self._may_be_known(by_id[drv])]) and self._goes_on():
+            wave = find(map(by_id.__getitem__, fresh), self._paths.__getitem__, context)
+            self._resolved.update((each.derivation.input_id, each) for each in wave.resolved)
+            if wave.commit is not None:
+                self._commits.append(wave.commit)
+            for realization in wave.found:
+                self.on_event(self._begun(realization.derivation))
+                self._keep_paths(realization)
+                self._finish(realization)
+            schedule.found(each.derivation.input_id for each in wave.found)
+
+    def _goes_on(self) -> bool:
+        return not self.cancellation.is_cancelled
+
+    def _may_be_known(self, derivation: Derivation) -> bool:
+        """Whether it is worth a look: it was built before, with inputs that were others."""
+        return (
+            derivation.input_id in self._expected_s
+            and derivation.input_id not in self._again
+            and any((each.input_id in self._results) for _, each in derivation.inputs.derivations)
+        )
+
+    def _begun(self, derivation: Derivation) -> DerivationStarted:
+        return DerivationStarted(
+            time_s=time.time(),
+            drv=derivation.id.hex,
+            name=derivation.name,
+            origin=str(derivation.origin) if derivation.origin else None,
+            work=work_of(derivation),
+            expected_s=self._expected_s.get(derivation.input_id),
+        )
+
+    def _keep_paths(self, realization: Realization) -> None:
+        for output, path in realization.outputs.items():
+            self._paths[Token(digest_text(realization.derivation.input_id), output)] = path
+
     def _work(self, derivation: Derivation, context: RunContext) -> None:
         started = time.monotonic()
         commit: Commit | None = None
-        self._queue.put(
-            DerivationStarted(
-                time_s=time.time(),
-                drv=derivation.id.hex,
-                name=derivation.name,
-                origin=str(derivation.origin) if derivation.origin else None,
-                work=work_of(derivation),
-                expected_s=self._expected_s.get(derivation.input_id),
-            )
-        )
+        self._queue.put(self._begun(derivation))
         try:
             with blaming_no_input(self.store.root):
                 realization, commit = self._step_of(derivation)(derivation, self._paths.__getitem__, context)
@@ -277,7 +312,7 @@ class Run:
         from hermetica.realize.step import realize_step  # noqa: PLC0415 -- as in _carry_out
 
         if derivation.input_id not in self._again:
-            return realize_step
+            return functools.partial(realize_step, resolved=self._resolved.pop(derivation.input_id, None))
         from hermetica.realize.checking import realize_target  # noqa: PLC0415 -- seldom asked for
 
         return realize_target
@@ -287,8 +322,7 @@ class Run:
         if ended.commit is not None:
             self._commits.append(ended.commit)
         if realization.outcome.is_success:
-            for output, path in realization.outputs.items():
-                self._paths[Token(digest_text(derivation.input_id), output)] = path
+            self._keep_paths(realization)
             self._finish(realization)
             schedule.succeed(derivation.input_id)
             if self._hooks is not None and realization.outcome is Outcome.BUILT:

@@ -67,6 +67,7 @@ class Schedule(Generic[Key]):
         self._ready: list[tuple[float, int, Key]] = []
         self._is_stopped = False
         self._running = 0
+        self._fresh: list[Key] = []
         for node, missing in self._missing.items():
             if not missing:
                 self._make_ready(node)
@@ -74,6 +75,22 @@ class Schedule(Generic[Key]):
     def _make_ready(self, node: Key) -> None:
         self.states[node] = State.READY
         heapq.heappush(self._ready, (-self._rest_s[node], self._order[node], node))
+        self._fresh.append(node)
+
+    def fresh(self) -> list[Key]:
+        """The nodes that became ready since this was asked last, and still are."""
+        fresh, self._fresh = self._fresh, []
+        return [node for node in fresh if self.states[node] is State.READY]
+
+    def found(self, nodes: Iterable[Key]) -> None:
+        """Ready nodes that need not run: they are done, and their dependants may become ready."""
+        done = set(nodes)
+        self._ready = [entry for entry in self._ready if entry[2] not in done]
+        heapq.heapify(self._ready)
+        for node in done:
+            self.states[node] = State.RUNNING
+            self._running += 1
+            self.succeed(node)
 
     @property
     def is_over(self) -> bool:

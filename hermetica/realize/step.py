@@ -48,16 +48,26 @@ def host_system() -> str:
 
 
 def realize_step(
-    derivation: Derivation, path_of: Callable[[Token], StorePath], context: RunContext
+    derivation: Derivation,
+    path_of: Callable[[Token], StorePath],
+    context: RunContext,
+    resolved: Resolved | None = None,
 ) -> tuple[Realization, Commit | None]:
     """Realizes one derivation all of whose inputs are realized.
+
+    Args:
+        derivation: which.
+        path_of: what each of its inputs realised to.
+        context: the run.
+        resolved: what it resolves to, where that is known and was looked for in vain.
 
     Raises:
         HermeticaError: it cannot be; the error says why.
     """
     started = time.monotonic()
-    _check_system(derivation)
-    resolved = resolve(derivation, path_of)
+    if resolved is None:
+        check_system(derivation)
+        resolved = resolve(derivation, path_of)
     if (found := _look_up(resolved, context)) is not None:
         return found
     with context.store.claim(
@@ -82,7 +92,12 @@ def realize_step(
     return realization, commit
 
 
-def _check_system(derivation: Derivation) -> None:
+def check_system(derivation: Derivation) -> None:
+    """That this host can build a derivation.
+
+    Raises:
+        UnsupportedSystem: it cannot.
+    """
     if derivation.system not in {_NEUTRAL, host_system()}:
         raise UnsupportedSystem(
             derivation,

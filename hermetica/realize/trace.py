@@ -70,6 +70,24 @@ class Trace:
         """The paths of all ``outputs``, if each is known and in the store."""
         return self._complete(_RESOLVED, resolved_id, outputs)
 
+    def resolved_many(
+        self, wanted: Sequence[tuple[Digest, Sequence[str]]]
+    ) -> dict[Digest, tuple[dict[str, StorePath], bytes]]:
+        """By resolved id the paths of all its outputs, and the key of the record of how; those known whole.
+
+        Whether they are still in the store is another matter.
+        """
+        keys = [_key(_RESOLVED, digest, output) for digest, outputs in wanted for output in outputs]
+        values = iter(self.store.get_many(Table.TRACE, keys))
+        found: dict[Digest, tuple[dict[str, StorePath], bytes]] = {}
+        for digest, outputs in wanted:
+            rows = {output: next(values) for output in outputs}
+            known = {output: _split(value) for output, value in rows.items() if value is not None}
+            if len(known) == len(outputs):
+                paths = {output: path_at(base) for output, (base, _) in known.items()}
+                found[digest] = (paths, known[outputs[0]][1])
+        return found
+
     def unresolved(self, input_id: Digest, outputs: Sequence[str]) -> dict[str, StorePath] | None:
         """The same, by the id that dependants hash."""
         return self._complete(_UNRESOLVED, input_id, outputs)

@@ -25,6 +25,8 @@ LOG_BYTES_MAX: Final = 64 << 20
 _MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _FLUSH_PAUSE_S: Final = 1.0
 _LEVEL: Final = 1
+_PIECE_BYTES: Final = 1 << 16  # a call of the compressor for each line costs more than the compression
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class NotARecording(HermeticaError):
@@ -53,6 +55,8 @@ class Recorder:
         self._flushed_s = float("-inf")  # that a run began is written at once
         self._file = path.open("wb", buffering=0)
         self._packer: Any = None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         if path.name.endswith(SUFFIX):
             import zstandard  # noqa: PLC0415 -- plain files need none
 
@@ -62,8 +66,14 @@ class Recorder:
         """Takes the next event."""
         if self.failure is not None or self._is_too_much(event):
             return
-        line = json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
-        self._put(line.encode("utf-8", "replace"))
+        line = _encode(event.to_json()).encode("utf-8", "replace") + b"\n"
+        if self._packer is None:
+            self._put(line)
+            return
+        self._waiting.append(line)
+        self._waiting_bytes += len(line)
+        if self._waiting_bytes > _PIECE_BYTES or time.monotonic() - self._flushed_s > _FLUSH_PAUSE_S:
+            self._pack()
 
     def _is_too_much(self, event: Event) -> bool:
         if event.kind == "log":
@@ -71,13 +81,18 @@ class Recorder:
             return self._log_bytes > LOG_BYTES_MAX
         return False
 
+    def _pack(self) -> None:
+        """Compresses what waits; once a second so that it can be read as it stands."""
+        data = self._packer.compress(b"".join(self._waiting))
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        now_s = time.monotonic()
+        if now_s - self._flushed_s > _FLUSH_PAUSE_S:
+            self._flushed_s = now_s
+            data += self._packer.flush(1)  # COMPRESSOBJ_FLUSH_BLOCK
+        self._put(data)
+
     def _put(self, data: bytes) -> None:
-        if self._packer is not None:
-            data = self._packer.compress(data)
-            now_s = time.monotonic()
-            if now_s - self._flushed_s > _FLUSH_PAUSE_S:
-                self._flushed_s = now_s
-                data += self._packer.flush(1)  # COMPRESSOBJ_FLUSH_BLOCK
         try:
             while data:
                 data = data[self._file.write(data) :]
@@ -87,8 +102,7 @@ class Recorder:
     def close(self) -> None:
         """Ends the recording."""
         if self._packer is not None and self.failure is None:
-            last, self._packer = self._packer.flush(), None
-            self._put(last)
+            self._put(self._packer.compress(b"".join(self._waiting)) + self._packer.flush())
         self._file.close()
 
 

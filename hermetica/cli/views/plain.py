@@ -25,12 +25,14 @@ from hermetica.realize.events import (
     RunStarted,
     Warned,
 )
+from hermetica.realize.outcome import Outcome
 
 if TYPE_CHECKING:
     from hermetica.cli.console import Console
     from hermetica.realize.events import Event
 
 _MOMENT_S: Final = 1.0
+_CACHED_SHOWN: Final = 8  # a change that changes nothing runs through thousands
 _OWN_WORK: Final = frozenset({"builtin", "fetch"})
 
 
@@ -50,6 +52,7 @@ class PlainView:
         self._console = console
         self.verbose = verbose
         self._lines = Lines()
+        self._cached = 0
         self.progress = Progress()
 
     def __call__(self, event: Event) -> None:
@@ -71,6 +74,10 @@ class PlainView:
         work = self.progress.works.get(event.drv, "")
         if not self.verbose and event.outcome.is_success and work in _OWN_WORK and event.duration_s < _MOMENT_S:
             return []
+        if event.outcome is Outcome.CACHED and not self.verbose:
+            self._cached += 1
+            if self._cached > _CACHED_SHOWN:
+                return []
         return [words.ended(event, work, self._console.paint)]
 
     def _talk(self, event: Event) -> list[str]:
@@ -85,7 +92,9 @@ class PlainView:
         if isinstance(event, RunStarted) and event.total:
             return [words.to_do(event)]
         if isinstance(event, RunFinished) and self.progress.total:
-            return [words.summary(event, self.progress.fetched)]
+            more = self._cached - _CACHED_SHOWN
+            hidden = [words.more_cached(more, paint)] if more > 0 else []
+            return [*hidden, words.summary(event, self.progress.fetched)]
         return []
 
     def _hook(self, event: HookText | HookFinished) -> list[str]:

@@ -92,6 +92,11 @@ def ended(event: DerivationFinished, work: str, paint: Paint) -> str:
     return line
 
 
+def more_cached(count: int, paint: Paint) -> str:
+    """Those that were cached and had no line of their own."""
+    return f"{paint.good('cached   ')} and {count:,} more"
+
+
 def hook_failed(event: HookFinished, paint: Paint) -> str:
     """A post-build hook that failed."""
     said = (

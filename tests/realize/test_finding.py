@@ -1,0 +1,102 @@
+"""What was built before with what its inputs now are is found in waves, and needs no worker."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hermetica as hm
+from hermetica.realize.events import DerivationStarted
+from hermetica.realize.schedule import Graph, Schedule, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[hm.Store]:
+    tools = tmp_path / "tools"
+    (tools / "bin").mkdir(parents=True)
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", tools / "bin" / "busybox")
+    with hm.evaluation(), hm.Store.open(tmp_path / "store") as opened:
+        yield opened
+
+
+def sh(store: hm.Store, name: str, script: str, **env: str) -> hm.Derivation:
+    tools = hm.source(store.objects.root.parent / "tools", name="tools")
+    return hm.derivation(name=name, builder=f"{tools}/bin/busybox", args=["sh", "-euc", script], env=env)
+
+
+def graph(store: hm.Store, comment: str, layers: int = 4, width: int = 6) -> list[hm.Derivation]:
+    """Layers above one base whose comment does not reach what it makes."""
+    layer = [sh(store, "base", f"echo base > $out # {comment}")]
+    for number in range(layers):
+        layer = [
+            sh(store, f"l{number}-{index}", "cat $i0 > $out", i0=f"{layer[index % len(layer)]}")
+            for index in range(width)
+        ]
+    return layer
+
+
+@pytest.mark.sandbox
+def test_a_change_that_changes_nothing_runs_through_a_graph_without_workers(
+    store: hm.Store,
+) -> None:
+    store.realize_all(graph(store, "one"))
+    events: list[hm.Event] = []
+    threads: list[int] = []
+
+    def listen(event: hm.Event) -> None:
+        events.append(event)
+        threads.append(threading.get_ident())
+
+    results = store.realize_all(graph(store, "two"), on_event=listen)
+    assert results.ok
+    outcomes = Counter(str(getattr(each, "outcome", "")) for each in events if each.kind == "derivation-finished")
+    assert outcomes == {"built": 1, "cached": 24}
+    assert sum(isinstance(each, DerivationStarted) for each in events) == 25
+    assert set(threads) == {threading.get_ident()}
+    # and is remembered: the next run has nothing to do
+    plan = store.plan(graph(store, "two"))
+    assert not plan.steps
+
+
+@pytest.mark.sandbox
+def test_what_comes_out_otherwise_is_built_with_all_above_it(store: hm.Store) -> None:
+    store.realize_all(graph(store, "one"))
+    base = sh(store, "base", "echo other > $out")
+    first = sh(store, "l0-0", "cat $i0 > $out", i0=f"{base}")
+    same = sh(store, "l0-1", "cat $i0 > $out; true", i0=f"{base}")
+    results = store.realize_all([first, same])
+    assert [str(each.outcome) for each in results] == ["built", "built"]
+
+
+@pytest.mark.sandbox
+def test_what_was_collected_meanwhile_is_built_again(store: hm.Store) -> None:
+    store.realize_all(graph(store, "one"))
+    store.objects.collect()
+    results = store.realize_all(graph(store, "two"))
+    assert {str(each.outcome) for each in results} == {"built"}
+
+
+def test_ready_nodes_are_told_once_and_those_found_make_others_ready() -> None:
+    inputs = {"a": frozenset[str](), "b": frozenset[str](), "c": frozenset({"a", "b"}), "d": frozenset({"c"})}
+    schedule = Schedule(Graph(inputs=inputs))
+    assert schedule.fresh() == ["a", "b"]
+    assert schedule.fresh() == []
+    schedule.found(["a"])
+    assert schedule.fresh() == []
+    assert schedule.start_next() == "b"
+    schedule.succeed("b")
+    assert schedule.fresh() == ["c"]
+    schedule.found(["c"])
+    assert schedule.states["c"] is State.DONE
+    assert schedule.fresh() == ["d"]
+    assert schedule.start_next() == "d"
+    schedule.succeed("d")
+    assert schedule.is_over
