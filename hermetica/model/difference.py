@@ -10,7 +10,7 @@ import json
 import re
 from difflib import SequenceMatcher
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -153,6 +153,15 @@ def _kind(value: object) -> type:
     return type(value)
 
 
+def _mapping(value: dict[str, Any]) -> dict[str, Any]:
+    """What builders in Python write as pairs, because keys may be anything, by its keys where they are texts."""
+    if value.keys() != {"dict"} or not isinstance(value["dict"], list):
+        return value
+    pairs = cast("list[Any]", value["dict"])
+    named = all(_kind(each) is list and len(each) == 2 and isinstance(each[0], str) for each in pairs)
+    return dict(pairs) if pairs and named else value
+
+
 def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -161,8 +170,7 @@ def _compare(place: str, before: Any, after: Any, fields: list[FieldChange], pai
     """Adds what differs at one place of the two forms."""
     kinds = {_kind(value) for value in (before, after) if value is not _ABSENT}
     if kinds == {dict} and before != {} != after:
-        one: dict[str, Any] = {} if before is _ABSENT else before
-        other: dict[str, Any] = {} if after is _ABSENT else after
+        one, other = ({} if each is _ABSENT else _mapping(each) for each in (before, after))
         for key in sorted(one.keys() | other.keys()):
             _compare(f"{place}.{key}", one.get(key, _ABSENT), other.get(key, _ABSENT), fields, pairs)
     elif kinds == {list} and before is not _ABSENT and after is not _ABSENT:

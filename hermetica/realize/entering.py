@@ -15,7 +15,7 @@ import attrs
 from hermetica.errors import HermeticaError
 from hermetica.model.resolve import resolve
 from hermetica.realize.build import prepare_spec
-from hermetica.realize.kept import shell_of
+from hermetica.realize.kept import SHELLS, entered
 from hermetica.realize.options import Options
 from hermetica.sandbox import enter
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hermetica_store import ObjectStore, StorePath
 
 BUILD_FILE: Final = ".build"
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "zsh", "ksh"})
 
 
 class NothingToEnter(HermeticaError):
@@ -49,7 +48,7 @@ def check_enterable(derivation: Derivation, command: Sequence[str] | None) -> No
             origin=origin,
         )
     program = derivation.builder.rpartition("/")[2]
-    if not command and program not in _SHELLS:
+    if not command and program not in SHELLS:
         raise NothingToEnter(
             f"the builder of {derivation.name} is no shell: {program}",
             hint="say what to run: hermetica develop TARGET -- /path/in/the/sandbox ARGUMENTS…",
@@ -71,7 +70,7 @@ def enter_build(
         objects: the store; what the derivation uses is in it, and held.
         derivation: which.
         paths: what each of its inputs realised to.
-        command: an absolute path in the sandbox, and arguments.
+        command: an absolute path in the sandbox, or a name that a builder which is a shell looks for; and arguments.
         cores: what the builder would be told it may use.
 
     Raises:
@@ -85,4 +84,4 @@ def enter_build(
         script.write_text(f"exec {' '.join(map(quote, (spec.builder, *spec.args)))}\n", encoding="utf-8")
         os.chmod(script, 0o644)  # noqa: PTH101 -- whatever the umask
         spec = attrs.evolve(spec, terminal=True)
-        return enter(spec, tuple(command) if command else shell_of(spec.builder))
+        return enter(spec, entered(spec.builder, command))

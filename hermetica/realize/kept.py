@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from hermetica_store import Scratch
 
+SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "busybox", "zsh", "ksh"})
+"""Builders that are entered as they are."""
 _FILE: Final = "kept-build.json"
 _FORMAT: Final = "hermetica.kept-build/1"
 _HINT: Final = "hermetica build --keep-failed TARGET keeps one and says where"
@@ -73,12 +75,19 @@ def enter_kept(directory: Path, command: Sequence[str] | None = None) -> int:
         NotKept: the directory is not a kept build.
     """
     spec = attrs.evolve(load(directory), terminal=True)
-    return enter(spec, tuple(command) if command else shell_of(spec.builder))
+    return enter(spec, entered(spec.builder, command))
 
 
-def shell_of(builder: str) -> tuple[str, ...]:
-    """The builder as an interactive shell; busybox is one only when told."""
-    return (builder, "sh") if builder.endswith("/busybox") else (builder,)
+def entered(builder: str, command: Sequence[str] | None) -> tuple[str, ...]:
+    """What to run in a sandbox that is entered: the command, or the builder as an interactive shell.
+
+    A command without a slash is looked for by the builder, where that is a shell, in the PATH that the build has.
+    """
+    shell = (builder, "sh") if builder.endswith("/busybox") else (builder,)  # which is one only when told
+    if not command:
+        return shell
+    by_name = "/" not in command[0] and builder.rpartition("/")[2] in SHELLS
+    return (*shell, "-c", 'exec "$@"', command[0], *command) if by_name else tuple(command)
 
 
 def newest(scratch_root: Path, name: str | None = None) -> Path:

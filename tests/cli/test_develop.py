@@ -48,6 +48,11 @@ def test_a_command_finds_inputs_variables_and_what_the_build_would_run(project: 
     assert project("ls", "./pkgs.py:top").stdout.startswith("-")  # nothing was registered
 
 
+def test_a_name_without_a_slash_is_looked_for_by_the_builders_shell(project: CommandLine) -> None:
+    assert project("develop", "./pkgs.py:top", "--", "echo", "one  two").stdout == "one  two\n"
+    assert "HM303" in project("develop", "./pkgs.py:odd", "--", "cat", "x", status=3).stderr
+
+
 def test_the_status_is_that_of_the_command(project: CommandLine) -> None:
     project("develop", "./pkgs.py:top", "--", shell(project), "-c", "exit 7", status=7)
     assert "error" in project("develop", "./pkgs.py:top", "--", "/bin/none", status=100).stderr

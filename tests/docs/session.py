@@ -24,6 +24,8 @@ from hermetica.cli.parser import COMMANDS, command_parser
 from tests.docs.pages import commands, fits
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from tests.docs.pages import Block, Command
 
 NO_SAMPLES: Final = frozenset({"text", ""})
@@ -71,6 +73,11 @@ class Session:
             if name in os.environ:
                 environment[name] = os.environ[name]
         return cls(page, project, environment)
+
+    def turn_to(self, page: Path) -> None:
+        """Goes on with the samples of another page."""
+        self.page = page
+        self.ran = []
 
     @property
     def _place(self) -> Path:
@@ -140,9 +147,14 @@ class Session:
         with pytest.MonkeyPatch.context() as patch, chdir(self.directory):
             patch.setenv("HERMETICA_STORE", self.environment["HERMETICA_STORE"])
             patch.syspath_prepend(str(self.project))  # pyright: ignore[reportUnknownMemberType]
+            for name in [name for name, each in sys.modules.items() if self._is_ours(each)]:
+                patch.delitem(sys.modules, name)  # what the page has written since
             result = eval(code, self.names)  # noqa: S307 -- our own pages
             if inspect.iscoroutine(result):
                 asyncio.run(result)
+
+    def _is_ours(self, module: ModuleType) -> bool:
+        return str(getattr(module, "__file__", None) or "").startswith(f"{self.project}/")
 
     def _command(self, block: Block, command: Command) -> None:
         if block.not_run is not None:

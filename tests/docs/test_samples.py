@@ -30,6 +30,8 @@ def samples_of(page: Path) -> list[Block]:
 
 
 PAGES = [page for page in pages(ROOT) if samples_of(page)]
+TUTORIAL = [page for page in PAGES if page.parent.name == "tutorial"]
+STORIES = [*([page] for page in PAGES if page not in TUTORIAL), TUTORIAL]
 
 
 @pytest.fixture(scope="session")
@@ -49,19 +51,21 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
-def test_the_samples_of_a_page_run(page: Path, tmp_path: Path, tools: Callable[[str], Path]) -> None:
-    samples = samples_of(page)
-    session = Session.begin(page, tmp_path)
-    for words in (each.language.split() for each in samples if each.language.startswith("fetches")):
-        if not FETCH:
-            pytest.skip("fetches some megabytes; set HERMETICA_TEST_FETCH=1")
-        if words[1:]:
-            session.environment["HERMETICA_LOWER"] = str(tools(words[1]))
-    with hm.evaluation():
-        for each in samples:
-            session.run(each)
-    assert session.ran == [each.line for each in samples]
+@pytest.mark.parametrize("story", STORIES, ids=[story[0].relative_to(ROOT).as_posix() for story in STORIES])
+def test_the_samples_of_a_page_run(story: list[Path], tmp_path: Path, tools: Callable[[str], Path]) -> None:
+    session = Session.begin(story[0], tmp_path)
+    for page in story:  # one page; of the tutorial all, as each goes on with the project of the one before
+        session.turn_to(page)
+        samples = samples_of(page)
+        for words in (each.language.split() for each in samples if each.language.startswith("fetches")):
+            if not FETCH:
+                pytest.skip("fetches some megabytes; set HERMETICA_TEST_FETCH=1")
+            if words[1:]:
+                session.environment["HERMETICA_LOWER"] = str(tools(words[1]))
+        with hm.evaluation():
+            for each in samples:
+                session.run(each)
+        assert session.ran == [each.line for each in samples]
 
 
 def every_sample() -> list[tuple[str, Block]]:

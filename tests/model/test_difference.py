@@ -143,3 +143,11 @@ def test_the_name_is_the_derivations_own_wherever_else_one_stands() -> None:
     hostile = {"name": "no", "outputs": "["}
     made = make("app", env=hostile, structured={"name": "no", "outputs": ["no"]}, args=['"name":"no","outputs":['])
     assert Declared.of(made).name == "app"
+
+
+def test_arguments_of_a_builder_in_python_are_compared_by_their_names() -> None:
+    def called(title: str) -> Derivation:
+        return make(structured={"named": {"dict": [["size", 3], ["title", title]]}, "pairs": {"dict": [[1, title]]}})
+
+    changed = [each.field for each in compare(called("a"), called("b")).fields]
+    assert changed == ["structured.named.title", "structured.pairs.dict[0][1]"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS: Final = 60
 _BEFORE_CHARACTERS: Final = 16
 _ABSENT: Final = "(not set)"
+_ARGUMENTS: Final = "structured.function.named."  # of a builder in Python
 
 
 def change_text(change: FieldChange, names: Mapping[str, str]) -> str:
@@ -28,14 +29,19 @@ def change_text(change: FieldChange, names: Mapping[str, str]) -> str:
     """
     before, after = (None if value is None else json.loads(value) for value in (change.before, change.after))
     if not isinstance(before, str) or not isinstance(after, str):
-        return f"{change.field} {_value(before, names)} -> {_value(after, names)}"
+        return f"{_place(change.field)} {_value(before, names)} -> {_value(after, names)}"
     before, after = (with_names(text, names) for text in (before, after))
-    where, more = change.field, 0
+    where, more = _place(change.field), 0
     if "\n" in before or "\n" in after:
         line, before, after, more = _lines(before.splitlines(), after.splitlines())
-        where = f"{change.field}, line {line},"
+        where = f"{where}, line {line},"
     shown = [_ABSENT if text is None else _quoted(text) for text in _clipped(before, after)]
     return f"{where} {shown[0]} -> {shown[1]}" + (f" and {many(more, 'more line')}" if more else "")
+
+
+def _place(field: str) -> str:
+    """A field as its author knows it: an argument by its name."""
+    return f"argument {field.removeprefix(_ARGUMENTS)}" if field.startswith(_ARGUMENTS) else field
 
 
 def with_names(text: str, names: Mapping[str, str]) -> str:
