@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from benchmarks.measure import Fresh, Sample, compare, interleave, run
-from benchmarks.shapes import Shape, chain, independent
+from benchmarks.peers import hermetica
+from benchmarks.shapes import BUSYBOX, Shape, chain, independent
 from benchmarks.tools import (
     JOBS,
     Bazel,
@@ -164,3 +165,36 @@ def cutoff(runs: int, *, smoke: bool) -> None:
     shape = Shape(layers=2, width=5, top=True, base=True) if smoke else attrs.evolve(LAYERED, base=True)
     tools: list[Tool] = [Hermetica(), Nix(), NixContentAddressed(), Bazel(), MakeBwrap()]
     _measure_built("cutoff", shape, tools, runs, lambda each: each.changed)
+
+
+_MANY: Final = """import hermetica as hm
+texts = [hm.text(f"i{{k}}", f"{{k}}") for k in range({count})]
+_sh = f"{{hm.source('tools', name='busybox')}}/bin/sh"
+_env = {{f"i{{k}}": f"{{d}}" for k, d in enumerate(texts)}}
+top = hm.derivation(name="top", builder=_sh, args=["-c", "echo {revision} > $out"], env=_env)
+"""
+
+
+def many_inputs(runs: int, *, smoke: bool) -> None:
+    """One build with 1,500 inputs that are there already, against a bare bubblewrap that mounts as many."""
+    count = 20 if smoke else 1500
+    fresh = Fresh.make()
+    try:
+        lay_out(fresh.path)
+        module, environment = fresh.path / "many.py", {"HERMETICA_STORE": str(fresh.path / "store")}
+        own = hermetica("build", "--no-link", f"{module}:top")
+        module.write_text(_MANY.format(count=count, revision=0), encoding="utf-8")
+        run(own, environment)
+        binds = fresh.path / "binds"
+        for index in range(count):
+            (binds / str(index)).mkdir(parents=True)
+        words = [word for index in range(count) for word in ("--ro-bind", str(binds / str(index)), f"/inputs/{index}")]
+        bare = ["bwrap", "--unshare-all", "--tmpfs", "/inputs", *words, "--ro-bind", BUSYBOX, "/bin/sh"]
+        samples: dict[str, list[Sample]] = {"hermetica": [], "bwrap": []}
+        for revision in range(1, runs + 1):
+            module.write_text(_MANY.format(count=count, revision=revision), encoding="utf-8")
+            samples["hermetica"].append(run(own, environment))
+            samples["bwrap"].append(run([*bare, "/bin/sh", "-c", "echo"]))
+        compare("many-inputs", samples, {}, inputs=count, runs=runs)
+    finally:
+        fresh.remove()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import graphs
-from benchmarks.building import builds, chained, cutoff, layered, noop
+from benchmarks.building import builds, chained, cutoff, layered, many_inputs, noop
 from benchmarks.explaining import explain
 from benchmarks.live import live
 from benchmarks.measure import Fresh, Sample, compare, interleave, report, run
@@ -18,6 +17,7 @@ from benchmarks.pages import pages
 from benchmarks.peers import hermetica, missing, nix_options
 from benchmarks.rootfs import rootfs
 from benchmarks.shapes import independent
+from benchmarks.storing import collect, exchange, ingest
 from benchmarks.tools import JOBS, Hermetica, lay_out
 
 if TYPE_CHECKING:
@@ -94,49 +94,26 @@ def evaluate(runs: int, *, smoke: bool) -> None:
         module = _write(fresh, "graph.py", graphs.wide(count))
         return [sys.executable, "-c", _EVALUATE, str(module)], _store(fresh)
 
-    contestants: dict[str, Callable[[], Sample]] = {"hermetica": _cold(own)}
-    skipped: dict[str, str] = {}
+    def nix(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
+        expression = _write(fresh, "graph.nix", graphs.wide_nix(count))
+        return ["nix-instantiate", *nix_options(fresh.path / "nix"), str(expression)], {"NIX_REMOTE": ""}
+
+    cold, again, skipped = dict[str, list[Sample]](), dict[str, list[Sample]](), dict[str, str]()
+    contestants = {"hermetica": own, "nix": nix}
     if reason := missing("nix-instantiate"):
         skipped["nix"] = reason
-    else:
-
-        def nix(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
-            expression = _write(fresh, "graph.nix", graphs.wide_nix(count))
-            return ["nix-instantiate", *nix_options(fresh.path / "nix"), str(expression)], {"NIX_REMOTE": ""}
-
-        contestants["nix"] = _cold(nix)
-    compare("evaluate", interleave(contestants, runs), skipped, derivations=count, inputs=5, runs=runs)
-
-
-def _make_tree(root: Path, files: int) -> None:
-    for index in range(files):
-        directory = root / f"{index // 250:03d}"
-        if index % 250 == 0:
-            directory.mkdir(parents=True)
-        (directory / f"file-{index}.txt").write_bytes(b"line of text %d\n" % index * 40)
-
-
-def readd(runs: int, *, smoke: bool) -> None:
-    """Adding a tree that was added before and did not change."""
-    files = 500 if smoke else 50_000
-    fresh = Fresh.make()
-    try:
-        tree = fresh.path / "tree"
-        _make_tree(tree, files)
-        time.sleep(0.1)  # past the clock's granularity: files younger than it are read again
-        own = hermetica("store", "add", str(tree))
-        run(own, _store(fresh))
-        contestants: dict[str, Callable[[], Sample]] = {"hermetica": lambda: run(own, _store(fresh))}
-        skipped: dict[str, str] = {}
-        if reason := missing("nix-store"):
-            skipped["nix"] = reason
-        else:
-            nix = ["nix-store", *nix_options(fresh.path / "nix"), "--add", str(tree)]
-            run(nix, {"NIX_REMOTE": ""})
-            contestants["nix"] = lambda: run(nix, {"NIX_REMOTE": ""})
-        compare("readd", interleave(contestants, runs), skipped, files=files, runs=runs)
-    finally:
-        fresh.remove()
+        del contestants["nix"]
+    for _ in range(runs):
+        for name, prepare in contestants.items():
+            fresh = Fresh.make()
+            try:
+                command, environment = prepare(fresh)
+                cold.setdefault(name, []).append(run(command, environment))
+                again.setdefault(name, []).append(run(command, environment))
+            finally:
+                fresh.remove()
+    compare("evaluate", cold, skipped, derivations=count, inputs=5, runs=runs)
+    compare("evaluate-again", again, skipped, derivations=count, inputs=5, runs=runs)
 
 
 def startup(runs: int, *, smoke: bool) -> None:
@@ -221,7 +198,10 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "cutoff": cutoff,
     "evaluate": evaluate,
     "explain": explain,
-    "readd": readd,
+    "many-inputs": many_inputs,
+    "ingest": ingest,
+    "exchange": exchange,
+    "collect": collect,
     "startup": startup,
     "scan": scan,
     "stdenv": stdenv,
