@@ -109,7 +109,10 @@ class Settings(Directive):
 
     def run(self) -> list[nodes.Node]:
         """One row a setting, in the order of ``config show``."""
-        said = {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(inspect.getdoc(Config) or "")}
+        said = {
+            name: re.sub(r"\bNone\b", "unset", " ".join(text.split()))
+            for name, text in _ATTRIBUTE.findall(inspect.getdoc(Config) or "")
+        }
         defaults = Config()
         rows: list[tuple[str, ...]] = []
         for key, setting in SETTINGS.items():

@@ -10,7 +10,7 @@ import json
 import re
 from difflib import SequenceMatcher
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -155,9 +155,9 @@ def _kind(value: object) -> type:
 
 def _mapping(value: dict[str, Any]) -> dict[str, Any]:
     """What builders in Python write as pairs, because keys may be anything, by its keys where they are texts."""
-    if value.keys() != {"dict"} or not isinstance(value["dict"], list):
+    pairs: Any = value.get("dict")
+    if len(value) != 1 or _kind(pairs) is not list:
         return value
-    pairs = cast("list[Any]", value["dict"])
     named = all(_kind(each) is list and len(each) == 2 and isinstance(each[0], str) for each in pairs)
     return dict(pairs) if pairs and named else value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from typing import Any
 
 import pytest
@@ -49,3 +50,12 @@ def test_the_first_screen_has_the_two_commands_and_a_module() -> None:
     assert "make demo" in screen
     assert "make test" in screen
     assert BLOCKS[0] in screen
+
+
+def test_the_pictures_are_drawn_by_their_script_and_tell_of_the_readmes_module(module: dict[str, Any]) -> None:
+    images = ROOT / "docs/images"
+    drawn = runpy.run_path(str(images / "draw.py"))
+    for name, draw in (("identity", "declared"), ("resolved", "resolved"), ("cut-off", "cut_off")):
+        assert (images / f"{name}.svg").read_text(encoding="utf-8") == drawn[draw]()
+    for name in ("identity", "resolved"):
+        assert module["shout"].id.hex[:8] in (images / f"{name}.svg").read_text(encoding="utf-8")
