@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from benchmarks.growth import growth
 from benchmarks.measure import ON_DISK
 from benchmarks.workloads import WORKLOADS
 
@@ -21,15 +22,16 @@ def main() -> int:
     )
     parser.add_argument("--list", action="store_true", help="print the names")
     arguments = parser.parse_args()
+    workloads = {**WORKLOADS, "growth": growth}
     if arguments.list:
-        print("\n".join(WORKLOADS))
+        print("\n".join(workloads))
         return 0
-    if unknown := [name for name in arguments.names if name not in WORKLOADS]:
-        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
+    if unknown := [name for name in arguments.names if name not in workloads]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(workloads)}")
     if arguments.disk:
         os.environ[ON_DISK] = "1"
-    for name in arguments.names or WORKLOADS:
-        WORKLOADS[name](1 if arguments.smoke else arguments.runs, smoke=arguments.smoke)
+    for name in arguments.names or workloads:
+        workloads[name](1 if arguments.smoke else arguments.runs, smoke=arguments.smoke)
         sys.stdout.flush()
     return 0
 

@@ -205,17 +205,20 @@ def collect(runs: int, *, smoke: bool) -> None:
     try:
         make_tree(source.path / "tree", count, 200)
         for _ in range(runs):
-            _collect_own(source.path / "tree", samples)
+            collected, removed = collect_own(source.path / "tree")
+            samples.setdefault("hermetica", []).append(collected)
+            samples.setdefault("rm -rf", []).append(removed)
             if reason := missing("nix-store"):
                 skipped["nix"] = reason
             else:
-                _collect_nix(source.path / "tree", samples)
+                samples.setdefault("nix", []).append(collect_nix(source.path / "tree"))
         compare("collect", samples, skipped, objects=count, dead=count // 2, runs=runs)
     finally:
         source.remove()
 
 
-def _collect_own(tree: Path, samples: dict[str, list[Sample]]) -> None:
+def collect_own(tree: Path) -> tuple[Sample, Sample]:
+    """``hermetica gc`` of a store of which half is dead, and ``rm -rf`` of as many files."""
     place = Fresh.make()
     try:
         paths = _filled(place.path, tree, "rooted")
@@ -224,13 +227,14 @@ def _collect_own(tree: Path, samples: dict[str, list[Sample]]) -> None:
         for path in paths[::2]:
             name = path.rpartition("/")[2]
             shutil.copy2(place.path / "store" / "store" / name, dead / name)
-        samples.setdefault("hermetica", []).append(run(hermetica("gc"), {"HERMETICA_STORE": str(place.path / "store")}))
-        samples.setdefault("rm -rf", []).append(run(["rm", "-rf", str(dead)]))
+        collected = run(hermetica("gc"), {"HERMETICA_STORE": str(place.path / "store")})
+        return collected, run(["rm", "-rf", str(dead)])
     finally:
         place.remove()
 
 
-def _collect_nix(tree: Path, samples: dict[str, list[Sample]]) -> None:
+def collect_nix(tree: Path) -> Sample:
+    """``nix-store --gc`` of the same."""
     place = Fresh.make()
     try:
         paths = _nix_filled(place.path, tree)
@@ -238,7 +242,7 @@ def _collect_nix(tree: Path, samples: dict[str, list[Sample]]) -> None:
         roots.mkdir(parents=True)
         for path in paths[1::2]:
             (roots / path.rpartition("/")[2]).symlink_to(path)
-        samples.setdefault("nix", []).append(run(["nix-store", *nix_options(place.path / "nix"), "--gc"], _NIX))
+        return run(["nix-store", *nix_options(place.path / "nix"), "--gc"], _NIX)
     finally:
         place.remove()
 

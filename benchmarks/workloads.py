@@ -78,7 +78,7 @@ def durability(runs: int, *, smoke: bool) -> None:
     compare("durability", samples, {}, count=count, runs=runs, jobs=JOBS)
 
 
-_EVALUATE: Final = """
+EVALUATE: Final = """
 import runpy, sys
 import hermetica as hm
 with hm.evaluation(), hm.Store.open() as store:
@@ -92,7 +92,7 @@ def evaluate(runs: int, *, smoke: bool) -> None:
 
     def own(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
         module = _write(fresh, "graph.py", graphs.wide(count))
-        return [sys.executable, "-c", _EVALUATE, str(module)], _store(fresh)
+        return [sys.executable, "-c", EVALUATE, str(module)], _store(fresh)
 
     def nix(fresh: Fresh) -> tuple[list[str], dict[str, str]]:
         expression = _write(fresh, "graph.nix", graphs.wide_nix(count))
