@@ -66,7 +66,7 @@ setup-core:
 setup-test:
 	@scripts/setup test
 setup-lint:
-	@scripts/setup test lint
+	@scripts/setup test lint plots
 setup-docs:
 	@scripts/setup docs
 setup-package:

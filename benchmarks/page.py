@@ -1,0 +1,128 @@
+"""``python -m benchmarks.page RESULTS.jsonl``: the table and the plots of docs/performance.md, from results.
+
+The text of the page is written by hand; what stands between the two marks in it, and the pictures, are replaced.
+"""
+
+# matplotlib types its keyword arguments in part only
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+from benchmarks.targets import TARGETS, reached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_PAGE: Final = Path("docs/performance.md")
+_IMAGES: Final = Path("docs/images")
+_BEGIN: Final = "<!-- table: written by python -m benchmarks.page -->\n"
+_END: Final = "<!-- end of the table -->\n"
+_COLOURS: Final = {"hermetica": "#2563eb", "nix": "#b45309", "make+bwrap": "#6b7280"}
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """The results in a file, by benchmark; the last of each counts."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return {row["benchmark"]: row for row in rows}
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The table in Markdown: a row a target."""
+    lines = [
+        "| workload | hermetica | against | its time | ratio | target | |",
+        "|---|---:|---|---:|---:|---:|---|",
+    ]
+    shown = ""
+    for target in TARGETS:
+        row = results.get(target.benchmark)
+        if row is None:
+            continue
+        own = row["figures"]["hermetica"]["wall_s"]
+        text, time = ("", "") if target.text == shown else (target.text, _seconds(own))
+        shown = target.text
+        found = reached(target, row)
+        if found is None:
+            why = row.get("skipped", {}).get(target.peer, "not measured")
+            lines.append(f"| {text} | {time} | {target.peer} | - | - | {target.most:.2g} | {why} |")
+            continue
+        verdict = "met" if found <= target.most else f"**missed**, {found / target.most:.2g} times"
+        peer = row["figures"][target.peer]["wall_s"] if target.peer else None
+        lines.append(
+            f"| {text} | {time} | {target.peer or 'the clock'} | {_seconds(peer) if peer is not None else ''} "
+            f"| {f'{found:.3g}' if target.peer else ''} "
+            f"| {f'{target.most:.2g}' if target.peer else _seconds(target.most)} | {verdict} |"
+        )
+    return lines
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def everyone(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Every contestant of every workload: median, spread, memory."""
+    lines = ["| workload | contestant | median | least | most | memory |", "|---|---|---:|---:|---:|---:|"]
+    for name, row in results.items():
+        if name.startswith("growth-") or not all("wall_s" in figure for figure in row["figures"].values()):
+            continue
+        for contestant, figure in row["figures"].items():
+            lines.append(
+                f"| {name} | {contestant} | {_seconds(figure['wall_s'])} | {_seconds(figure['wall_min_s'])} "
+                f"| {_seconds(figure['wall_max_s'])} | {figure['peak_memory_bytes'] / 1e6:.0f} MB |"
+            )
+            name = ""  # noqa: PLW2901 -- once is enough
+    return lines
+
+
+def plots(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Draws how cost grows with size; the lines that show the pictures."""
+    mpl.rcParams.update({"svg.hashsalt": "hermetica", "svg.fonttype": "none", "font.size": 10})
+    lines: list[str] = []
+    for name, row in results.items():
+        if not name.startswith("growth-"):
+            continue
+        figure, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
+        for contestant, series in row["figures"].items():
+            points = series["wall_s"]
+            if points:
+                slope = "" if series["exponent"] is None else f"  (exponent {series['exponent']:.2f})"
+                colour = _COLOURS.get(contestant)
+                axes.loglog(*zip(*points, strict=True), marker="o", label=f"{contestant}{slope}", color=colour)
+        axes.set(title=name.removeprefix("growth-"), xlabel="size", ylabel="seconds")
+        axes.grid(visible=True, which="major", color="#d1d5db", linewidth=0.6)
+        axes.legend(frameon=False)
+        picture = _IMAGES / f"{name}.svg"
+        figure.savefig(picture, metadata={"Date": None})
+        plt.close(figure)
+        lines.append(
+            f"![{name.removeprefix('growth-')}: seconds over size, both in decades]({picture.relative_to('docs')})"
+        )
+    return lines
+
+
+def write(results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Puts the table and the pictures into the page."""
+    machine = next(iter(results.values()))["machine"]
+    where = (
+        f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, Python {machine['python']}, "
+        f"samples on {machine['file_system']}."
+    )
+    parts: Iterable[str] = [
+        *table(results), "", where, "", "## How cost grows with size", "", *plots(results), "", "## All figures", "", *everyone(results), ""
+    ]  # fmt: skip
+    text = _PAGE.read_text(encoding="utf-8")
+    head, _, rest = text.partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    _PAGE.write_text(f"{head}{_BEGIN}\n" + "\n".join(parts) + f"\n{_END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(read(Path(sys.argv[1])))
