@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from benchmarks.targets import TARGETS, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _PAGE: Final = Path("docs/performance.md")
 _IMAGES: Final = Path("docs/images")
@@ -115,9 +115,8 @@ def write(results: Mapping[str, Mapping[str, Any]]) -> None:
         f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, Python {machine['python']}, "
         f"samples on {machine['file_system']}."
     )
-    parts: Iterable[str] = [
-        *table(results), "", where, "", "## How cost grows with size", "", *plots(results), "", "## All figures", "", *everyone(results), ""
-    ]  # fmt: skip
+    growing = ["## How cost grows with size", "", *plots(results), ""]
+    parts = [*table(results), "", where, "", *growing, "## All figures", "", *everyone(results), ""]
     text = _PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(_BEGIN)
     tail = rest.partition(_END)[2]
