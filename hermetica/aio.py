@@ -130,6 +130,8 @@ class AsyncStore:
             if cancellation is not None:
                 cancellation.cancel()
             await _over([running])
+            if not running.cancelled():
+                running.exception()  # nobody else will ask for it, and asyncio would say so
             raise
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,3 +125,23 @@ def test_a_store_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError):
         asyncio.run(open_it())
+
+
+def test_a_task_that_is_cancelled_leaves_nothing_for_asyncio_to_complain_of(store_root: Path, sh: Shell) -> None:
+    complaints: list[str] = []
+
+    async def give_up() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
+        async with hm.aio.open_store(store_root) as store:
+            task = asyncio.create_task(store.realize(sleeper(sh)))
+            await running(1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            del task
+            gc.collect()
+
+    asyncio.run(give_up())
+    gc.collect()
+    assert complaints == []

@@ -114,7 +114,7 @@ class Session:
         elif kind == "console":
             for command in commands(block.text):
                 self._command(block, command)
-        elif kind in {"toml", "json", "sh", "c", "csv", "make"}:
+        elif kind in {"toml", "json", "yaml", "sh"}:
             self._data(kind, block)
         else:
             raise ValueError(f"nothing here runs {kind!r}")
