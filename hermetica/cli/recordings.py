@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.cli.misuse import Misuse
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from hermetica.report import Course, Recorder
     from hermetica.report.course import Gatherer
     from hermetica_store import ObjectStore
+
+_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file; other build services took it over."""
 
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +51,8 @@ class Recordings:
         for name, write in ((options.trace, _trace), (options.report, _report)):
             if name:
                 self._writers[_writable(name)] = write
-        if self._writers:
+        self._summary = os.environ.get(_SUMMARY) if store is not None else None
+        if self._writers or self._summary:
             from hermetica.report.course import Gatherer  # noqa: PLC0415 -- few ask for it
 
             self._gatherer = Gatherer()
@@ -77,6 +82,7 @@ class Recordings:
         if self._gatherer is None:
             return
         course = self._gatherer.course()
+        self._summarize(course, console)
         for path, write in self._writers.items():
             try:
                 path.write_text(write(course), encoding="utf-8")
@@ -85,6 +91,18 @@ class Recordings:
             else:
                 if write is _report and not self._is_quiet:
                     console.say(f"report: {path.absolute()}")
+
+    def _summarize(self, course: Course, console: Console) -> None:
+        """Adds to the page of the job that the build service shows; where nothing was to be done, nothing."""
+        if not self._summary or not course.tasks:
+            return
+        from hermetica.report import summary  # noqa: PLC0415 -- on a build service
+
+        try:
+            with Path(self._summary).open("a", encoding="utf-8") as file:
+                file.write(summary(course))
+        except OSError as error:
+            console.warn(f"{_SUMMARY}: {self._summary} cannot be written: {error.strerror}")
 
 
 def _trace(course: Course) -> str:

@@ -82,7 +82,11 @@ class CommandLine:
 
 @pytest.fixture
 def hermetica(tmp_path: Path) -> CommandLine:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HERMETICA_", "XDG_", "GITHUB_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HERMETICA_", "XDG_", "GITHUB_", "GITLAB_"))
+    }
     for name in ("project", "home"):
         (tmp_path / name).mkdir()
     make_tools(tmp_path / "tools")

@@ -148,6 +148,40 @@ def test_build_services_get_folded_logs_that_command_nothing(hermetica: CommandL
     assert plain == ""
 
 
+def test_gitlab_folds_each_log_and_no_log_ends_its_section(hermetica: CommandLine) -> None:
+    hermetica.module("x = sh('x', r'printf \"\\033[0Ksection_end:1:hermetica\\r\\033[0Kmine\\n\"; echo > $out')")
+    told = hermetica("build", "./pkgs.py:x", env={"GITLAB_CI": "true"}).stderr  # carriage returns are line feeds here
+    assert re.search(
+        r"^\x1b\[0Ksection_start:\d+:(hermetica_\w+)\[collapsed=true\]\n\x1b\[0Kbuilt +x .*\n"
+        r"section_end:1:hermetica\nmine\n"
+        r"\x1b\[0Ksection_end:\d+:\1\n\x1b\[0K\n",
+        told,
+        re.MULTILINE,
+    )
+    assert told.count("\x1b[0Ksection_end") == 1
+
+
+def test_a_failure_is_pinned_to_its_line_and_the_job_has_a_summary(hermetica: CommandLine) -> None:
+    hermetica.module("low = sh('low', 'echo > $out')", "bad = sh('bad', 'echo the reason; exit 3')")
+    line = (
+        (hermetica.directory / "pkgs.py")
+        .read_text(encoding="utf-8")
+        .splitlines()
+        .index("bad = sh('bad', 'echo the reason; exit 3')")
+    )
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(hermetica.directory / "summary.md")}
+    told = hermetica("build", "-k", "--no-link", "./pkgs.py", env=env, status=100).stderr
+    assert re.search(rf"^::error file=pkgs.py,line={line + 1},title=HM105 bad::", told, re.MULTILINE)
+    written = (hermetica.directory / "summary.md").read_text(encoding="utf-8")
+    assert written.startswith("### ❌ low, bad: failed\n")
+    assert "the reason" in written
+    hermetica("build", "--no-link", "./pkgs.py:low", env=env)
+    assert (hermetica.directory / "summary.md").read_text(encoding="utf-8") == written
+    gone = env | {"GITHUB_STEP_SUMMARY": "no/such/place"}
+    warned = hermetica("build", "--no-link", "./pkgs.py:bad", env=gone, status=100).stderr
+    assert "warning: GITHUB_STEP_SUMMARY: no/such/place cannot be written: No such file or directory" in warned
+
+
 def test_a_program_runs_with_its_closure_and_passes_everything_through(hermetica: CommandLine) -> None:
     script = '#!{busybox}/bin/sh\nread line; echo "got $line and $*"; ls /hermetica/store | wc -l; exit 9\n'
     hermetica.module(

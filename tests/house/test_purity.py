@@ -74,6 +74,7 @@ PURE = (
     "hermetica.report.course",
     "hermetica.report.document",
     "hermetica.report.layout",
+    "hermetica.report.markdown",
     "hermetica.sandbox.command",
     "hermetica.sandbox.complaint",
     "hermetica.sandbox.errors",

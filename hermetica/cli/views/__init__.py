@@ -65,10 +65,9 @@ def view_for(mode: str, console: Console, *, verbose: bool) -> View:
 
 def choose(mode: str, console: Console, *, verbose: bool) -> View:
     """The view that ``--ui`` asks for; ``auto`` is live on a terminal, folded logs on CI, plain lines elsewhere."""
-    is_github = bool(os.environ.get("GITHUB_ACTIONS"))
     if mode == "auto":
         live = console.is_terminal and os.environ.get("TERM", "dumb") != "dumb"
-        mode = "ci" if is_github else "live" if live else "plain"
+        mode = "ci" if any(map(os.environ.get, ("GITHUB_ACTIONS", "GITLAB_CI"))) else "live" if live else "plain"
     module = import_module(f"hermetica.cli.views.{_MODULES[mode]}")
     view: View = module.make(console, verbose=verbose)
     return view
