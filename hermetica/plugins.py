@@ -3,6 +3,7 @@
 An entry point leads
 
 - in ``hermetica.fetchers`` to a `Fetcher`: ``FUNCTION(request, output)``, for ``hm.fetchwith("NAME", …)``
+- in ``hermetica.substituters`` to a `SubstituterFactory`: ``FUNCTION(argument)``, for the setting ``substituters``
 - in ``hermetica.reporters`` to a `ReporterFactory`: ``FUNCTION(argument)``, for ``--reporter NAME=ARGUMENT``
 - in ``hermetica.commands`` to a `Command`: a module, or an object, with ``add_arguments(parser)`` and ``run(session)``
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hermetica.realize.fetching import Fetcher, FetchRequest
+from hermetica.realize.substituters import Substitute, Substituter, SubstituteRequest, SubstituterFactory
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +25,18 @@ if TYPE_CHECKING:
     from hermetica.model import Derivation
     from hermetica.realize import Event, Realizations, Store
 
-__all__ = ["Command", "CommandSession", "FetchRequest", "Fetcher", "Reporter", "ReporterFactory"]
+__all__ = [
+    "Command",
+    "CommandSession",
+    "FetchRequest",
+    "Fetcher",
+    "Reporter",
+    "ReporterFactory",
+    "Substitute",
+    "SubstituteRequest",
+    "Substituter",
+    "SubstituterFactory",
+]
 
 
 class Reporter(Protocol):

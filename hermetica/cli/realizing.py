@@ -48,6 +48,7 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--reporter", action="append", default=[], metavar="NAME[=ARGUMENT]", help="a plug-in that is told what happens"
     )
+    group.add_argument("--no-substitute", action="store_true", help="build here what a substituter may have")
     group.add_argument("--offline", action="store_true", help="ask nothing of the network")
     group.add_argument("--keep-failed", action="store_true", help="keep the directory of a failed build")
     group.add_argument(
@@ -98,6 +99,7 @@ def run_options(session: Session) -> dict[str, Any]:
         "keep_going": options.keep_going or config.keep_going,
         "keep_failed": options.keep_failed or config.keep_failed,
         "trace_files": _record_of_files(options.trace_files),
+        "substitute": not options.no_substitute,
         **_hook(session),
         "low_disk": _low_disk(session.config),
         "requested_by": "hermetica",

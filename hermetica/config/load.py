@@ -44,6 +44,8 @@ class Config:
         seal: ``auto`` lets runs seal large files with fs-verity, where the file system can; ``off`` does not.
         trusted_keys: ``NAME:BASE64`` each; where there are any, imports from binary caches need a signature of one.
         reporters: plug-ins that are told what runs do, ``NAME`` or ``NAME=ARGUMENT`` each.
+        substituters: plug-ins that may have what builds make, ``NAME`` or ``NAME=ARGUMENT`` each, in order.
+        trusted_substituters: those of them that are believed when they say what a build makes.
         post_build_hook: a program to run for each derivation that a run makes; None for none.
         post_build_hook_timeout_s: how long it may run; None without end.
         fetch_timeout_s: how long an address may say nothing.
@@ -76,6 +78,8 @@ class Config:
     seal: str = "off"
     trusted_keys: tuple[str, ...] = ()
     reporters: tuple[str, ...] = ()
+    substituters: tuple[str, ...] = ()
+    trusted_substituters: tuple[str, ...] = ()
     post_build_hook: Path | None = None
     post_build_hook_timeout_s: float | None = 600.0
     fetch_timeout_s: float = 30.0

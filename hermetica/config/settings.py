@@ -186,6 +186,8 @@ SETTINGS: Final = {
         Setting(key="seal", kind="choice", choices=("auto", "off")),
         Setting(key="trusted_keys", kind="texts"),
         Setting(key="reporters", kind="texts"),
+        Setting(key="substituters", kind="texts"),
+        Setting(key="trusted_substituters", kind="texts"),
         Setting(key="post_build_hook", kind="path"),
         Setting(key="post_build_hook_timeout_s", kind="seconds", zero_is_none=True),
         Setting(key="fetch_timeout_s", kind="seconds", minimum=1),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hermetica.fetch.reach import Network
     from hermetica.model import Derivation
     from hermetica.realize.options import Options
+    from hermetica.realize.substituters import Substituters
     from hermetica.realize.trace import Trace
     from hermetica.sandbox import Cancellation, Spawner
     from hermetica_store import Lease, ObjectStore
@@ -33,6 +34,7 @@ class RunContext:
         cancellation: ends the run's sandboxes and fetches.
         spawner: starts the sandboxes of the thread that asks.
         emit: takes the events, from any thread.
+        substituters: who may have what is to be made; None where nobody is asked.
     """
 
     store: ObjectStore
@@ -43,6 +45,7 @@ class RunContext:
     cancellation: Cancellation
     spawner: Callable[[], Spawner]
     emit: Callable[[Event], None]
+    substituters: Substituters | None = None
 
     def log(self, derivation: Derivation, text: str) -> None:
         """Passes on what a builder said."""

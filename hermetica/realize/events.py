@@ -218,6 +218,46 @@ class FetchProgress(Event):
 
 
 @attrs.frozen(kw_only=True)
+class SubstitutionStarted(Event):
+    """A substituter has what a derivation makes, and begins to give it.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        substituter: the line of the setting that names it.
+    """
+
+    kind: ClassVar[str] = "substitution-started"
+    drv: str
+    name: str
+    substituter: str
+
+
+@attrs.frozen(kw_only=True)
+class SubstitutionFinished(Event):
+    """What a substituter gave is in the store; or it failed, or was refused, and the next one is asked.
+
+    Attributes:
+        drv: its id.
+        name: its name.
+        substituter: the line of the setting that names it.
+        outputs: output name -> store path; empty where it failed.
+        received_bytes: of its archive.
+        duration_s: wall time.
+        error: what went wrong, or None.
+    """
+
+    kind: ClassVar[str] = "substitution-finished"
+    drv: str
+    name: str
+    substituter: str
+    outputs: Mapping[str, str]
+    received_bytes: int
+    duration_s: float
+    error: HermeticaError | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Warned(Event):
     """Something the user should know, and nothing failed.
 

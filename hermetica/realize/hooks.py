@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -35,6 +35,9 @@ class _Nowhere:
 
     def write(self, data: bytes, /) -> object:
         """Drops the bytes."""
+
+
+_ID_DIGITS: Final = 64
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -143,6 +146,7 @@ class Hooks:
             duration_s=realization.duration_s,
             log_path=log_path if log_path is not None and log_path.exists() else None,
             store=self.store.root,
+            resolved_id=(realization.log_key or "")[:_ID_DIGITS],  # a record's key begins with it
         )
 
 

@@ -51,6 +51,7 @@ class Options:
         post_build_hook: a program's path, or what to call, for each derivation that the run makes; when its outputs are
             durable, one call after another, in a thread of the run's own.
         post_build_hook_timeout_s: how long such a program may run; None for ever. A call is not interrupted.
+        substitute: whether the substituters of the settings are asked before anything is built.
         low_disk: when to collect beside the builds, and how much; None never does.
         requested_by: who asked, for the build record.
     """
@@ -69,6 +70,7 @@ class Options:
     rounds: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     post_build_hook: Hook | None = None
     post_build_hook_timeout_s: float | None = 600.0
+    substitute: bool = True
     low_disk: LowDisk | None = None
     requested_by: str = ""
 
@@ -95,5 +97,6 @@ class RunOptions(TypedDict, total=False):
     rounds: int
     post_build_hook: Hook | None
     post_build_hook_timeout_s: float | None
+    substitute: bool
     low_disk: LowDisk | None
     requested_by: str

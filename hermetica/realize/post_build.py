@@ -31,6 +31,7 @@ class PostBuild:
         duration_s: how long it took.
         log_path: where its log lies, compressed by zstd; None where it wrote nothing.
         store: the root of the store.
+        resolved_id: the digest by which substituters are asked for it, hexadecimal.
     """
 
     derivation: Derivation
@@ -40,6 +41,7 @@ class PostBuild:
     duration_s: float
     log_path: PurePath | None
     store: PurePath
+    resolved_id: str = ""
 
     def variables(self) -> dict[str, str]:
         """What a program gets in its environment."""
@@ -52,6 +54,7 @@ class PostBuild:
             "HERMETICA_OUT_PLACES": "\n".join(str(self.on_disk[output]) for output in self.outputs),
             "HERMETICA_LOG": "" if self.log_path is None else str(self.log_path),
             "HERMETICA_STORE": str(self.store),
+            "HERMETICA_RESOLVED_ID": self.resolved_id,
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -70,6 +73,7 @@ class PostBuild:
             "duration_s": self.duration_s,
             "log_path": None if self.log_path is None else str(self.log_path),
             "store": str(self.store),
+            "resolved_id": self.resolved_id,
             "derivation": record["derivation"],
             "meta": record["meta"],
         }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hermetica.realize.hooks import Hooks
     from hermetica.realize.options import Options
     from hermetica.realize.schedule import Schedule
+    from hermetica.realize.substituters import Substituters
     from hermetica.realize.trace import Trace
     from hermetica.sandbox import Cancellation
     from hermetica_store import Commit, Lease, ObjectStore, StorePath
@@ -62,6 +63,7 @@ class Run:
         options: the caller's choices.
         network: what fetching needs to know; made at the first fetch.
         cancellation: ends the run.
+        substituters: who may have what is to be made; made where something is.
         on_event: takes the events, in the thread that called ``execute``.
         lease: holds the results, beyond the run; None holds them no longer than that.
     """
@@ -71,6 +73,7 @@ class Run:
     options: Options
     network: Callable[[], Network]
     cancellation: Cancellation
+    substituters: Callable[[], Substituters] | None = None
     on_event: Callable[[Event], None] = _nothing
     lease: Lease | None = None
     _reused: tuple[Realization, ...] = attrs.field(init=False, default=())
@@ -173,6 +176,7 @@ class Run:
             cancellation=self.cancellation,
             spawner=spawners.get,
             emit=self._queue.put,
+            substituters=self.substituters() if self.substituters is not None and self.options.substitute else None,
         )
         changed_addresses(plan, context)
         by_id = {step.derivation.input_id: step.derivation for step in plan.steps}

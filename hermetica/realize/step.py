@@ -81,6 +81,8 @@ def realize_step(
             return found
         if context.cancellation.is_cancelled:
             raise BuildCancelled(derivation, "cancelled")
+        if context.substituters and (taken := _substituted(resolved, context)) is not None:
+            return taken
         outputs, commit, key = _make(resolved, context)
     realization = Realization(
         derivation=derivation,
@@ -124,6 +126,12 @@ def _look_up(resolved: Resolved, context: RunContext) -> tuple[Realization, Comm
     told = derivation_rows([derivation], outputs[derivation.outputs[0]])
     commit = context.store.put([*unresolved_rows(derivation, outputs, key), *told])
     return Realization(derivation=derivation, outcome=Outcome.CACHED, outputs=outputs), commit
+
+
+def _substituted(resolved: Resolved, context: RunContext) -> tuple[Realization, Commit] | None:
+    from hermetica.realize.substituting import substitute  # noqa: PLC0415 -- few ask anybody
+
+    return substitute(resolved, context, lambda started_s: _facts(resolved, context, started_s))
 
 
 def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath], Commit, bytes]:

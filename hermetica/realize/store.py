@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hermetica.realize.options import RunOptions
     from hermetica.realize.outcome import Realization, Realizations
     from hermetica.realize.plan import Plan
+    from hermetica.realize.substituters import Substituters
     from hermetica.sandbox import Cancellation
     from hermetica_store import Lease, RepairReport, StorePath
 
@@ -115,6 +116,13 @@ class Store:
         mirrors = Mirrors.from_config(config)
         return Network(mirrors=mirrors, patience=patience, offline=config.offline, stores=config.stores)
 
+    def _substituters(self) -> Substituters:
+        from hermetica.config import Config  # noqa: PLC0415 -- only where something is to be made
+        from hermetica.realize.substituters import Substituters  # noqa: PLC0415 -- likewise
+
+        config = self._config or Config.load()
+        return Substituters(config.substituters, config.trusted_substituters)
+
     def realize(
         self,
         derivation: Derivation,
@@ -175,6 +183,7 @@ class Store:
             options=Options(**options),
             network=functools.cache(self._network),
             cancellation=cancellation,
+            substituters=self._substituters,
             on_event=on_event,
             lease=lease,
         )

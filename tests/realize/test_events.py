@@ -27,6 +27,17 @@ SAMPLES: tuple[Event, ...] = (
     all_events.RebuildStarted(**AT, drv="00", name="app", number=2, total=3, against="round 1"),
     all_events.LogText(**AT, drv="00", name="app", text="é\n\ufffd"),
     all_events.FetchProgress(**AT, drv="00", name="app", done_bytes=1, total_bytes=None),
+    all_events.SubstitutionStarted(**AT, drv="00", name="app", substituter="shelf=/srv"),
+    all_events.SubstitutionFinished(
+        **AT,
+        drv="00",
+        name="app",
+        substituter="s",
+        outputs={"out": "/x"},
+        received_bytes=9,
+        duration_s=0.1,
+        error=ERROR,
+    ),
     all_events.Warned(**AT, drv="00", name="app", message="hm", origin="pkgs.py:3"),
     all_events.DerivationFinished(
         **AT, drv="00", name="app", outcome=Outcome.TIMED_OUT, outputs={"out": "/x"}, duration_s=0.1, error=ERROR

@@ -145,8 +145,9 @@ def _why_missing(found: Explanation, now_s: float) -> str:
 
 def _more(found: Explanation, now_s: float) -> Iterator[str]:
     if found.record is not None:
-        took = seconds(found.record["duration_s"])
-        yield f"built {ago(now_s - found.record['started_s'])} in {took}"
+        took, when = seconds(found.record["duration_s"]), ago(now_s - found.record["started_s"])
+        came = found.record.get("substituter")
+        yield f"built {when} in {took}" if came is None else f"taken from the substituter {came} {when}"
     if found.verdict == "build-unless-same":
         yield _UNLESS_SAME
     if found.failure is not None:
