@@ -156,7 +156,7 @@ def serving(directory: Path) -> Generator[tuple[str, list[str]]]:
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_told: object) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 -- as the library has it
             asked.append(self.path)
 
     handler = functools.partial(Handler, directory=os.fspath(directory))
