@@ -176,7 +176,7 @@ class Run:
             cancellation=self.cancellation,
             spawner=spawners.get,
             emit=self._queue.put,
-            substituters=self.substituters() if self.substituters is not None and self.options.substitute else None,
+            substituters=self.substituters() if self.substituters and self.options.substitute else None,
         )
         changed_addresses(plan, context)
         by_id = {step.derivation.input_id: step.derivation for step in plan.steps}
@@ -191,8 +191,7 @@ class Run:
         took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
         deque(map(self.on_event, telling.planned(plan.steps, inputs, by_id, self._expected_s)), maxlen=0)
-        graph = Graph(inputs=inputs, cost_s=self._expected_s)
-        schedule: Schedule[Digest] = Schedule(graph, keep_going=self.options.keep_going)
+        schedule = Schedule(Graph(inputs=inputs, cost_s=self._expected_s), keep_going=self.options.keep_going)
         room = keeping_room(self.store, self.options.low_disk, self._queue.put)
         with room, spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
