@@ -79,7 +79,7 @@ class Endless:
     def __init__(self, name: str) -> None:
         base = f"hx{'0' * 30}-{name}"
         first = {"format": "hermetica.archive/1", "objects": [base], "roots": [base]}
-        second = {"nar_size_bytes": 1 << 50, "path": base, "references": []}
+        second: dict[str, object] = {"nar_size_bytes": 1 << 50, "path": base, "references": []}
         text = [json.dumps(each, sort_keys=True, separators=(",", ":")).encode() for each in (first, second)]
         words = [b"hermetica-archive-1", text[0], b"object", text[1]]
         words += [b"nix-archive-1", b"(", b"type", b"regular", b"contents"]
