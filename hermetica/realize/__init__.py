@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hermetica.lazy import import_on_demand
 
 if TYPE_CHECKING:
+    from hermetica.realize.error_form import error_json
     from hermetica.realize.event_forms import NotAnEvent, event_schema, read_event
     from hermetica.realize.events import (
         FORMAT,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         SubstitutionFinished,
         SubstitutionStarted,
         Warned,
-        error_json,
     )
     from hermetica.realize.options import Options
     from hermetica.realize.outcome import Outcome, Realization, Realizations
@@ -79,6 +79,7 @@ __all__ = [
 __getattr__ = import_on_demand(
     __name__,
     {
+        "error_form": ("error_json",),
         "event_forms": ("NotAnEvent", "event_schema", "read_event"),
         "events": (
             "FORMAT",
@@ -101,7 +102,6 @@ __getattr__ = import_on_demand(
             "SubstitutionFinished",
             "SubstitutionStarted",
             "Warned",
-            "error_json",
         ),
         "options": ("Options",),
         "outcome": ("Outcome", "Realization", "Realizations"),

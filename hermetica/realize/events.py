@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
 
+from hermetica.realize.error_form import error_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,23 +22,6 @@ if TYPE_CHECKING:
     from hermetica.realize.plan import Work
 
 FORMAT: Final = "hermetica.event/1"
-
-
-def error_json(error: HermeticaError) -> dict[str, Any]:
-    """An error as JSON: its code and the parts that a front end lays out."""
-    if (recorded := getattr(error, "document", None)) is not None:  # one that was read from such a form
-        return dict(recorded)
-    document = {
-        "code": error.code,
-        "class": type(error).__name__,
-        "message": error.message,
-        "details": [list(pair) for pair in error.details],
-        "hint": error.hint,
-        "origin": error.origin,
-        "via": list(error.via),
-    }
-    more = {"log_tail": getattr(error, "log_tail", None), "differences": getattr(error, "differences", None)}
-    return {**document, **{name: value for name, value in more.items() if value}}
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hermetica.realize.error_form import error_json
 from hermetica.realize.events import (
     ClosureKnown,
     DerivationFinished,
@@ -22,7 +23,6 @@ from hermetica.realize.events import (
     RunFinished,
     RunStarted,
     Warned,
-    error_json,
 )
 from hermetica.realize.outcome import Outcome
 
