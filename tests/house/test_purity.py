@@ -66,6 +66,7 @@ PURE = (
     "hermetica.realize.checks",
     "hermetica.realize.errors",
     "hermetica.realize.event_forms",
+    "hermetica.realize.error_form",
     "hermetica.realize.events",
     "hermetica.realize.outcome",
     "hermetica.realize.plan",
