@@ -6,7 +6,6 @@ Source: docs/events.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -15,7 +14,7 @@ import attrs
 from hermetica.realize.error_form import error_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from hermetica.errors import HermeticaError
     from hermetica.realize.outcome import Outcome
@@ -55,15 +54,14 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None)})  # most of the va
 
 
 def _plain(value: object) -> object:
+    """A value as JSON has it; texts are all that is in tuples and mappings, and numbers in the latter."""
+    if isinstance(value, tuple):
+        return list(cast("tuple[object, ...]", value))
+    if isinstance(value, StrEnum):
+        return value.value
     from hermetica.errors import HermeticaError  # noqa: PLC0415 -- only where an event is written out
 
-    if isinstance(value, HermeticaError):
-        return error_json(value)
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in cast("Sequence[object]", value)]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in cast("Mapping[object, object]", value).items()}
-    return str(value) if isinstance(value, StrEnum) else value
+    return error_json(value) if isinstance(value, HermeticaError) else value
 
 
 @attrs.frozen(kw_only=True)

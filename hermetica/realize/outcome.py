@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -32,7 +32,10 @@ class Outcome(StrEnum):
     @property
     def is_success(self) -> bool:
         """Whether the outputs are in the store."""
-        return self in {Outcome.BUILT, Outcome.CACHED, Outcome.SUBSTITUTED, Outcome.REPRODUCED}
+        return self in _SUCCESSES
+
+
+_SUCCESSES: Final = frozenset({Outcome.BUILT, Outcome.CACHED, Outcome.SUBSTITUTED, Outcome.REPRODUCED})
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hermetica.model import Derivation
     from hermetica.realize.outcome import Realization
     from hermetica.realize.plan import Step
-    from hermetica_store import ObjectStore, StorePath
+    from hermetica_store import ObjectStore
     from hermetica_store.digest import Digest
 
 
@@ -47,6 +47,7 @@ def planned(
 
 def finished(realization: Realization, store: ObjectStore) -> DerivationFinished:
     """How a derivation ended."""
+    sizes = store.sizes(realization.outputs.values()) if realization.outputs else {}
     return DerivationFinished(
         time_s=time.time(),
         drv=realization.derivation.id.hex,
@@ -56,17 +57,12 @@ def finished(realization: Realization, store: ObjectStore) -> DerivationFinished
         duration_s=realization.duration_s,
         log_key=realization.log_key,
         error=realization.error,
-        sizes={output: _size_bytes(path, store) for output, path in realization.outputs.items()},
+        sizes={output: sizes.get(path, 0) for output, path in realization.outputs.items()},
     )
 
 
 def closure(results: Sequence[Realization], store: ObjectStore) -> ClosureKnown:
     """What the results need at run time; they must be held, so that it is all there."""
     targets = list(dict.fromkeys(path for result in results for path in result.outputs.values()))
-    sizes = {str(path): _size_bytes(path, store) for path in store.closure(targets)}
+    sizes = {str(path): size for path, size in store.sizes(store.closure(targets)).items()}
     return ClosureKnown(time_s=time.time(), targets=tuple(map(str, targets)), objects=sizes)
-
-
-def _size_bytes(path: StorePath, store: ObjectStore) -> int:
-    info = store.info(path)
-    return 0 if info is None else info.size_bytes

@@ -42,6 +42,20 @@ class Queries:
         info = decode_object(base, value)
         return info if nar is None else attrs.evolve(info, nar=NarDigest(*decode_nar(base, nar)))
 
+    def sizes(self, paths: Iterable[StorePath]) -> dict[StorePath, int]:
+        """The bytes of each object that is there, in one look."""
+        pending = self.shared.overlay.objects
+        wanted = list(dict.fromkeys(paths))
+        found = {path: info.size_bytes for path in wanted if (info := pending.get(path)) is not None}
+        left = [path for path in wanted if path not in found]
+        if left:
+            bases = [path.base.encode() for path in left]
+            values = self.shared.index.read(lambda tx: [tx.get(OBJECTS, base) for base in bases])
+            for path, base, value in zip(left, bases, values, strict=True):
+                if value is not None:
+                    found[path] = decode_object(base, value).size_bytes
+        return found
+
     def require(self, path: StorePath) -> ObjectInfo:
         """What is known of an object.
 

@@ -93,6 +93,10 @@ class ReadableStore:
         """What is known of an object; None if it is not in the store."""
         return self._read().info(path)
 
+    def sizes(self, paths: Iterable[StorePath]) -> dict[StorePath, int]:
+        """The bytes of each of these objects that is in the store."""
+        return self._read().sizes(paths)
+
     def has(self, path: StorePath) -> bool:
         """Whether an object is in the store."""
         self._read()
