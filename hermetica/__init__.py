@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from hermetica import aio, plugins
+    from hermetica.auditing import Audit, Impurity, audited
     from hermetica.errors import EvaluationError, HermeticaError
     from hermetica.fetch.local import source, store_path
     from hermetica.fetch.lock import Lock, LockError, Pin
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNKNOWN",
+    "Audit",
     "Builder",
     "Cancellation",
     "Derivation",
@@ -54,6 +56,7 @@ __all__ = [
     "Fields",
     "FixedOutput",
     "HermeticaError",
+    "Impurity",
     "Input",
     "Lock",
     "LockError",
@@ -74,6 +77,7 @@ __all__ = [
     "StorePath",
     "Variants",
     "aio",
+    "audited",
     "build_graph",
     "builder",
     "check",
@@ -100,6 +104,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "hermetica.auditing": ("Audit", "Impurity", "audited"),
     "hermetica.errors": ("EvaluationError", "HermeticaError"),
     "hermetica.fetch.local": ("source", "store_path"),
     "hermetica.fetch.lock": ("Lock", "LockError", "Pin"),
