@@ -208,7 +208,12 @@ def test_only_the_evaluation_is_watched(project: Path) -> None:
 def test_nothing_of_it_stays_but_one_hook_that_does_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hooks: list[object] = []
     added = sys.addaudithook
-    monkeypatch.setattr(sys, "addaudithook", lambda hook: (hooks.append(hook), added(hook)))
+
+    def add(hook: Callable[[str, tuple[object, ...]], object]) -> None:
+        hooks.append(hook)
+        added(hook)
+
+    monkeypatch.setattr(sys, "addaudithook", add)
     variables = os.environ
     before = (variables.encodekey, variables.decodekey, listener.get())
     for _ in range(3):
