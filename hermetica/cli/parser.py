@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "completion": "print completion for a shell",
     "version": "print the version",
 }
+EVERYWHERE: Final = "everywhere"
 UI_MODES: Final = ("auto", "live", "plain", "ci", "json", "quiet")
 COLOR_MODES: Final = ("auto", "always", "never")
 _WITH_VALUE: Final = frozenset({"--store", "--ui", "--color"})
@@ -78,6 +79,14 @@ class Parser(argparse.ArgumentParser):
         finally:
             self._intermixing = False
 
+    def format_help(self) -> str:
+        """A short usage, what it does, the options, and examples."""
+        from hermetica.cli.help import complete, examples_of  # noqa: PLC0415 -- whoever asks for help has the time
+
+        complete(self)
+        examples = examples_of(self)
+        return super().format_help() + (f"\n{examples}\n" if examples else "")
+
     def error(self, message: str) -> NoReturn:
         """Raises what argparse found wrong."""
         head, _, tail = message.partition(": invalid ")
@@ -94,7 +103,7 @@ def add_globals(parser: argparse.ArgumentParser, *, nested: bool = False) -> Non
         return argparse.SUPPRESS if nested else value
 
     off = argparse.SUPPRESS if nested else False
-    group = parser.add_argument_group("everywhere")
+    group = parser.add_argument_group(EVERYWHERE)
     group.add_argument("--store", metavar="PATH", default=default(None), help="root of the store")
     group.add_argument("--json", action="store_true", default=off, help="results as versioned JSON")
     group.add_argument("--ui", choices=UI_MODES, default=default("auto"), help="how progress is shown")
@@ -116,23 +125,6 @@ def actions(parser: argparse.ArgumentParser, known: dict[str, str]) -> dict[str,
         made[name] = group.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         add_globals(made[name], nested=True)
     return made
-
-
-def usage() -> str:
-    """The help of the command as a whole."""
-    from hermetica.cli.plugged import rows_of_help  # noqa: PLC0415 -- whoever asks for help has the time
-
-    plugged = rows_of_help()
-    width = max(map(len, [*COMMANDS, *plugged]))
-    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
-    if plugged:
-        rows += "\n\nFrom plug-ins:\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in plugged.items())
-    return (
-        f"usage: hermetica COMMAND [OPTIONS]\n\n{rows}\n\n"
-        "hermetica COMMAND --help says more. Everywhere: --store PATH, --json, --ui MODE, -v, --color WHEN.\n"
-        "Targets: ./pkgs.py:zlib  ./pkgs.py:zlib^dev  ./pkgs.py  './pkgs.py:py.*'  package.module:name\n"
-        "         hx…  /hermetica/store/…"
-    )
 
 
 def command_index(words: Sequence[str]) -> int | None:
@@ -187,11 +179,16 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """
     index = command_index(words)
     if index is None:
-        if unknown := [word for word in words if word not in {"-h", "--help", "--version"}]:
+        asked = {"-h", "--help", "--version"}
+        if not asked & {*words} and (unknown := [word for word in words if word not in asked]):
             raise Misuse(f"no command, only {unknown[0]}", hint="hermetica --help lists the commands")
         if "--version" in words:
             return load("version"), parse(["version"])[1]
-        raise Misuse("no command", hint="hermetica --help lists them") if not words else SystemExit(usage())
+        if words:
+            from hermetica.cli.help import overview  # noqa: PLC0415 -- whoever asks for help has the time
+
+            raise SystemExit(overview())
+        raise Misuse("no command", hint="hermetica --help lists them")
     name = words[index]
     command, parser = command_parser(name)
     after = words[index + 1 :]

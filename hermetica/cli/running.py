@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hermetica.cli.console import Console
 from hermetica.cli.misuse import Misuse
-from hermetica.cli.parser import parse, usage
+from hermetica.cli.parser import parse
 from hermetica.cli.streams import BROKEN_PIPE, INTERRUPTED, silence_stdout
 
 if TYPE_CHECKING:
@@ -19,10 +19,14 @@ def run(words: Sequence[str]) -> int:
     talk = Console.early(words)
     try:
         if not words or words[0] in {"-h", "--help", "help"}:
-            talk.print(usage())
+            from hermetica.cli.help import overview  # noqa: PLC0415 -- whoever asks for help has the time
+
+            talk.print(overview())
             return 0
         return _run(words)
-    except SystemExit as leaving:  # argparse printed help
+    except SystemExit as leaving:  # help: argparse printed it, or it is the text
+        if isinstance(leaving.code, str):
+            talk.print(leaving.code)
         return leaving.code if isinstance(leaving.code, int) else 0
     except BrokenPipeError:
         silence_stdout()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hermetica.cli.help import EXAMPLES, GROUPS
 from hermetica.cli.parser import COMMANDS, parse
 from hermetica.config.units import age_s, size_bytes
 
@@ -43,6 +46,22 @@ def test_help_goes_to_stdout_and_lists_every_command(hermetica: CommandLine) -> 
     assert all(f"\n  {name} " in text for name in COMMANDS)
     for name in COMMANDS:
         assert hermetica(name, "--help").stdout.startswith(f"usage: hermetica {name}")
+
+
+def test_help_is_given_with_whatever_options_and_a_command_has_a_short_usage(hermetica: CommandLine) -> None:
+    assert hermetica("--json", "--help").stdout == hermetica("--help").stdout
+    text = hermetica("build", "--help").stdout
+    assert text.startswith("usage: hermetica build [OPTIONS] TARGET …\n\nrealize targets")
+    assert "TARGET      such as ./pkgs.py:app" in re.sub(" {7,}", "      ", text)
+    assert hermetica("store", "export", "--help").stdout.count("examples:") == 1
+
+
+def test_every_command_is_in_one_group_of_the_help_and_its_examples_make_sense() -> None:
+    assert [name for names in GROUPS.values() for name in names] == list(COMMANDS)
+    for command, examples in EXAMPLES.items():
+        for words, _ in examples:
+            assert shlex.split(words)[0] == command
+            parse(shlex.split(words))
 
 
 def test_the_version_is_printed_by_word_and_by_option(hermetica: CommandLine) -> None:
