@@ -114,7 +114,7 @@ def _trace(course: Course) -> str:
 def _report(course: Course) -> str:
     from hermetica.report import report_page  # noqa: PLC0415 -- likewise
 
-    return report_page(course)
+    return report_page(course, str(Path.cwd()))
 
 
 def _writable(name: str) -> Path:

@@ -27,8 +27,13 @@ _BAD: Final = ("failed", "timed-out", "not-reproducible")
 _STATES: Final = ("built", "fetched", "substituted", "reproduced", "cached", *_BAD, "cancelled", "dependency-failed")
 
 
-def report_document(course: Course) -> dict[str, Any]:
-    """The data of the page as a JSON object; times in seconds from the beginning of the run."""
+def report_document(course: Course, base: str = ".") -> dict[str, Any]:
+    """The data of the page as a JSON object; times in seconds from the beginning of the run.
+
+    Args:
+        course: of the run.
+        base: a directory: what is defined below it is told by its path from there.
+    """
     tasks = course.tasks
     states = [_state(task) for task in tasks]
     counts = Counter(states)
@@ -52,7 +57,8 @@ def report_document(course: Course) -> dict[str, Any]:
         "warnings": list(course.warnings),
         "columns": list(COLUMNS),
         "tasks": [
-            _row(task, state, log, place) for task, state, log, place in zip(tasks, states, logs, places, strict=True)
+            _row(task, state, log, place, f"{base}/")
+            for task, state, log, place in zip(tasks, states, logs, places, strict=True)
         ],
         "closure": _closure(course),
     }
@@ -88,9 +94,10 @@ def _logs(tasks: Sequence[Task], states: Sequence[str]) -> list[str]:
     return logs
 
 
-def _row(task: Task, state: str, log: str, place: tuple[int, int]) -> list[Any]:
+def _row(task: Task, state: str, log: str, place: tuple[int, int], base: str) -> list[Any]:
+    origin = None if task.origin is None else task.origin.removeprefix(base)
     return [
-        *(task.drv, task.name, task.work, task.origin, task.why, list(task.inputs)),
+        *(task.drv, task.name, task.work, origin, task.why, list(task.inputs)),
         *(_rounded(task.expected_s), _rounded(task.started_s), _rounded(task.ended_s), state),
         *(dict(task.outputs), task.size_bytes, task.error, log, task.lane),
         [[name, _rounded(began_s)] for name, began_s in task.phases],

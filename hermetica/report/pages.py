@@ -26,9 +26,10 @@ _SHARED: Final = ("words.js", "surface.js", "drawing.js", "graph.js")
 _REPORT: Final = (*_SHARED, "timeline.js", "treemap.js", "table.js", "details.js", "report.js")
 
 
-def report_page(course: Course) -> str:
-    """The page of a run."""
-    return _page("report.html", ("base.css", "report.css"), _REPORT, title_of(course), report_document(course))
+def report_page(course: Course, base: str = ".") -> str:
+    """The page of a run; what is defined below the directory ``base`` is told by its path from there."""
+    document = report_document(course, base)
+    return _page("report.html", ("base.css", "report.css"), _REPORT, title_of(course), document)
 
 
 def graph_page(title: str, document: Mapping[str, Any]) -> str:

@@ -65,6 +65,13 @@ def test_the_closure_is_in_order_of_size_and_says_what_was_asked_for() -> None:
     assert [asked for _, _, asked in closure].count(True) == 1
 
 
+def test_what_is_defined_below_the_directory_is_told_by_its_path_from_there() -> None:
+    course = course_of(Made(3).events())
+    course.tasks[0].origin, course.tasks[1].origin = "/home/me/shop/pkgs.py:7", "/home/me/shopping/pkgs.py:7"
+    rows = rows_of(report_document(course, "/home/me/shop"))
+    assert [row["origin"] for row in rows[:2]] == ["pkgs.py:7", "/home/me/shopping/pkgs.py:7"]
+
+
 def test_a_title_names_a_few_targets_and_counts_the_rest() -> None:
     course = course_of(Made(10).events())
     course.targets = ("a", "b", "c", "d", "e")

@@ -41,7 +41,7 @@ def run(session: Session) -> int:
         text = json.dumps(graph.to_json(), indent=1, ensure_ascii=False)
     elif options.form == "html":
         title = f"{' '.join(options.targets)}: {'run time' if options.runtime else 'build'}"
-        text = graph_page(title, page_document(graph))
+        text = graph_page(title, page_document(graph, str(Path.cwd())))
     else:
         text = "\n".join({"dot": dot_lines, "mermaid": mermaid_lines}[options.form](graph))
     if options.output is None:

@@ -83,14 +83,19 @@ def mermaid_lines(graph: Graph) -> Iterator[str]:
     yield "  classDef absent stroke-dasharray: 4 3"
 
 
-def page_document(graph: Graph) -> dict[str, Any]:
-    """The graph as the page of one graph reads it: rows of nodes with their places, and edges between their numbers."""
+def page_document(graph: Graph, base: str = ".") -> dict[str, Any]:
+    """The graph as the page of one graph reads it: rows of nodes with their places, and edges between their numbers.
+
+    Args:
+        graph: what is shown.
+        base: a directory: what is defined below it is told by its path from there.
+    """
     numbers = {node.id: number for number, node in enumerate(graph.nodes)}
     edges = [(numbers[user], numbers[used]) for user, used in graph.edges]
     places = layered(len(graph.nodes), edges)
     return {
         "nodes": [
-            [node.name, node.kind, node.there, node.size_bytes, node.origin, *place]
+            [node.name, node.kind, node.there, node.size_bytes, (node.origin or "").removeprefix(f"{base}/"), *place]
             for node, place in zip(graph.nodes, places, strict=True)
         ],
         "edges": [list(edge) for edge in edges],

@@ -10,12 +10,13 @@ class GraphView {
   static MARGIN = 0.25;
   static SLICE_MS = 7;
 
-  // nodes: [{name, kind, hollow, bad, column, row}]; edges: [[user, used]]; strong: nodes of a path to be marked.
+  // nodes: [{name, kind, hollow, bad, column, row}]; edges: [[user, used]]; strong: a path to be marked, from what is needed first.
   constructor(canvas, nodes, edges, {onselect, strong = [], eager = false, inset = 0}) {
     this.nodes = nodes;
     this.edges = edges;
     this.onselect = onselect;
     this.strong = new Set(strong);
+    this.after = new Map(strong.slice(1).map((number, index) => [number, strong[index]]));
     this.inset = inset;
     this.uses = nodes.map(() => []);
     this.users = nodes.map(() => []);
@@ -213,7 +214,9 @@ class GraphView {
   *render(pen, view) {
     const color = colors();
     const picked = this.chosen >= 0;
-    const loud = number => (this.wanted ? this.wanted.has(number) : !picked || this.near.has(number));
+    const loud = number => (this.wanted
+      ? this.wanted.has(number) || this.near.get(number) > 1
+      : !picked || this.near.has(number));
     for (const level of [0, 1, 2, 3]) {
       pen.strokeStyle = [color.line, color.ink, color.select, color.select][level];
       pen.lineWidth = [0.9, 1.6, 0.8, 2][level] / Math.min(1, view.scale * (level ? 1 : 1.5));
@@ -228,7 +231,7 @@ class GraphView {
   level(user, used) {
     if (user === this.chosen || used === this.chosen) return 3;
     if (this.chosen >= 0) return this.near.has(user) && this.near.has(used) ? 2 : 0;
-    return this.strong.has(user) && this.strong.has(used) ? 1 : 0;
+    return this.after.get(user) === used ? 1 : 0;
   }
 
   *lines(pen, view, level) {

@@ -28,14 +28,16 @@ class Table {
     this.order = null;
     this.onselect = onselect;
     this.scroller = place;
-    this.heads = Table.COLUMNS.map(column => {
+    const isBefore = tasks.some(task => task.expected_s !== null);
+    this.columns = Table.COLUMNS.filter(column => column.key !== "before" || isBefore);
+    this.heads = this.columns.map(column => {
       const button = element("button", {type: "button", onclick: () => this.sort(column)}, column.label);
       return element(column.number ? "th.number" : "th", {scope: "col", class: `c-${column.key}${column.number ? " number" : ""}`}, button);
     });
-    this.above = element("tr", {"aria-hidden": "true"}, element("td", {colspan: 7}));
-    this.below = element("tr", {"aria-hidden": "true"}, element("td", {colspan: 7}));
+    this.above = element("tr", {"aria-hidden": "true"}, element("td", {colspan: this.columns.length}));
+    this.below = element("tr", {"aria-hidden": "true"}, element("td", {colspan: this.columns.length}));
     this.body = element("tbody");
-    this.table = element("table", {role: "grid", "aria-label": "derivations", "aria-colcount": 7}, element("thead", {}, element("tr", {"aria-rowindex": 1}, this.heads)), this.body);
+    this.table = element("table", {role: "grid", "aria-label": "derivations", "aria-colcount": this.columns.length}, element("thead", {}, element("tr", {"aria-rowindex": 1}, this.heads)), this.body);
     place.append(this.table);
     place.addEventListener("scroll", () => this.ask(), {passive: true});
     place.addEventListener("keydown", event => this.key(event));
@@ -52,7 +54,7 @@ class Table {
     const turns = falls ? ["descending", "ascending"] : ["ascending", "descending"];
     const turn = this.order && this.order.column === column ? turns.indexOf(this.order.way) + 1 : 0;
     this.order = turn < 2 ? {column, way: turns[turn]} : null;
-    for (const [number, each] of Table.COLUMNS.entries()) {
+    for (const [number, each] of this.columns.entries()) {
       const isIt = this.order && this.order.column === each;
       if (isIt) this.heads[number].setAttribute("aria-sort", this.order.way);
       else this.heads[number].removeAttribute("aria-sort");
@@ -118,7 +120,7 @@ class Table {
     return element("tr", {
       id: `row-${task.number}`, "data-number": task.number, "aria-rowindex": index + 2, "aria-selected": String(isChosen),
       class: BAD.has(task.state) ? "bad" : null,
-    }, Table.COLUMNS.map(column => element("td", {class: `c-${column.key}${column.number ? " number" : ""}`}, column.cell(task))));
+    }, this.columns.map(column => element("td", {class: `c-${column.key}${column.number ? " number" : ""}`}, column.cell(task))));
   }
 
   key(event) {

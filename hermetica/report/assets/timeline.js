@@ -204,19 +204,21 @@ class Timeline {
     const tall = Timeline.CROWD - 4;
     pen.beginPath();
     pen.moveTo(Timeline.GUTTER, base);
-    let [level, lastX] = [0, -Infinity];
-    let peak = 0;
+    const y = level => base - tall * level / this.most;
+    let [level, before, drawn, peak] = [0, Timeline.GUTTER, -Infinity, 0];
     for (const [moment, running] of this.crowd) {
       const at = Math.min(width + 1, Math.max(Timeline.GUTTER, this.x(moment)));
       peak = Math.max(peak, running);
-      if (at - lastX >= 0.5) {
-        pen.lineTo(at, base - tall * level / this.most);
-        pen.lineTo(at, base - tall * (peak || running) / this.most);
-        [lastX, peak] = [at, 0];
+      if (at - drawn >= 0.5) {
+        pen.lineTo(before, y(level));
+        pen.lineTo(at, y(level));
+        pen.lineTo(at, y(peak));
+        [drawn, peak] = [at, 0];
       }
-      level = running;
+      [level, before] = [running, at];
     }
-    pen.lineTo(this.x(this.whole), base);
+    pen.lineTo(before, y(level));
+    pen.lineTo(before, base);
     pen.fillStyle = color.reused;
     pen.fill();
     pen.textAlign = "left";
