@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -26,8 +27,10 @@ from hermetica.model.source import Source
 from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+_NO_META: Final = Meta()
+_NO_CALLS: Final[Mapping[str, Sequence[Sequence[Any]]]] = MappingProxyType({})
 # greedy: a "meta" in the form itself comes before the record's own
 _RECORD: Final = re.compile(
     rb'\{"id":"([0-9a-f]{64})","derivation":(\{.*\}),"meta":\{.*\},"origin":(.*),"sources":.*\}', re.DOTALL
@@ -127,8 +130,12 @@ def from_record(record: dict[str, Any]) -> Derivation:
     return derivation
 
 
-def revive(record: dict[str, Any]) -> Derivation:
+def revive(record: dict[str, Any], calls: Mapping[str, Sequence[Sequence[Any]]] = _NO_CALLS) -> Derivation:
     """The derivation that a record of another process of ours describes; to compare ids is for the caller.
+
+    Args:
+        record: what it sent.
+        calls: (file, line, function) of the calls that passed its definition on; by the name of a place, those of that.
 
     Raises:
         InvalidRecord: it describes none.
@@ -138,7 +145,7 @@ def revive(record: dict[str, Any]) -> Derivation:
         form.pop("format")
         for source in record.get("sources") or ():
             str(_source(source))
-        return _derivation(form, record)
+        return _derivation(form, record, calls)
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InvalidRecord(f"not the record of a derivation: {error}") from error
 
@@ -158,7 +165,9 @@ def _source(row: dict[str, Any]) -> Source:
     )
 
 
-def _derivation(form: dict[str, Any], record: dict[str, Any]) -> Derivation:
+def _derivation(
+    form: dict[str, Any], record: dict[str, Any], calls: Mapping[str, Sequence[Sequence[Any]]] = _NO_CALLS
+) -> Derivation:
     for field in ("inputs", "sources"):
         form.pop(field, None)
     if unknown := sorted(set(form) - set(HASHED)):
@@ -171,10 +180,14 @@ def _derivation(form: dict[str, Any], record: dict[str, Any]) -> Derivation:
     places: dict[str, str] = record.get("places") or {}
     return Derivation(
         **form,
-        meta=attrs.evolve(Meta(**meta), maintainers=tuple(meta.get("maintainers", ()))),
-        origin=Origin.parse(origin) if origin else None,
-        places={name: Origin.parse(place) for name, place in places.items()},
+        meta=Meta(**{**meta, "maintainers": tuple(meta.get("maintainers", ()))}) if any(meta.values()) else _NO_META,
+        origin=_passed_on(Origin.parse(origin), calls.get("")) if origin else None,
+        places={name: _passed_on(Origin.parse(place), calls.get(name)) for name, place in places.items()},
     )
+
+
+def _passed_on(place: Origin, calls: Sequence[Sequence[Any]] | None) -> Origin:
+    return Origin(place.file, place.line, tuple((file, line, name) for file, line, name in calls)) if calls else place
 
 
 def from_records(records: Sequence[dict[str, Any]]) -> Derivation:

@@ -83,17 +83,9 @@ class Receiver:
 
 
 def _revived(record: dict[str, Any], calls: dict[str, Any]) -> Derivation:
-    derivation = revive(record)
+    derivation = revive(record, calls)
     if derivation.id.hex != record["id"]:
         raise InvalidRecord(f"the evaluation sent {derivation.name} with an id that is not its own")
-    for name, passed in calls.items():
-        place = derivation.places.get(name) if name else derivation.origin
-        if place is not None:
-            whole = Origin(place.file, place.line, tuple((file, line, function) for file, line, function in passed))
-            if name:
-                derivation = attrs.evolve(derivation, places={**derivation.places, name: whole})
-            else:
-                derivation = attrs.evolve(derivation, origin=whole)
     derivation.placeholder()
     return derivation
 
