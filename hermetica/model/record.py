@@ -180,10 +180,14 @@ def _derivation(
     places: dict[str, str] = record.get("places") or {}
     return Derivation(
         **form,
-        meta=Meta(**{**meta, "maintainers": tuple(meta.get("maintainers", ()))}) if any(meta.values()) else _NO_META,
+        meta=_meta(meta) if any(meta.values()) else _NO_META,
         origin=_passed_on(Origin.parse(origin), calls.get("")) if origin else None,
         places={name: _passed_on(Origin.parse(place), calls.get(name)) for name, place in places.items()},
     )
+
+
+def _meta(row: dict[str, Any]) -> Meta:
+    return attrs.evolve(Meta(**row), maintainers=tuple(row.get("maintainers", ())))
 
 
 def _passed_on(place: Origin, calls: Sequence[Sequence[Any]] | None) -> Origin:
