@@ -38,6 +38,7 @@ def test_the_commands_of_the_readme_work(example: Example) -> None:
             answer = example.run(*(word.replace("localhost:8080", address) for word in ask)).stdout
         finally:
             served.send_signal(signal.SIGTERM)
+        assert served.communicate(timeout=60)[1] == "ending\n"
     events = [json.loads(line) for line in answer.splitlines()]
     assert [event["kind"] for event in events[:2]] == ["build-waiting", "build-running"]
     assert events[-1]["kind"] == "build-succeeded"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import signal
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from builds import Build
 
 BEAT_S = 15.0
+LOG = logging.getLogger("build-service")
 
 
 class Service:
@@ -147,13 +148,14 @@ async def main(options: argparse.Namespace) -> None:
         service = Service(builds)
         server = await asyncio.start_server(service.connected, options.host, options.port, limit=HEAD_BYTES)
         host, port = server.sockets[0].getsockname()[:2]
-        sys.stderr.write(f"listening on http://{host}:{port}\n")
+        LOG.info("listening on http://%s:%s", host, port)
         await stop.wait()
-        sys.stderr.write("ending\n")
+        LOG.info("ending")
         await builds.stop(options.grace)
         await service.drained()
         server.close()
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")  # to stderr; where that is gone, nobody minds
     asyncio.run(main(parse()))

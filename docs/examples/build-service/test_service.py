@@ -85,7 +85,7 @@ class Building(Served):
         kinds = [event["kind"] for event in events]
         self.assertEqual(kinds[:2], ["build-waiting", "build-running"])
         self.assertEqual(kinds[-1], "build-succeeded")
-        self.assertIn("2 rows\n", [event["text"] for event in events if event["kind"] == "log"])
+        self.assertEqual("".join(event["text"] for event in events if event["kind"] == "log"), "2 rows\n")
         output = events[-1]["outputs"]["out"]
         self.assertIn("<p>b</p>", Path(output).read_text())
         roots = [sys.executable, "-m", "hermetica", "root", "ls", "--json"]
@@ -114,7 +114,7 @@ class Building(Served):
         self.client.until(build["events"], "log")
         begun = time.monotonic()
         status, cancelled = self.client.ask("DELETE", f"/builds/{build['id']}")
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertLess(time.monotonic() - begun, 20)
         self.assertEqual((status, cancelled["state"]), (200, "cancelled"))
         self.assertEqual(self.client.events(build["events"])[-1]["kind"], "build-cancelled")
 
@@ -142,13 +142,13 @@ class Ending(Served):
         with self.client.open("GET", build["events"]) as answer:
             self.process.send_signal(signal.SIGTERM)
             self.assertEqual(json.loads(answer.read().splitlines()[-1])["kind"], "build-cancelled")
-        self.assertEqual(self.process.wait(20), 0)
+        self.assertEqual(self.process.wait(60), 0)
         builders = [each for each in Path("/proc").glob("[0-9]*/stat") if _parent(each) == self.process.pid]
         self.assertEqual(builders, [])
 
 
 class Limited(Served):
-    options = ("--running", "1", "--waiting", "1", "--timeout", "3")
+    options = ("--running", "1", "--waiting", "1", "--timeout", "6")
 
     def test_builds_wait_for_a_place_and_more_are_told_to_come_again(self) -> None:
         first, second = self.submit(countdown(500)), self.submit(countdown(500))
