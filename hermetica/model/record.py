@@ -66,11 +66,16 @@ def _source_rows(derivation: Derivation) -> list[dict[str, Any]]:
     ]
 
 
-def record_bytes(derivation: Derivation) -> bytes:
-    """``to_record`` as JSON without white space; the canonical form is taken as it is."""
+def record_bytes(derivation: Derivation, *, with_sources: bool = True) -> bytes:
+    """``to_record`` as JSON without white space; the canonical form is taken as it is.
+
+    Args:
+        derivation: any.
+        with_sources: whether it lists them; a source of many files that many use is better told once.
+    """
     head = b'{"id":"' + derivation.id.hex.encode() + b'","derivation":' + derivation.canonical + b',"meta":'
     origin = quote(str(derivation.origin)) if derivation.origin else "null"
-    rows = _source_rows(derivation)
+    rows = _source_rows(derivation) if with_sources else []
     sources = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else "[]"
     places = f'"places":{json.dumps(_place_rows(derivation), ensure_ascii=False)},' if derivation.places else ""
     return head + f'{_meta_text(derivation.meta)},"origin":{origin},{places}"sources":{sources}}}'.encode()

@@ -32,9 +32,11 @@ class Sender:
 
     Attributes:
         sent: ids of those that went.
+        told: digests of the sources that went.
     """
 
     sent: set[bytes] = attrs.field(factory=set[bytes])
+    told: set[str] = attrs.field(factory=set[str])
 
     def selection(self, chosen: Sequence[Selected]) -> bytes:
         """The answer that holds them, inputs first."""
@@ -42,8 +44,12 @@ class Sender:
         self.sent.update(each.id.raw for each in fresh)
         rows = [[each.name, each.path, each.derivation.id.hex, each.outputs] for each in chosen]
         calls = {each.id.hex: calls for each in fresh if (calls := _calls(each))}
-        head = json.dumps({"chosen": rows, "calls": calls}, separators=(",", ":"), ensure_ascii=False)
-        return head[:-1].encode() + b',"records":[' + b",".join(map(record_bytes, fresh)) + b"]}"
+        sources = {source.path.digest: source for each in fresh for source in each.sources}
+        new = [source_row(source) for digest, source in sources.items() if digest not in self.told]
+        self.told.update(sources)
+        head = json.dumps({"chosen": rows, "calls": calls, "sources": new}, separators=(",", ":"), ensure_ascii=False)
+        records = b",".join([record_bytes(each, with_sources=False) for each in fresh])
+        return head[:-1].encode() + b',"records":[' + records + b"]}"
 
 
 def _calls(derivation: Derivation) -> dict[str, Any]:
@@ -61,9 +67,11 @@ class Receiver:
 
     Attributes:
         known: id -> derivation, of all that came.
+        sources: all that came.
     """
 
     known: dict[str, Derivation] = attrs.field(factory=dict[str, "Derivation"])
+    sources: list[Source] = attrs.field(factory=list["Source"])
 
     def selection(self, answer: dict[str, Any]) -> list[Selected]:
         """What an answer holds.
@@ -71,11 +79,14 @@ class Receiver:
         Raises:
             InvalidRecord: a derivation is not what its id says.
         """
+        self.sources += map(source_of, answer["sources"])
+        for source in self.sources:
+            str(source)  # known to the evaluation in force, which may be another than before
         for record in answer["records"]:
             derivation = _revived(record, answer["calls"].get(record["id"], {}))
             self.known[record["id"]] = derivation
         for each in self.known.values():
-            each.placeholder()  # the evaluation in force may be another than before
+            each.placeholder()  # likewise
         return [
             Selected(name=name, path=path, derivation=self.known[drv], outputs=tuple(outputs))
             for name, path, drv, outputs in answer["chosen"]
