@@ -1,5 +1,16 @@
 """hermetica: pure derivations, a sandbox without a network, a content-addressed store.
 
+Write: ``derivation``, ``run``, ``text``; ``source``, ``fetchurl`` and its kin, ``unpack``; ``PackageSet`` with
+``package``, ``matrix`` and ``check``; ``builder`` for functions that run inside the sandbox. None of it runs anything::
+
+    words = hm.text("words", "hello")
+    shout = hm.run("shout", "tr a-z A-Z < $words > $out", tools=[busybox], words=words)
+
+Realize: ``Store``, or ``aio.open_store``, and errors below ``HermeticaError``, each with a code, a line and a way out::
+
+    with hm.Store.open() as store:
+        print(store.on_disk(store.realize(shout).out).read_text())
+
 ``import hermetica as hm`` loads nothing but this page: each name is imported when it is first used (PEP 562).
 """
 

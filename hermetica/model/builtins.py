@@ -182,7 +182,16 @@ def _without_endings(base: str) -> str:
 
 
 def text(name: str, content: str, *, executable: bool = False) -> Derivation:
-    """A file with this content; placeholders in it become paths, and references."""
+    """A file with this content; placeholders in it become paths, and references.
+
+    Args:
+        name: of the object.
+        content: text, written as UTF-8.
+        executable: whether it may be run.
+
+    Raises:
+        EvaluationError: a placeholder in it was cut or changed, or the name can be none.
+    """
     return derivation(
         name=name,
         builder=TEXT,

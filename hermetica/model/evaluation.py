@@ -120,7 +120,11 @@ def current_evaluation() -> Evaluation:
 
 @contextmanager
 def evaluation() -> Generator[Evaluation]:
-    """A fresh scope: what is evaluated inside is forgotten at its end."""
+    """A fresh scope: what is evaluated inside is forgotten at its end.
+
+    A placeholder means something only where it was made. Programs that go on for long open a scope for each piece of
+    work; without one, what is evaluated is known to the process until it ends.
+    """
     scope = Evaluation()
     reset = _current.set(scope)
     try:

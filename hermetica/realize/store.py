@@ -223,7 +223,7 @@ class Store:
             return self.objects.repair(paths, supply=supply)
 
     def plan(self, derivations: Iterable[Derivation], **options: Unpack[RunOptions]) -> Plan:
-        """What realizing ``derivations`` would do, and why. Runs nothing, writes nothing.
+        """What realizing ``derivations`` would do, and why: steps, inputs first. Runs nothing, writes nothing.
 
         Args:
             derivations: what is wanted; all outputs of each.
