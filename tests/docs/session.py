@@ -154,7 +154,8 @@ class Session:
                 asyncio.run(result)
 
     def _is_ours(self, module: ModuleType) -> bool:
-        return str(getattr(module, "__file__", None) or "").startswith(f"{self.project}/")
+        """Whether it is of some page, which may be another one: many have a pkgs.py."""
+        return str(getattr(module, "__file__", None) or "").startswith(f"{self.project.parents[1]}/")
 
     def _command(self, block: Block, command: Command) -> None:
         if block.not_run is not None:
