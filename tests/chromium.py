@@ -33,8 +33,13 @@ _QUIET: Final = (
 
 
 def missing_chromium() -> str:
-    """Why no page can be opened here; empty where one can."""
-    return "" if _program() else "no Chromium on this machine: neither chromium nor google-chrome is on PATH"
+    """Why no page can be opened here; empty where one can, or where it has to be."""
+    is_required = os.environ.get("HERMETICA_REQUIRE_CHROMIUM") == "1"
+    return (
+        ""
+        if is_required or _program()
+        else "no Chromium on this machine: neither chromium nor google-chrome is on PATH"
+    )
 
 
 def _program() -> str | None:
@@ -51,7 +56,7 @@ class Chromium:
 
     def __init__(self, profile: Path) -> None:
         program = _program()
-        assert program is not None
+        assert program is not None, "HERMETICA_REQUIRE_CHROMIUM is set, and there is none"
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         high = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (theirs_in, theirs_out)]  # clear of 3 and 4

@@ -134,6 +134,21 @@ def test_five_thousand_derivations_keep_few_rows_and_a_picture_that_moves(browse
     assert len(page.requests) == 1
 
 
+def test_on_paper_every_row_is_there_and_the_graph_is_whole(browser: Chromium, tmp_path: Path) -> None:
+    page = opened(browser, tmp_path / "run.html", 300, dark=True)
+    assert page.evaluate("page.drawing") is None
+    page.command("Emulation.setEmulatedMedia", media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.querySelectorAll('#table tr[data-number]').length") == 300
+    assert page.evaluate("page.drawing.picture !== null && page.drawing.fitted && page.drawing.job === null")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(247, 247, 244)"
+    page.command("Emulation.setEmulatedMedia", media="")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.settle()
+    assert page.evaluate("document.querySelectorAll('#table tr[data-number]').length") < 80
+    assert page.errors == []
+
+
 def test_a_run_that_had_nothing_to_do_says_so(browser: Chromium, tmp_path: Path) -> None:
     course = course_of(list(Made(10).events())[:1])
     course.reused, course.is_over = 12, True

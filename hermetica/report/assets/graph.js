@@ -195,6 +195,17 @@ class GraphView {
     if (this.job || this.isStale) this.surface.ask();
   }
 
+  // complete: a whole picture at once, for paper, which does not wait for frames.
+  complete() {
+    const {width, height} = this.surface;
+    if (!width || !height) return;
+    if (!this.fitted) this.fit();
+    this.begin(width, height);
+    while (!this.job.next().done);
+    this.picture = this.coming;
+    this.job = null;
+  }
+
   begin(width, height) {
     const ratio = devicePixelRatio || 1;
     const {left, top, scale} = this.view;

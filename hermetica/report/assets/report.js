@@ -207,6 +207,7 @@ addEventListener("beforeprint", () => {
   document.documentElement.dataset.print = "yes";
   if (page.table) page.table.draw(true);
   palette = null;
+  if (page.drawing) page.drawing.complete();
   for (const surface of Surface.all) surface.draw();
 });
 addEventListener("afterprint", () => {
