@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from hermetica_store import Commit, Lease, ObjectStore, StorePath
     from hermetica_store.digest import Digest
 
+_LOOK_UP_S = 0.5
+
 
 @attrs.frozen
 class _Ended:
@@ -218,7 +220,7 @@ class Run:
 
     def _await_hooks(self) -> None:
         if self._hooks is not None and self._hooks.end():
-            while (message := self._queue.get()) is not None:
+            while (message := self._next()) is not None:
                 if not isinstance(message, _Ended):
                     self.on_event(message)
 
@@ -236,7 +238,7 @@ class Run:
                     pool.submit(self._work, by_id[drv], context)
             if not schedule.running:  # the rest was found
                 continue
-            message = self._queue.get()
+            message = self._next()
             if isinstance(message, _Ended):
                 self._settle(message, schedule, by_id)
             elif message is not None:
@@ -285,6 +287,16 @@ class Run:
     def _keep_paths(self, realization: Realization) -> None:
         for output, path in realization.outputs.items():
             self._paths[Token(digest_text(realization.derivation.input_id), output)] = path
+
+    def _next(self) -> Event | _Ended | None:
+        """The next message.
+
+        Python sees a signal between two steps of its own. One that comes as the wait begins, or in another thread,
+        ends no wait: so this looks up now and then, or Ctrl-C would wait for the next word of a builder.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=_LOOK_UP_S)
 
     def _work(self, derivation: Derivation, context: RunContext) -> None:
         started = time.monotonic()

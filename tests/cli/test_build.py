@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -275,6 +276,37 @@ def test_a_signal_ends_the_run_and_leaves_nothing(hermetica: CommandLine, number
     assert text.splitlines()[-1] == "interrupted"
     assert not [entry for entry in Path("/proc").glob("[0-9]*/cmdline") if mark in _text(entry)]
     assert list((hermetica.store_root / "tmp").iterdir()) == []
+
+
+def test_a_signal_that_interrupts_no_wait_is_obeyed_all_the_same(hermetica: CommandLine) -> None:
+    """A signal that another thread takes does to the waiting one what one does that comes just before it waits."""
+    hermetica.module("x = sh('x', 'echo begun; sleep 1000')")
+    taken = (
+        "import signal, sys, threading, time\n"
+        "from hermetica.cli.main import main\n"
+        "from hermetica.cli.views import plain\n"
+        "lines_of = plain.PlainView.lines_of\n"
+        "def later():\n"
+        "    time.sleep(0.3)\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)\n"
+        "def watched(self, event):\n"
+        "    if event.kind == 'log': threading.Thread(target=later).start()\n"
+        "    return lines_of(self, event)\n"
+        "plain.PlainView.lines_of = watched\n"
+        "sys.exit(main(['build', './pkgs.py:x']))\n"
+    )
+    script = hermetica.write("taken.py", taken)
+    ended = subprocess.run(
+        [sys.executable, script],
+        cwd=hermetica.directory,
+        env=hermetica.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 143
+    assert ended.stderr.splitlines()[-1] == "interrupted"
 
 
 def _text(entry: Path) -> str:

@@ -1,5 +1,6 @@
-// A graph in layers. While it is moved, the last picture moves; a new one is drawn beside it, a slice each frame, and
-// takes its place when it is whole. So a frame costs the same at fifty nodes and at ten thousand.
+// A graph in layers. While it is moved, the last picture moves, which is larger than what is seen of it; a new one is
+// drawn beside it when the move is over or the picture ends, a slice each frame, and takes its place when it is whole. A
+// slice is as long as frames allow: so a frame costs the same at fifty nodes and at ten thousand, on any machine.
 "use strict";
 
 class GraphView {
@@ -8,7 +9,9 @@ class GraphView {
   static BOX = 132;
   static TALL = 28;
   static MARGIN = 0.25;
-  static SLICE_MS = 7;
+  static SLICE_MS = [0.5, 8];
+  static FRAME_MS = 22;
+  static REST_MS = 120;
 
   // nodes: [{name, kind, hollow, bad, column, row}]; edges: [[user, used]]; strong: a path to be marked, from what is needed first.
   constructor(canvas, nodes, edges, {onselect, strong = [], eager = false, inset = 0}) {
@@ -40,7 +43,9 @@ class GraphView {
       if (!this.fitted) this.fit();
       this.stale();
     };
-    this.frames = 0;
+    this.slice = 4;
+    this.moved = -Infinity;
+    this.last = 0;
     gestures(canvas, {
       pan: (dx, dy) => this.pan(dx, dy),
       zoom: (factor, x, y) => this.zoom(factor, x, y),
@@ -75,6 +80,7 @@ class GraphView {
   pan(dx, dy) {
     this.view.left -= dx / this.view.scale;
     this.view.top -= dy / this.view.scale;
+    this.moved = performance.now();
     this.stale();
   }
 
@@ -84,6 +90,7 @@ class GraphView {
     view.scale = Math.min(4, Math.max(0.004, view.scale * factor));
     view.left = fixedX - x / view.scale;
     view.top = fixedY - y / view.scale;
+    this.moved = performance.now();
     this.stale();
   }
 
@@ -173,10 +180,12 @@ class GraphView {
   }
 
   paint(pen, width, height) {
-    this.frames += 1;
-    if (!this.job && this.isStale) this.begin(width, height);
+    const now = performance.now();
+    const isMoving = now - this.moved < GraphView.REST_MS;
+    if (!this.job && this.isStale && (!isMoving || this.isLeft(width, height))) this.begin(width, height);
     if (this.job) {
-      const until = performance.now() + GraphView.SLICE_MS;
+      this.pace(now - this.last);
+      const until = now + this.slice;
       let step = this.job.next();
       while (!step.done && performance.now() < until) step = this.job.next();
       if (step.done) {
@@ -185,6 +194,7 @@ class GraphView {
         this.job = null;
       }
     }
+    this.last = now;
     const shown = this.picture || this.coming;
     if (shown) {
       const factor = this.view.scale / shown.view.scale;
@@ -193,6 +203,23 @@ class GraphView {
         shown.width * factor, shown.height * factor);
     }
     if (this.job || this.isStale) this.surface.ask();
+  }
+
+  // pace: shorter slices where frames come late, for what is drawn is only painted after the frame.
+  pace(gap) {
+    const [least, most] = GraphView.SLICE_MS;
+    this.slice = gap > GraphView.FRAME_MS ? Math.max(least, this.slice * 0.7) : Math.min(most, this.slice * 1.2);
+  }
+
+  // isLeft: whether the picture does not reach far enough any more, or is too coarse.
+  isLeft(width, height) {
+    if (!this.picture) return true;
+    const {view, width: wide, height: high} = this.picture;
+    const factor = this.view.scale / view.scale;
+    if (factor > 1.8 || factor < 0.7) return true;
+    const {left, top, scale} = this.view;
+    return left < view.left || top < view.top || left + width / scale > view.left + wide / view.scale
+      || top + height / scale > view.top + high / view.scale;
   }
 
   // complete: a whole picture at once, for paper, which does not wait for frames.
