@@ -50,7 +50,7 @@ def test_b53_usage_tells_what_is_shared_from_what_is_an_objects_own(command: Com
     command.write(
         "pkgs.py", module(f"one = sh('one', '{BIG} > $out')", f"two = sh('two', 'mkdir $out; {BIG} > $out/b')")
     )
-    command("build", "./pkgs.py", "--no-link")
+    command("build", "./pkgs.py", "--no-link", "-j", "1")  # of two published at once neither knows the other
     document = json.loads(command("store", "du", "./pkgs.py:one", "./pkgs.py:two", "--closure", "--json").stdout)
     assert document["format"] == "hermetica.usage/1"
     assert document["size_bytes"] == sum(each["size_bytes"] for each in document["objects"])

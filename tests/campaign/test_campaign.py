@@ -43,7 +43,7 @@ def test_a_planted_bug_is_found_by_kills(plant: str) -> None:
     assert status == 1
     assert figures["lost"]
     # seen by the judge, or by a process that needs what went
-    assert any(words in lost for words in ("is gone", "cannot be read", "is not in the store"))
+    assert any(words in lost for words in ("is gone", "cannot be read", "is not in the store")), lost
 
 
 def test_nothing_is_lost_by_losses_of_power() -> None:
