@@ -145,5 +145,9 @@ def test_derivations_are_selected_and_closures_weighed(hermetica: CommandLine) -
     png, own = text + len("-zlib-1.3\n"), text + len("-png-1.6\n")
     assert (app["size_bytes"], app["closure_bytes"], app["unique_bytes"]) == (own, own + png + 1, own + png)
     assert (tool["closure_bytes"], tool["unique_bytes"]) == (png + 1, png)
-    lines = hermetica("size", "--objects", "./pkgs.py:tool").stdout.splitlines()
+    weighed = hermetica("size", "--objects", "./pkgs.py:tool")
+    assert weighed.stderr.endswith(
+        "bytes of the closure, of itself, of what only it needs; together 60 B in 2 objects\n"
+    )
+    lines = weighed.stdout.splitlines()
     assert [line.split()[:-1] for line in lines] == [["60", "59", "59"], ["59", "alone"], ["1"]]

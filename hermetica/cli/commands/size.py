@@ -66,7 +66,8 @@ def run(session: Session) -> int:
     }
     session.console.result(document, (line for each in weights for line in _lines(each, session)))
     if not session.console.json:
-        session.console.say(f"together {size(sum(together.values()))} in {many(len(together), 'object')}")
+        whole = f"{size(sum(together.values()))} in {many(len(together), 'object')}"
+        session.console.say(f"bytes of the closure, of itself, of what only it needs; together {whole}")
     return 0
 
 
