@@ -79,6 +79,18 @@ class Plan:
         """What the fetches say they weigh, where they say so."""
         return sum(declared_size_bytes(step.derivation) or 0 for step in self.steps)
 
+    def inputs(self) -> dict[Digest, frozenset[Digest]]:
+        """Which steps each step needs first, by input id."""
+        by_id = {step.derivation.input_id: step.derivation for step in self.steps}
+        return {
+            drv: frozenset(
+                source.input_id
+                for token, source in derivation.inputs.derivations
+                if source.input_id in by_id and (source.input_id, token.output) not in self.again
+            )
+            for drv, derivation in by_id.items()
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The plan as ``hermetica.plan/1``."""
         return {

@@ -15,21 +15,22 @@ from hermetica.errors import HermeticaError
 from hermetica.model import Token
 from hermetica.model.placeholder import digest_text
 from hermetica.realize import telling
-from hermetica.realize.errors import BuildCancelled, BuildTimedOut, InputFailed, NotReproducible, RealizeError
+from hermetica.realize.errors import BuildCancelled, InputFailed
 from hermetica.realize.events import DerivationStarted, Event, RunFinished, RunStarted
+from hermetica.realize.failing import crash, failed, with_hook
 from hermetica.realize.outcome import Outcome, Realization, Realizations
 from hermetica.realize.plan import Plan, Work, make_plan, work_of
 from hermetica_store import ClaimCancelled, NotRegistered, SystemRefusal
 from hermetica_store.refusals import blaming_no_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from concurrent.futures import ThreadPoolExecutor
 
     from hermetica.fetch.reach import Network
     from hermetica.model import Derivation, Resolved
     from hermetica.realize.context import RunContext
-    from hermetica.realize.errors import HookFailed
     from hermetica.realize.hooks import Hooks
     from hermetica.realize.options import Options
     from hermetica.realize.schedule import Schedule
@@ -103,14 +104,14 @@ class Run:
             plan = self._plan(roots, lease)
             self._announce(plan, roots)
             if plan.steps:
-                self._carry_out(plan, lease)
+                self._carry_out(plan, roots, lease)
             for commit in self._commits:
                 commit.wait()
             results = self._reused or tuple(self._result(root, plan) for root in roots)
             if plan.steps:
                 self.on_event(telling.closure(results, self.store))
         hook_failures = () if self._hooks is None else tuple(self._hooks.failures)
-        results = tuple(map(functools.partial(_with_hook, hook_failures), results)) if hook_failures else results
+        results = tuple(map(functools.partial(with_hook, hook_failures), results)) if hook_failures else results
         counts = Counter(str(result.outcome) for result in self._results.values())
         counts[str(Outcome.CACHED)] += len(plan.reused)
         self.on_event(
@@ -159,7 +160,7 @@ class Run:
             )
         )
 
-    def _carry_out(self, plan: Plan, lease: Lease) -> None:
+    def _carry_out(self, plan: Plan, roots: Sequence[Derivation], lease: Lease) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
 
         from hermetica.realize.context import RunContext  # noqa: PLC0415 -- likewise
@@ -182,22 +183,18 @@ class Run:
         )
         changed_addresses(plan, context)
         by_id = {step.derivation.input_id: step.derivation for step in plan.steps}
-        inputs = {
-            drv: frozenset(
-                source.input_id
-                for token, source in derivation.inputs.derivations
-                if source.input_id in by_id and (source.input_id, token.output) not in plan.again
-            )
-            for drv, derivation in by_id.items()
-        }
+        inputs = plan.inputs()
         took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
         deque(map(self.on_event, telling.planned(plan.steps, inputs, by_id, self._expected_s)), maxlen=0)
-        schedule = Schedule(Graph(inputs=inputs, cost_s=self._expected_s), keep_going=self.options.keep_going)
         room = keeping_room(self.store, self.options.low_disk, self._queue.put)
         with room, spawners, ThreadPoolExecutor(self.options.jobs, thread_name_prefix="hermetica-worker") as pool:
             try:
                 self._start_hooks()
+                left = self._left(roots, by_id, inputs, context, pool)
+                needed = {drv: inputs[drv] & left for drv in inputs if drv in left}  # in the plan's order
+                graph = Graph(inputs=needed, cost_s=self._expected_s)
+                schedule = Schedule(graph, keep_going=self.options.keep_going)
                 self._drive(schedule, by_id, context, pool)
                 self._await_hooks()
             except BaseException:
@@ -209,6 +206,37 @@ class Run:
         while not self._queue.empty():  # of a collection that ended with the run
             if isinstance(message := self._queue.get(), Event):
                 self.on_event(message)
+
+    def _left(
+        self,
+        roots: Sequence[Derivation],
+        by_id: Mapping[Digest, Derivation],
+        inputs: Mapping[Digest, frozenset[Digest]],
+        context: RunContext,
+        pool: ThreadPoolExecutor,
+    ) -> AbstractSet[Digest]:
+        """What is left to be made once substituters were asked for the targets, and for what those need."""
+        if not context.substituters or self._again:
+            return by_id.keys()
+        from hermetica.realize.ahead import Had, ask_ahead  # noqa: PLC0415 -- few ask anybody
+
+        def hear(message: Event | Had) -> None:
+            if not isinstance(message, Had):
+                self.on_event(message)
+            elif message.error is not None:
+                raise crash(message.derivation, message.error)
+            elif message.result is not None:
+                self._take(*message.result)
+
+        targets = {root.input_id for root in roots} & by_id.keys()
+        return ask_ahead(targets, by_id, inputs, context, pool, hear)
+
+    def _take(self, realization: Realization, commit: Commit | None) -> None:
+        """Something is in the store now."""
+        if commit is not None:
+            self._commits.append(commit)
+        self._keep_paths(realization)
+        self._finish(realization)
 
     def _start_hooks(self) -> None:
         if self.options.post_build_hook is not None:
@@ -306,11 +334,9 @@ class Run:
             with blaming_no_input(self.store.root):
                 realization, commit = self._step_of(derivation)(derivation, self._paths.__getitem__, context)
         except HermeticaError as error:
-            realization = _failed(derivation, self._cause_of(error), time.monotonic() - started)
+            realization = failed(derivation, self._cause_of(error), time.monotonic() - started)
         except BaseException as error:  # noqa: BLE001 -- carried to the caller's thread, which raises it
-            crash = HermeticaError(f"{derivation.name}: internal error: {error!r}", hint="please report it")
-            crash.__cause__ = error
-            realization = _failed(derivation, crash, time.monotonic() - started)
+            realization = failed(derivation, crash(derivation, error), time.monotonic() - started)
         self._queue.put(_Ended(derivation, realization, commit))
 
     def _cause_of(self, error: HermeticaError) -> HermeticaError:
@@ -372,20 +398,3 @@ class Run:
         own = set(found.outputs.values())
         references = {other for path in own for other in self.store.references(path)} - own
         return attrs.evolve(found, references=tuple(sorted(references)))
-
-
-def _with_hook(failures: Sequence[HookFailed], realization: Realization) -> Realization:
-    own = (each for each in failures if each.derivation.input_id == realization.derivation.input_id)
-    return attrs.evolve(realization, hook_error=next(own, None))
-
-
-def _failed(derivation: Derivation, error: HermeticaError, duration_s: float) -> Realization:
-    outcome = Outcome.FAILED
-    if isinstance(error, BuildTimedOut):
-        outcome = Outcome.TIMED_OUT
-    elif isinstance(error, NotReproducible):
-        outcome = Outcome.NOT_REPRODUCIBLE
-    elif isinstance(error, BuildCancelled | ClaimCancelled):
-        outcome = Outcome.CANCELLED
-    key = error.log_key if isinstance(error, RealizeError) else None
-    return Realization(derivation=derivation, outcome=outcome, error=error, duration_s=duration_s, log_key=key)

@@ -36,7 +36,9 @@ class SubstituteRequest:
     """What a substituter is asked for.
 
     Attributes:
-        id: the derivation's resolved id, hexadecimal: the digest of all that is declared, inputs by their content.
+        id: hexadecimal. First the derivation's own id, before anything is done for its inputs; where nobody knows that,
+            and the inputs are there, its resolved id: the digest of the same with inputs by their content.
+        is_resolved: whether it is the latter.
         name: of the derivation.
         outputs: the names of its outputs, default first.
         timeout_s: after so long without a byte it is given up.
@@ -45,6 +47,7 @@ class SubstituteRequest:
     """
 
     id: str
+    is_resolved: bool
     name: str
     outputs: tuple[str, ...]
     timeout_s: float

@@ -7,6 +7,8 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from hermetica.errors import HermeticaError
 from hermetica.realize.errors import BuildCancelled
 from hermetica.realize.events import SubstitutionFinished, SubstitutionStarted
@@ -16,7 +18,14 @@ from hermetica.realize.incoming import Incoming, Silent, Stopped
 from hermetica.realize.outcome import Outcome, Realization
 from hermetica.realize.plan import Work, work_of
 from hermetica.realize.substituters import Substitute, SubstituteRefused, SubstituteRequest, SubstituterFailed
-from hermetica.realize.trace import derivation_rows, realisation_rows, record_key, record_row
+from hermetica.realize.trace import (
+    RECORD_FORMAT,
+    derivation_rows,
+    realisation_rows,
+    record_key,
+    record_row,
+    unresolved_rows,
+)
 from hermetica_store import InvalidStorePath, StoreError, StorePath, SystemRefusal
 from hermetica_store.digest import Digest
 from hermetica_store.exchange import import_archive
@@ -29,6 +38,30 @@ if TYPE_CHECKING:
     from hermetica.realize.context import RunContext
     from hermetica.realize.substituters import Asked, Substituter
     from hermetica_store import Commit
+
+
+def _nothing() -> None:
+    """Where nobody waits for it."""
+
+
+@attrs.frozen(kw_only=True)
+class _Wanted:
+    """What a substituter is asked for.
+
+    Attributes:
+        derivation: which.
+        resolved: the same with its inputs in the store; None where that is not known yet.
+        on_found: is called when a substituter has it.
+    """
+
+    derivation: Derivation
+    resolved: Resolved | None = None
+    on_found: Callable[[], None] = _nothing
+
+    @property
+    def id(self) -> Digest:
+        """By which it is asked for."""
+        return self.derivation.id if self.resolved is None else self.resolved.id
 
 
 def substitute(
@@ -45,13 +78,52 @@ def substitute(
         BuildCancelled: the run was cancelled meanwhile.
         SystemRefusal: this machine lacks room, or does not let the store write.
     """
-    derivation, substituters = resolved.derivation, context.substituters
-    if substituters is None or work_of(derivation) is Work.BUILTIN:
+    if work_of(resolved.derivation) is Work.BUILTIN:
+        return None
+    return _first(_Wanted(derivation=resolved.derivation, resolved=resolved), context, facts)
+
+
+def substitute_ahead(
+    derivation: Derivation, context: RunContext, on_found: Callable[[], None]
+) -> tuple[Realization, Commit] | None:
+    """The same by the id that a derivation declares, before anything is done for its inputs; of builds alone.
+
+    Args:
+        derivation: what is wanted.
+        context: of the run.
+        on_found: is called when a substituter has it, before it is given.
+
+    Raises:
+        HermeticaError: as ``substitute``.
+    """
+
+    def facts(started_s: float) -> dict[str, Any]:
+        return {
+            "format": RECORD_FORMAT,
+            "resolved_id": derivation.id.hex,
+            "drv": derivation.id.hex,
+            "name": derivation.name,
+            "origin": str(derivation.origin) if derivation.origin else None,
+            "inputs": [],
+            "started_s": started_s,
+            "requested_by": context.options.requested_by,
+        }
+
+    if work_of(derivation) is not Work.BUILD or derivation.fixed is not None:
+        return None
+    return _first(_Wanted(derivation=derivation, on_found=on_found), context, facts)
+
+
+def _first(
+    wanted: _Wanted, context: RunContext, facts: Callable[[float], dict[str, Any]]
+) -> tuple[Realization, Commit] | None:
+    derivation, substituters = wanted.derivation, context.substituters
+    if substituters is None:
         return None
     for asked in substituters.for_(derivation):
         started_s, clock = time.time(), time.monotonic()
         try:
-            taken = _take(asked, substituters.made(asked), resolved, context)
+            taken = _take(asked, substituters.made(asked), wanted, context)
         except SystemRefusal:
             raise
         except HermeticaError as error:
@@ -69,7 +141,7 @@ def substitute(
         _tell(derivation, asked, context, started_s, outputs=outputs, received_bytes=received_bytes)
         duration_s = time.monotonic() - clock
         document = {**facts(started_s), "duration_s": round(duration_s, 6), "substituter": asked.text}
-        commit = _register(resolved, outputs, context, document)
+        commit = _register(wanted, outputs, context, document)
         return Realization(
             derivation=derivation, outcome=Outcome.SUBSTITUTED, outputs=outputs, duration_s=duration_s
         ), commit
@@ -77,12 +149,13 @@ def substitute(
 
 
 def _take(
-    asked: Asked, substituter: Substituter, resolved: Resolved, context: RunContext
+    asked: Asked, substituter: Substituter, wanted: _Wanted, context: RunContext
 ) -> tuple[dict[str, StorePath], int] | None:
     """The outputs, imported and held, and how many bytes came; None where the substituter has nothing."""
-    derivation, network = resolved.derivation, context.network()
+    derivation, network = wanted.derivation, context.network()
     request = SubstituteRequest(
-        id=resolved.id.hex,
+        id=wanted.id.hex,
+        is_resolved=wanted.resolved is not None,
         name=derivation.name,
         outputs=derivation.outputs,
         timeout_s=network.patience.timeout_s,
@@ -91,7 +164,7 @@ def _take(
     )
     incoming = Incoming(lambda: substituter(request), timeout_s=request.timeout_s, is_cancelled=request.is_cancelled)
     try:
-        outputs = _imported(asked, incoming, derivation, context)
+        outputs = _imported(asked, incoming, wanted, context)
     except (SystemRefusal, SubstituteRefused):
         raise
     except StoreError as error:
@@ -108,13 +181,13 @@ def _take(
     return None if outputs is None else (outputs, incoming.received_bytes)
 
 
-def _imported(
-    asked: Asked, incoming: Incoming, derivation: Derivation, context: RunContext
-) -> dict[str, StorePath] | None:
+def _imported(asked: Asked, incoming: Incoming, wanted: _Wanted, context: RunContext) -> dict[str, StorePath] | None:
+    derivation = wanted.derivation
     answer = incoming.answer()
     if answer is None:
         return None
     outputs = _claimed(asked, derivation, answer)
+    wanted.on_found()
     context.emit(
         SubstitutionStarted(time_s=time.time(), drv=derivation.id.hex, name=derivation.name, substituter=asked.text)
     )
@@ -219,10 +292,8 @@ def _tell(
     )
 
 
-def _register(
-    resolved: Resolved, outputs: Mapping[str, StorePath], context: RunContext, facts: dict[str, Any]
-) -> Commit:
-    derivation, key = resolved.derivation, record_key(resolved.id, facts["started_s"])
+def _register(wanted: _Wanted, outputs: Mapping[str, StorePath], context: RunContext, facts: dict[str, Any]) -> Commit:
+    derivation, key = wanted.derivation, record_key(wanted.id, facts["started_s"])
     owner = outputs[derivation.outputs[0]]
     infos = {output: info for output, path in outputs.items() if (info := context.store.info(path)) is not None}
     described = {
@@ -232,7 +303,11 @@ def _register(
     record = {**facts, "outcome": str(Outcome.SUBSTITUTED), "outputs": described}
     return context.store.put(
         [
-            *realisation_rows(derivation, resolved.id, outputs, key),
+            *(
+                unresolved_rows(derivation, outputs, key)
+                if wanted.resolved is None
+                else realisation_rows(derivation, wanted.resolved.id, outputs, key)
+            ),
             *derivation_rows([derivation], owner),
             record_row(key, record, owner),
             *history_rows(key, record, owner),

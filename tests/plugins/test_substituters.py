@@ -18,7 +18,7 @@ import pytest
 import hermetica as hm
 from hermetica.config import Config
 from hermetica.entry_points import UnknownPlugin
-from hermetica.realize import DerivationFinished, SubstitutionFinished, SubstitutionStarted, Warned
+from hermetica.realize import DerivationFinished, RunFinished, SubstitutionFinished, SubstitutionStarted, Warned
 from hermetica.realize.errors import BuildCancelled
 from hermetica.realize.substituters import SubstituteRefused, SubstituterFailed
 from hermetica_store.exchange import export_archive
@@ -45,13 +45,13 @@ ENTRIES = (
 )
 
 
-def publish(store: hm.Store, place: Path) -> None:
-    """Puts everything that was built in a store on a shelf."""
+def publish(store: hm.Store, place: Path, key: str = "resolved_id") -> None:
+    """Puts everything that was built in a store on a shelf: by resolved id, or by ``drv``, the id it declares."""
     place.mkdir(exist_ok=True)
     for record in store.trace.all_records():
         outputs = {output: made["path"] for output, made in record["outputs"].items()}
-        (place / f"{record['resolved_id']}.json").write_text(json.dumps(outputs))
-        with (place / f"{record['resolved_id']}.archive").open("wb") as archive:
+        (place / f"{record[key]}.json").write_text(json.dumps(outputs))
+        with (place / f"{record[key]}.archive").open("wb") as archive:
             export_archive(store.objects, [hm.StorePath.parse(path) for path in outputs.values()], archive)
 
 
@@ -61,8 +61,11 @@ def serving(directory: Path) -> Generator[tuple[str, list[str]]]:
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ARG002 -- as the library has it
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 -- as the library has it
             asked.append(self.path)
+
+        def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 -- likewise
+            """Says nothing."""
 
     handler = functools.partial(Handler, directory=os.fspath(directory))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -90,7 +93,7 @@ class Bench:
     def __init__(self, place: Path) -> None:
         self._place = place
         make_tools(place / "tools")
-        self.shelf = place / "shelf"
+        self.shelf, self.declared = place / "shelf", place / "declared"
         busybox = hm.source(place / "tools", name="busybox")
         self._shell = f"{busybox}/bin/sh"
         self.library = self.made("library", "mkdir $out $dev; echo code > $out/lib; echo head > $dev/h", "out", "dev")
@@ -99,7 +102,9 @@ class Bench:
             store.realize(self.app)
             self.path = store.path(self.app)
             publish(store, self.shelf)
+            publish(store, self.declared, "drv")
         self.records: list[dict[str, Any]] = []
+        self.root = place
 
     def made(self, name: str, script: str, *outputs: str) -> hm.Derivation:
         return hm.derivation(name=name, builder=self._shell, args=["-euc", script], outputs=outputs or ("out",))
@@ -109,18 +114,24 @@ class Bench:
         return [self.made(f"many-{index}", f"echo {index} > $out") for index in range(8)]
 
     def realize(
-        self, *derivations: hm.Derivation, substituters: Sequence[str], trusted: bool = True, **options: Any
+        self,
+        *derivations: hm.Derivation,
+        substituters: Sequence[str],
+        trusted: bool = True,
+        root: Path | None = None,
+        patience_s: float = 60,
+        **options: Any,
     ) -> tuple[hm.Realizations, list[hm.Event]]:
         """Realizes in a store that has nothing; what became of it, and the events."""
         events: list[hm.Event] = []
         config = Config(
             substituters=tuple(substituters),
             trusted_substituters=tuple(substituters) if trusted else (),
-            fetch_timeout_s=1,
+            fetch_timeout_s=patience_s,
             fetch_retries=0,
         )
-        root = self._place / f"store-{len(list(self._place.iterdir()))}"
-        with hm.Store.open(root, config=config) as store:
+        self.root = root or self._place / f"store-{len(list(self._place.iterdir()))}"
+        with hm.Store.open(self.root, config=config) as store:
             results = store.realize_all(derivations, on_event=events.append, **options)
             self.records = store.trace.all_records()
         return results, events
@@ -159,6 +170,34 @@ def test_what_a_trusted_shelf_has_is_taken_and_not_built(bench: Bench) -> None:
     assert finished.outputs.keys() == {"out", "dev"}
 
 
+def test_what_is_had_by_the_id_it_declares_needs_no_inputs(bench: Bench) -> None:
+    results, events = bench.realize(bench.app, substituters=[f"shelf={bench.declared}"])
+    assert results[bench.app].out == bench.path
+    assert outcomes(events) == {"app": "substituted"}
+    kinds = [each.kind for each in events if getattr(each, "name", "") == "app"][1:]
+    assert kinds == ["derivation-started", "substitution-started", "substitution-finished", "derivation-finished"]
+    counts = next(each.counts for each in events if isinstance(each, RunFinished))
+    assert counts == {"substituted": 1}
+    again, events = bench.realize(bench.app, substituters=[f"shelf={bench.declared}"], root=bench.root)
+    assert again.ok
+    assert outcomes(events) == {}
+
+
+def test_what_is_had_by_the_id_it_declares_serves_what_has_to_be_made(bench: Bench) -> None:
+    other = bench.made("other", f"cat {bench.app} > $out; echo {bench.library} >> $out")
+    results, events = bench.realize(other, substituters=[f"shelf={bench.declared}"])
+    assert results.ok
+    assert outcomes(events) == {"app": "substituted", "library": "substituted", "other": "built"}
+
+
+def test_what_is_refused_by_the_id_it_declares_is_made_with_all_it_needs(bench: Bench) -> None:
+    _altered(bench.declared)
+    results, events = bench.realize(bench.app, substituters=[f"shelf={bench.declared}"], jobs=1)
+    assert results[bench.app].out == bench.path
+    assert outcomes(events) == {"library": "built", "app": "built"}
+    assert refusals(events) == [SubstituteRefused.code]
+
+
 def test_a_shelf_behind_http_serves_many_at_once(bench: Bench, tmp_path: Path) -> None:
     with hm.Store.open(tmp_path / "many") as store:
         assert store.realize_all(bench.many).ok
@@ -167,7 +206,7 @@ def test_a_shelf_behind_http_serves_many_at_once(bench: Bench, tmp_path: Path) -
         results, events = bench.realize(*bench.many, substituters=[f"served={address}"], jobs=8)
     assert results.ok
     assert set(outcomes(events).values()) == {"substituted"}
-    assert len(asked) == 2 * len(bench.many)
+    assert len(asked) == 3 * len(bench.many)  # by the id that it declares, by its resolved id, and the archive
 
 
 def test_what_no_shelf_has_is_built_and_the_next_one_is_asked(bench: Bench, tmp_path: Path) -> None:
@@ -260,7 +299,7 @@ def test_what_is_not_what_it_is_said_to_be_is_refused_once_and_built_here(bench:
     assert results[bench.app].out == bench.path
     assert refusals(events) == [SubstituteRefused.code]
     (warned,) = (each for each in events if isinstance(each, Warned))
-    assert "library: what the substituter shelf of shelf-plug 1.2 offers is refused: " in warned.message
+    assert ": what the substituter shelf of shelf-plug 1.2 offers is refused: " in warned.message
     assert warned.message.endswith("; this run asks it no more")
 
 
@@ -281,7 +320,7 @@ def test_one_that_raises_is_asked_a_few_times_and_then_no_more(bench: Bench) -> 
 
 
 def test_one_that_says_nothing_is_left_alone_and_the_next_is_asked(bench: Bench) -> None:
-    _, events = bench.realize(bench.app, substituters=["hanging=30", f"shelf={bench.shelf}"])
+    _, events = bench.realize(bench.app, substituters=["hanging=30", f"shelf={bench.shelf}"], patience_s=1)
     assert outcomes(events) == {"library": "substituted", "app": "substituted"}
     assert refusals(events) == [SubstituterFailed.code]
     assert "said nothing for 1 s" in next(each for each in events if isinstance(each, Warned)).message
