@@ -130,3 +130,33 @@ def test_input_that_is_no_terminal_is_left_alone(hermetica: CommandLine) -> None
     assert not any("? keys" in line for line in terminal.screen.lines)
     assert terminal.wait() == 0
     terminal.close()
+
+
+def test_a_terminal_whose_keys_somebody_reads_already_is_left_alone(hermetica: CommandLine) -> None:
+    hermetica.module("x = sh('x', 'echo begun; sleep 1; echo > $out')")
+    script = (
+        "import sys, termios, tty\n"
+        "from hermetica.cli.main import main\n"
+        "tty.setcbreak(0)\n"
+        "before = termios.tcgetattr(0)\n"
+        "status = main(sys.argv[1:])\n"
+        "sys.exit(status if termios.tcgetattr(0) == before else 99)\n"
+    )
+    hermetica.write("reads.py", script)
+    terminal = Terminal(hermetica, "build", "--no-link", "./pkgs.py:x", program="reads.py")
+    terminal.until("begun")
+    assert not any("? keys" in line for line in terminal.screen.lines)
+    assert terminal.wait() == 0
+    terminal.close()
+
+
+def test_a_run_that_is_shown_again_takes_keys_too(hermetica: CommandLine) -> None:
+    hermetica.module("x = sh('x', 'echo one line; sleep 1; echo > $out')")
+    hermetica("build", "--no-link", "./pkgs.py:x")
+    terminal = Terminal(hermetica, "replay", "--speed", "0.1")
+    terminal.until("one line")
+    terminal.press("q")
+    assert terminal.wait() == 130
+    assert terminal.mode() == terminal.usual
+    assert "interrupted" in terminal.screen.lines
+    terminal.close()

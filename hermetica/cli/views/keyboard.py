@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import FrameType
 
 _IN: Final = 0
@@ -26,16 +27,18 @@ _ARROWS: Final = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "d
 _LFLAG, _CC = 3, 6
 
 
-def keyboard_for(before_stop: Callable[[], None]) -> Keyboard | None:
-    """The keyboard of this process; None where its input is no terminal, or that of another one.
+def keyboard_for(stopping: Callable[[], AbstractContextManager[None]]) -> Keyboard | None:
+    """The keyboard of this process; None where its input is no terminal, or one that another program uses just now.
 
     Args:
-        before_stop: called before Ctrl-Z stops the process.
+        stopping: entered before Ctrl-Z stops the process, left when it goes on.
     """
     try:
         if not os.isatty(_IN) or os.tcgetpgrp(_IN) != os.getpgrp() or sys.stdin is None:
             return None
-        return Keyboard(before_stop)
+        if not termios.tcgetattr(_IN)[_LFLAG] & termios.ICANON:  # somebody reads its keys already
+            return None
+        return Keyboard(stopping)
     except (OSError, termios.error):
         return None
 
@@ -43,15 +46,20 @@ def keyboard_for(before_stop: Callable[[], None]) -> Keyboard | None:
 class Keyboard:
     """Reads keys until it is closed.
 
+    One thread waits for keys, and alone takes the terminal back after a stop; handlers of signals, in the main thread,
+    only ever give it away.
+
     Args:
-        before_stop: called before Ctrl-Z stops the process.
+        stopping: entered before Ctrl-Z stops the process, left when it goes on.
 
     Raises:
         termios.error: there is no terminal.
     """
 
-    def __init__(self, before_stop: Callable[[], None]) -> None:
-        self._before_stop = before_stop
+    def __init__(self, stopping: Callable[[], AbstractContextManager[None]]) -> None:
+        self._stopping = stopping
+        self._lock = threading.RLock()  # of the terminal's mode; a handler may find it held by its own thread
+        self._is_away = False
         self._usual: list[Any] = termios.tcgetattr(_IN)
         self._wake_out, self._wake_in = os.pipe()
         self._handlers: dict[int, Any] = {}
@@ -60,8 +68,8 @@ class Keyboard:
         self._is_ours = False
         atexit.register(self.close)
         if threading.current_thread() is threading.main_thread():
-            for number, handle in ((signal.SIGTSTP, self._stop), (signal.SIGQUIT, self._quit)):
-                self._handlers[number] = signal.signal(number, handle)
+            for number in (signal.SIGTSTP, signal.SIGQUIT):
+                self._handlers[number] = signal.signal(number, self._stop)
         self._begin()
 
     def _begin(self) -> None:
@@ -72,34 +80,30 @@ class Keyboard:
         self._is_ours = True
 
     def _restore(self) -> None:
-        self._is_ours = False
-        with suppress(termios.error, OSError):
-            if os.tcgetpgrp(_IN) == os.getpgrp():  # in the background this would stop us
+        with self._lock, suppress(termios.error, OSError):
+            was_ours, self._is_ours = self._is_ours, False
+            if was_ours and os.tcgetpgrp(_IN) == os.getpgrp():  # in the background this would stop us
                 termios.tcsetattr(_IN, termios.TCSADRAIN, self._usual)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        """Gives the terminal back, stops, and takes it again when the process goes on in the foreground."""
+        """Gives the terminal back before the process is stopped, or ended."""
+        self._is_away = True
         self._restore()
-        self._before_stop()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        if self._is_closed:
-            return
-        signal.signal(number, self._stop)
-        self._take_back()
+        with self._stopping():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            signal.signal(number, self._stop)
+        self._is_away = False
 
     def _take_back(self) -> None:
-        """After a stop, once the process is in the foreground again."""
-        with suppress(termios.error, OSError):
-            if os.tcgetpgrp(_IN) == os.getpgrp():
-                self._usual = termios.tcgetattr(_IN)
+        """After a stop, once the process is in the foreground again and nobody else reads keys."""
+        with self._lock, suppress(termios.error, OSError):
+            if self._is_away or self._is_ours or self._is_closed or os.tcgetpgrp(_IN) != os.getpgrp():
+                return
+            usual = termios.tcgetattr(_IN)
+            if usual[_LFLAG] & termios.ICANON:
+                self._usual = usual
                 self._begin()
-
-    def _quit(self, number: int, _frame: FrameType | None) -> None:
-        self._restore()
-        self._before_stop()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
 
     def wait(self, pause_s: float) -> list[str]:
         """The keys that were pressed: ``up``, ``down``, or the character; at the first, or after ``pause_s``."""
@@ -128,8 +132,7 @@ class Keyboard:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._is_ours:
-            self._restore()
+        self._restore()
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,7 +17,7 @@ from hermetica.cli.views.frame import Look, columns, frame
 from hermetica.cli.views.plain import PlainView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from hermetica.cli.console import Console
     from hermetica.cli.views.keyboard import Keyboard
@@ -59,7 +59,7 @@ class LiveView:
     def _listen(self) -> Keyboard | None:
         from hermetica.cli.views.keyboard import keyboard_for  # noqa: PLC0415 -- where there is no terminal, not needed
 
-        return keyboard_for(self._leave)
+        return keyboard_for(self._stopped)
 
     def __call__(self, event: Event) -> None:
         """Takes the next event."""
@@ -112,7 +112,9 @@ class LiveView:
             width, height = os.get_terminal_size(2)
         except OSError:
             width, height = 80, 24
-        lines = frame(self._plain.progress, self._now(), width or 80, height or 24, self._paint, self._seen())
+        progress, now_s = self._plain.progress, self._now()
+        shown = () if _is_behind() else frame(progress, now_s, width or 80, height or 24, self._paint, self._seen())
+        lines = list(shown)
         if not self._scroll and lines == self._drawn and width == self._width:
             return
         rows = self._rows(width or 80)
@@ -140,6 +142,13 @@ class LiveView:
                 sys.stderr.flush()
             self._is_hidden = False
 
+    @contextmanager
+    def _stopped(self) -> Generator[None]:
+        """While the process is stopped; nothing is drawn just before."""
+        with self._lock:
+            self._leave()
+            yield
+
     def close(self) -> None:
         """Draws what is left without the frame, and gives the cursor and the keys back."""
         self._over.set()
@@ -154,6 +163,14 @@ class LiveView:
             finally:
                 if self._keyboard is not None:
                     self._keyboard.close()
+
+
+def _is_behind() -> bool:
+    """Whether the terminal is somebody else's just now, to whom finished lines may be shown but no frame."""
+    try:
+        return os.tcgetpgrp(2) != os.getpgrp()
+    except OSError:  # not the terminal of this session
+        return False
 
 
 def make(console: Console, *, verbose: bool) -> LiveView:
