@@ -21,6 +21,7 @@ import pytest
 
 from hermetica.cli.modules import load_file
 from hermetica.cli.parser import COMMANDS, command_parser
+from hermetica.config import Config
 from tests.docs.pages import commands, fits
 
 if TYPE_CHECKING:
@@ -189,8 +190,8 @@ class Session:
         if block.file is not None and block.not_run is None:
             self._write(block.file, block.text)
             if block.file == "config.toml":
-                self.environment["HERMETICA_CONFIG"] = str(self.project / "config.toml")
-                self._command(block, commands("$ hermetica config show\n")[0])
+                self.environment["HERMETICA_CONFIG"] = str(self.directory / "config.toml")
+                Config.load(self.environment, self.directory)
 
     def _lock(self, words: list[str]) -> None:
         """A lock whose pins lead nowhere, for modules that are only evaluated."""
