@@ -112,4 +112,5 @@ def test_of_fifteen_hundred_inputs_bubblewrap_itself_mounts_none(box: Box, tmp_p
     assert box.run("ls /hermetica/store | wc -l", inputs=mounts).lines == ["1501"]
     launch = command_line(box.spec("true", inputs=mounts))
     assert len(launch.farm) == len(mounts) + 1  # and the shell
-    assert not any(mount.target in launch.options for mount in mounts)  # its start grows with the square of their number
+    # the start of bubblewrap grows with the square of the mounts that it makes
+    assert not any(mount.target in launch.options for mount in mounts)
