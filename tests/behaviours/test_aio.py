@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import gc
 import threading
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tests.behaviours.conftest import Shell
 
 pytestmark = pytest.mark.sandbox
-MARK = "hermetica-aio-sleeper"
+MARK = f"hermetica-aio-sleeper-{os.getpid()}"  # of this worker of the tests
 
 
 def sleepers() -> list[str]:
