@@ -76,6 +76,7 @@ class RunStarted(Event):
         reused: derivations found in the store at once.
         targets: the names of what was asked for.
         jobs: how many derivations may be realized at once.
+        substituters: how many are asked first, so that there may be less to do.
     """
 
     kind: ClassVar[str] = "run-started"
@@ -86,6 +87,7 @@ class RunStarted(Event):
     reused: int
     targets: tuple[str, ...] = ()
     jobs: int = 0
+    substituters: int = 0
 
 
 @attrs.frozen(kw_only=True)

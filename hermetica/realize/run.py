@@ -16,10 +16,10 @@ from hermetica.model import Token
 from hermetica.model.placeholder import digest_text
 from hermetica.realize import telling
 from hermetica.realize.errors import BuildCancelled, InputFailed
-from hermetica.realize.events import DerivationStarted, Event, RunFinished, RunStarted
+from hermetica.realize.events import DerivationStarted, Event, RunFinished
 from hermetica.realize.failing import crash, failed, with_hook
 from hermetica.realize.outcome import Outcome, Realization, Realizations
-from hermetica.realize.plan import Plan, Work, make_plan, work_of
+from hermetica.realize.plan import Plan, make_plan, work_of
 from hermetica_store import ClaimCancelled, NotRegistered, SystemRefusal
 from hermetica_store.refusals import blaming_no_input
 
@@ -146,19 +146,12 @@ class Run:
         self._again = frozenset(root.input_id for root in roots)
         return plan_targets(roots, self.trace.unresolved_many, check=self.options.check)
 
+    def _asked(self) -> Substituters | None:
+        return self.substituters() if self.substituters and self.options.substitute else None
+
     def _announce(self, plan: Plan, roots: Sequence[Derivation]) -> None:
-        self.on_event(
-            RunStarted(
-                time_s=time.time(),
-                total=len(plan.steps),
-                to_build=len(plan.steps) - len(plan.of(Work.FETCH)),
-                to_fetch=len(plan.of(Work.FETCH)),
-                fetch_bytes=plan.fetch_bytes,
-                reused=len(plan.reused),
-                targets=tuple(dict.fromkeys(root.name for root in roots)),
-                jobs=self.options.jobs,
-            )
-        )
+        asked = self._asked() if plan.steps else None
+        self.on_event(telling.started(plan, roots, self.options.jobs, substituters=len(asked or ())))
 
     def _carry_out(self, plan: Plan, roots: Sequence[Derivation], lease: Lease) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
@@ -179,7 +172,7 @@ class Run:
             cancellation=self.cancellation,
             spawner=spawners.get,
             emit=self._queue.put,
-            substituters=self.substituters() if self.substituters and self.options.substitute else None,
+            substituters=self._asked(),
         )
         changed_addresses(plan, context)
         by_id = {step.derivation.input_id: step.derivation for step in plan.steps}

@@ -183,7 +183,7 @@ class Store:
             options=Options(**options),
             network=functools.cache(self._network),
             cancellation=cancellation,
-            substituters=self._substituters,
+            substituters=functools.cache(self._substituters),
             on_event=on_event,
             lease=lease,
         )

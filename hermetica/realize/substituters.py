@@ -151,8 +151,8 @@ class Substituters:
         self._failures: Counter[Asked] = Counter()
         self._lock = threading.Lock()
 
-    def __bool__(self) -> bool:
-        return bool(self._asked)
+    def __len__(self) -> int:
+        return len(self._asked)
 
     def for_(self, derivation: Derivation) -> Iterator[Asked]:
         """Those that may be asked for a derivation, in order."""

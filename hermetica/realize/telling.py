@@ -5,16 +5,33 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hermetica.realize.events import ClosureKnown, DerivationFinished, DerivationPlanned
+from hermetica.realize.events import ClosureKnown, DerivationFinished, DerivationPlanned, RunStarted
+from hermetica.realize.plan import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hermetica.model import Derivation
     from hermetica.realize.outcome import Realization
-    from hermetica.realize.plan import Step
+    from hermetica.realize.plan import Plan, Step
     from hermetica_store import ObjectStore
     from hermetica_store.digest import Digest
+
+
+def started(plan: Plan, roots: Iterable[Derivation], jobs: int, *, substituters: int) -> RunStarted:
+    """What a run has to do, and how many derivations, and substituters, it goes about at once."""
+    fetches = len(plan.of(Work.FETCH))
+    return RunStarted(
+        time_s=time.time(),
+        total=len(plan.steps),
+        to_build=len(plan.steps) - fetches,
+        to_fetch=fetches,
+        fetch_bytes=plan.fetch_bytes,
+        reused=len(plan.reused),
+        targets=tuple(dict.fromkeys(root.name for root in roots)),
+        jobs=jobs,
+        substituters=substituters,
+    )
 
 
 def planned(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import gc
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING

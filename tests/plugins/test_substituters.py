@@ -379,6 +379,7 @@ def test_one_machine_fills_a_shelf_by_its_hook_and_another_takes_from_it(
     }
     second = hermetica("build", "--no-link", "./pkgs.py:b", env=elsewhere)
     assert Path(second.stdout).name == Path(first).name
+    assert "to do: at most 2 builds" in second.stderr
     assert "2 substituted in " in second.stderr
     assert "taken from the substituter shelf=" in hermetica("explain", "./pkgs.py:b", env=elsewhere).stdout
     assert "no build of ./pkgs.py:b is on record" in hermetica("log", "./pkgs.py:b", env=elsewhere, status=2).stderr

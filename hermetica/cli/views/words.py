@@ -68,7 +68,8 @@ def to_do(event: RunStarted) -> str:
         weight = f" ({size(event.fetch_bytes)})" if event.fetch_bytes else ""
         parts.append(many(event.to_fetch, "fetch", "fetches") + weight)
     reused = f"; {event.reused:,} reused" if event.reused else ""
-    return f"to do: {', '.join(parts)}{reused}"
+    most = "at most " if event.substituters else ""
+    return f"to do: {most}{', '.join(parts)}{reused}"
 
 
 def again(event: RebuildStarted, paint: Paint) -> str:
