@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -149,7 +150,9 @@ class Console:
             self.print(line)
 
     def say(self, text: str) -> None:
-        """One line of talk."""
+        """One line of talk; results that came before it are seen before it, where both go to one place."""
+        with contextlib.suppress(OSError, ValueError):  # a stdout that cannot be written is met when it is closed
+            sys.stdout.flush()
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
