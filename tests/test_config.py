@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermetica.config import Config, ConfigError
+from hermetica.config.load import unreadable
 from hermetica.config.settings import SETTINGS, parse_environment, parse_file
 
 FILE = "/etc/u/.config/hermetica/config.toml"
@@ -182,3 +184,19 @@ def test_every_setting_is_a_field_of_the_configuration() -> None:
 def test_the_configuration_compares_without_where_it_is_from() -> None:
     assert Config.of(parse_file("jobs = 1", "/a")) == Config.of(parse_file("jobs = 1", "/b"))
     assert os.fspath(Config(store=Path("/s")).store or "") == "/s"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (errno.EMFILE, "TooManyOpenFiles"),
+        (errno.ENOMEM, "OutOfMemory"),
+        (errno.EIO, "DiskFailed"),
+        (errno.EACCES, "ConfigError"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_whose_fault_it_is(code: int, kind: str) -> None:
+    error = unreadable(Path("config.toml"), OSError(code, os.strerror(code)))
+    assert type(error).__name__ == kind
+    assert "config.toml" in error.message
+    assert error.hint

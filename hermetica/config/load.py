@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -12,6 +13,8 @@ from hermetica.config.settings import ConfigError, Found, mirror_name, parse_env
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hermetica.errors import HermeticaError
 
 __all__ = ["Config"]
 
@@ -164,9 +167,24 @@ def _read(file: Path, *, is_wanted: bool) -> str | None:
             raise ConfigError("there is no such file", where=str(file), hint="see HERMETICA_CONFIG") from error
         return None
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+        raise unreadable(file, error) from error
     except UnicodeDecodeError as error:
         raise ConfigError("not UTF-8", where=f"{file}:1") from error
+
+
+def unreadable(file: Path, error: OSError) -> HermeticaError:
+    """Why a file cannot be read: that of the machine where it is not the file's own."""
+    from hermetica_store import DiskFailed, OutOfMemory, TooManyOpenFiles  # noqa: PLC0415 -- only where that failed
+
+    more = "allow more (ulimit -n), or build fewer derivations at once (-j)"
+    details = (("cause", error.strerror or str(error)),)
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return TooManyOpenFiles(f"too many files are open to read {file}", details=details, hint=more)
+    if error.errno == errno.ENOMEM:
+        return OutOfMemory(f"there is no memory to read {file}", details=details, hint="end other programs")
+    if error.errno == errno.EIO:
+        return DiskFailed(f"the disk under {file} failed", details=details, hint="look into the kernel's log (dmesg)")
+    return ConfigError(f"cannot be read: {error.strerror}", where=str(file), hint="chmod u+r, or HERMETICA_CONFIG=FILE")
 
 
 def _expanded(key: str, text: str, home: str, where: str) -> Path:
