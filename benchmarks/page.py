@@ -25,6 +25,7 @@ _PAGE: Final = Path("docs/performance.md")
 _IMAGES: Final = Path("docs/images")
 _BEGIN: Final = "<!-- table: written by python -m benchmarks.page -->\n"
 _END: Final = "<!-- end of the table -->\n"
+PIPE, ESCAPED = "|", "\\|"
 _COLOURS: Final = {"hermetica": "#2563eb", "nix": "#b45309", "make+bwrap": "#6b7280"}
 
 
@@ -48,15 +49,15 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         own = row["figures"]["hermetica"]["wall_s"]
         text, time = ("", "") if target.text == shown else (target.text, _seconds(own))
         shown = target.text
-        found = reached(target, row)
+        found, name = reached(target, row), target.peer.replace("|", "\\|")
         if found is None:
             why = row.get("skipped", {}).get(target.peer, "not measured")
-            lines.append(f"| {text} | {time} | {target.peer} | - | - | {target.most:.2g} | {why} |")
+            lines.append(f"| {text} | {time} | {name} | - | - | {target.most:.2g} | {why} |")
             continue
         verdict = "met" if found <= target.most else f"**missed**, {found / target.most:.2g} times"
         peer = row["figures"][target.peer]["wall_s"] if target.peer else None
         lines.append(
-            f"| {text} | {time} | {target.peer or 'the clock'} | {_seconds(peer) if peer is not None else ''} "
+            f"| {text} | {time} | {name or 'the clock'} | {_seconds(peer) if peer is not None else ''} "
             f"| {f'{found:.3g}' if target.peer else ''} "
             f"| {f'{target.most:.2g}' if target.peer else _seconds(target.most)} | {verdict} |"
         )
@@ -71,12 +72,14 @@ def everyone(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Every contestant of every workload: median, spread, memory."""
     lines = ["| workload | contestant | median | least | most | memory |", "|---|---|---:|---:|---:|---:|"]
     for name, row in results.items():
-        if name.startswith("growth-") or not all("wall_s" in figure for figure in row["figures"].values()):
+        if name.startswith("growth-") or not all(
+            isinstance(figure, dict) and "wall_min_s" in figure for figure in row["figures"].values()
+        ):
             continue
         for contestant, figure in row["figures"].items():
             lines.append(
-                f"| {name} | {contestant} | {_seconds(figure['wall_s'])} | {_seconds(figure['wall_min_s'])} "
-                f"| {_seconds(figure['wall_max_s'])} | {figure['peak_memory_bytes'] / 1e6:.0f} MB |"
+                f"| {name} | {contestant.replace(PIPE, ESCAPED)} | {_seconds(figure['wall_s'])} "
+                f"| {_seconds(figure['wall_min_s'])} | {_seconds(figure['wall_max_s'])} | {figure['peak_memory_bytes'] / 1e6:.0f} MB |"
             )
             name = ""  # noqa: PLW2901 -- once is enough
     return lines
@@ -115,7 +118,8 @@ def write(results: Mapping[str, Mapping[str, Any]]) -> None:
         f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, Python {machine['python']}, "
         f"samples on {machine['file_system']}."
     )
-    growing = ["## How cost grows with size", "", *plots(results), ""]
+    pictures = plots(results)
+    growing = ["## How cost grows with size", "", *pictures, ""] if pictures else []
     parts = [*table(results), "", where, "", *growing, "## All figures", "", *everyone(results), ""]
     text = _PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(_BEGIN)
