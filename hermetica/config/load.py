@@ -14,7 +14,7 @@ from hermetica.config.settings import ConfigError, Found, mirror_name, parse_env
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hermetica.errors import HermeticaError
+    from hermetica_store import StoreError
 
 __all__ = ["Config"]
 
@@ -172,7 +172,7 @@ def _read(file: Path, *, is_wanted: bool) -> str | None:
         raise ConfigError("not UTF-8", where=f"{file}:1") from error
 
 
-def unreadable(file: Path, error: OSError) -> HermeticaError:
+def unreadable(file: Path, error: OSError) -> StoreError | ConfigError:
     """Why a file cannot be read: that of the machine where it is not the file's own."""
     from hermetica_store import DiskFailed, OutOfMemory, TooManyOpenFiles  # noqa: PLC0415 -- only where that failed
 
