@@ -96,16 +96,12 @@ def collected(errors: Sequence[HermeticaError], paint: Paint) -> list[str]:
 
 def error_document(error: HermeticaError) -> dict[str, object]:
     """An error as ``hermetica.error/1``."""
+    from hermetica.realize.error_form import error_parts  # noqa: PLC0415 -- only errors as JSON need it
+
     status = status_of(error)
     return {
         "format": "hermetica.error/1",
-        "code": error.code,
-        "class": type(error).__name__,
-        "message": error.message,
-        "details": [list(pair) for pair in error.details],
-        "hint": error.hint,
-        "origin": error.origin,
-        "via": list(error.via),
+        **error_parts(error),
         "status": int(status),
         "status_name": status_name(status),
     }

@@ -12,7 +12,13 @@ def error_json(error: HermeticaError) -> dict[str, Any]:
     """An error as JSON: its code and the parts that a front end lays out."""
     if (recorded := getattr(error, "document", None)) is not None:  # one that was read from such a form
         return dict(recorded)
-    document = {
+    more = {"log_tail": getattr(error, "log_tail", None), "differences": getattr(error, "differences", None)}
+    return {**error_parts(error), **{name: value for name, value in more.items() if value}}
+
+
+def error_parts(error: HermeticaError) -> dict[str, Any]:
+    """What every error has, as JSON."""
+    return {
         "code": error.code,
         "class": type(error).__name__,
         "message": error.message,
@@ -21,5 +27,3 @@ def error_json(error: HermeticaError) -> dict[str, Any]:
         "origin": error.origin,
         "via": list(error.via),
     }
-    more = {"log_tail": getattr(error, "log_tail", None), "differences": getattr(error, "differences", None)}
-    return {**document, **{name: value for name, value in more.items() if value}}

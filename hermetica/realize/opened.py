@@ -107,10 +107,5 @@ def undeclared(found: Sequence[Lookup]) -> list[str]:
     return [each.path for each in found if not each.found and not _is_own(each.path) and each.path not in _LOADER]
 
 
-def left_out(found: Sequence[Lookup], directory: str = "/build") -> list[str]:
-    """The paths below the build directory or an input that were never there."""
-    return [each.path for each in found if not each.found and each.path.startswith((f"{directory}/", "/hermetica/"))]
-
-
 def _is_own(path: str) -> bool:
     return path == "/" or any(path == room or path.startswith(f"{room}/") for room in _OWN)

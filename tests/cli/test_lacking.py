@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hermetica as hm
-from hermetica.realize.opened import Lookup, lacking, left_out, lookups, undeclared
+from hermetica.realize.opened import Lookup, lacking, lookups, undeclared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,4 +171,3 @@ def test_lines_of_strace_become_paths_that_were_there_or_not() -> None:
         "the header café.h",
     ]
     assert undeclared(found) == ["/p/make", "/q/make", "/p/cc", "/opt/tool"]
-    assert left_out(found) == ["/build/café.h", "/build/x.h"]
