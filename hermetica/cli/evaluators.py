@@ -42,7 +42,7 @@ def choose(session: Session, texts: Sequence[str]) -> Evaluator:
     from hermetica.cli.apart.outside import NoChild, start  # noqa: PLC0415 -- not in a process that evaluates itself
 
     try:
-        apart = start(texts)
+        apart = start(texts, early=session.early)
         _import_what_follows(session.options.command)
         apart.begin()
     except NoChild as error:

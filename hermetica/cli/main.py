@@ -22,9 +22,15 @@ def main(words: Sequence[str]) -> int:
     """Runs one command line; its exit status."""
     status = answer(words)
     if status is None:
-        from hermetica.cli.running import run  # noqa: PLC0415 -- only where the answer is not known
+        from hermetica.cli.apart.early import begin  # noqa: PLC0415 -- only where the answer is not known
 
-        status = run(words)
+        early = begin(words)
+        try:
+            from hermetica.cli.running import run  # noqa: PLC0415 -- likewise
+
+            status = run(words, early)
+        finally:
+            early.end()
     return status
 
 

@@ -13,9 +13,16 @@ from hermetica.cli.streams import BROKEN_PIPE, INTERRUPTED, silence_stdout
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hermetica.cli.apart.early import Early
 
-def run(words: Sequence[str]) -> int:
-    """Runs one command line; its exit status."""
+
+def run(words: Sequence[str], early: Early | None = None) -> int:
+    """Runs one command line; its exit status.
+
+    Args:
+        words: the command line.
+        early: the child that may evaluate its targets, if one was started before all else.
+    """
     talk = Console.early(words)
     try:
         if not words or words[0] in {"-h", "--help", "help"}:
@@ -23,7 +30,7 @@ def run(words: Sequence[str]) -> int:
 
             talk.print(overview())
             return 0
-        return _run(words)
+        return _run(words, early)
     except SystemExit as leaving:  # help: argparse printed it, or it is the text
         if isinstance(leaving.code, str):
             talk.print(leaving.code)
@@ -40,11 +47,11 @@ def run(words: Sequence[str]) -> int:
         return report_any(_blame_stdout(error), talk)
 
 
-def _run(words: Sequence[str]) -> int:
+def _run(words: Sequence[str], early: Early | None) -> int:
     command, options = parse(words)
     from hermetica.cli.session import Session  # noqa: PLC0415 -- after parsing: a misuse needs none of it
 
-    with Session(options=options, console=Console(json=options.json, color=options.color)) as session:
+    with Session(options=options, console=Console(json=options.json, color=options.color), early=early) as session:
         status = command.run(session)
     sys.stdout.flush()
     return status

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from types import TracebackType
 
+    from hermetica.cli.apart.early import Early
     from hermetica.cli.console import Console
     from hermetica.cli.evaluator import Evaluator
     from hermetica.config import Config
@@ -26,11 +27,13 @@ class Session:
     Attributes:
         options: the parsed command line.
         console: where to write.
+        early: the child that may evaluate its targets, if one was started before all else.
     """
 
-    def __init__(self, *, options: argparse.Namespace, console: Console) -> None:
+    def __init__(self, *, options: argparse.Namespace, console: Console, early: Early | None = None) -> None:
         self.options: Any = options
         self.console = console
+        self.early = early
         self._opened: ObjectStore | None = None
         self._evaluators: list[Evaluator] = []
 

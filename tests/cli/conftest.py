@@ -57,7 +57,7 @@ class CommandLine:
     def __call__(self, *arguments: str, status: int = 0, **more: Any) -> subprocess.CompletedProcess[str]:
         ended = subprocess.run(
             [*self.words, *arguments],
-            cwd=self.directory,
+            cwd=more.pop("cwd", self.directory),
             env=self.environment | more.pop("env", {}),
             capture_output=True,
             text=True,

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,6 +77,13 @@ def test_nothing_is_reached_and_nothing_is_written(project: CommandLine) -> None
     project.write("pkgs.py", "import hermetica as hm\nopen('made', 'w')\n")
     assert "Read-only file system" in project("ls", status=3).stderr
     assert not (project.directory / "made").exists()
+
+
+def test_a_command_at_the_root_of_the_file_system_evaluates_apart_too(project: CommandLine) -> None:
+    project.write("pkgs.py", "import os\nimport hermetica as hm\ntop = hm.text('top', os.environ['HOME'])\n")
+    target = f"{project.directory}/pkgs.py:top"
+    built = project("build", "--no-link", target, cwd="/").stdout.strip()
+    assert Path(built).read_text(encoding="utf-8") == "/homeless"
 
 
 def test_whoever_wants_it_sees_the_whole_machine(project: CommandLine) -> None:
@@ -156,3 +164,23 @@ def test_a_work_tree_whose_repository_is_elsewhere_is_read(project: CommandLine)
     listed = project("source", "ls", f"{tree}/pkgs.py:src").stdout.split()
     assert listed == [".gitignore", "a", "pkgs.py"]
     assert os.path.isfile(tree / ".git")  # noqa: PTH113 -- as git made it
+
+
+def test_a_child_that_was_started_on_a_wrong_guess_is_not_asked(project: CommandLine) -> None:
+    """Of what the settings say, and of what was typed."""
+    project.write(
+        "pkgs.py", "import os\nimport hermetica as hm\ntop = hm.text('top', os.environ.get('FLAVOUR', '-'))\n"
+    )
+    project.write("other.py", "import hermetica as hm\ntop = hm.text('top', '')\n")
+    env = {"FLAVOUR": "sweet"}
+    settings = project.write("settings.toml", 'eval_sandbox = "never"\n')
+    del project.environment["HERMETICA_EVAL_SANDBOX"]
+    for more, found in ({}, "-"), ({"HERMETICA_CONFIG": str(settings)}, "sweet"):
+        built = project("build", "--no-link", TARGET, env=env | more).stdout.strip()
+        assert Path(built).read_text(encoding="utf-8") == found
+    beside = project.directory.parent / "beside" / "trace.py"  # which ends like a module
+    beside.parent.mkdir()
+    beside.write_text("")
+    sight = f"str(os.path.exists({str(beside)!r}))"
+    assert content(project, sight, "--trace", str(beside)) == "False"
+    assert "error[HM600]" in project("build", TARGET, "--nothing", status=2).stderr

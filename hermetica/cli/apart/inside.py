@@ -100,30 +100,25 @@ def _is_of_environment(error: KeyError) -> bool:
     return trace is not None and trace.tb_frame.f_code.co_filename in {os.__file__, "<frozen os>"}
 
 
-def serve(asked: int, answers: int, talk: int, given: dict[str, Any]) -> None:
+def serve(asked: int, answers: int, talk: int) -> None:
     """Answers until the other end is closed.
+
+    The first line says where modules are looked for, and how its own Python is to be strange.
 
     Args:
         asked: the descriptor that requests come from.
         answers: the one that answers go to.
         talk: the one of what modules say on standard error.
-        given: ``path``, where modules are looked for, and how its own Python is to be strange.
     """
     gc.set_threshold(_GARBAGE_MAX)
-    os.dup2(talk, 2)
-    os.close(talk)
-    sys.path[:] = given["path"]
-    os.environ.pop("PYTHONPATH", None)
-    if given["any_variable"] or given["clock_shift_s"]:
-        from hermetica.cli.apart import strange  # noqa: PLC0415 -- only where purity is checked
-
-        if given["any_variable"]:
-            strange.give_every_variable_a_value()
-        strange.shift_clock(given["clock_shift_s"])
     inside, printed = Inside(), sys.stdout
     with os.fdopen(asked, "rb") as requests, os.fdopen(answers, "wb") as out, evaluation():
         out.write(b'{"ready":true}\n')
         out.flush()
+        os.dup2(talk, 2)
+        os.close(talk)
+        if line := requests.readline():
+            _become(json.loads(line))
         for line in requests:
             request: dict[str, Any] = json.loads(line)
             answer = _answer(getattr(inside, request["ask"]), request)
@@ -133,14 +128,21 @@ def serve(asked: int, answers: int, talk: int, given: dict[str, Any]) -> None:
             out.flush()
 
 
+def _become(given: dict[str, Any]) -> None:
+    """Makes this Python what it is to be."""
+    sys.path[:] = given["path"]
+    os.environ.pop("PYTHONPATH", None)
+    if given["any_variable"] or given["clock_shift_s"]:
+        from hermetica.cli.apart import strange  # noqa: PLC0415 -- only where purity is checked
+
+        if given["any_variable"]:
+            strange.give_every_variable_a_value()
+        strange.shift_clock(given["clock_shift_s"])
+
+
 def main() -> None:
-    """Serves as the words say: three descriptors, and the path as JSON."""
-    asked, answers, talk = map(int, sys.argv[1:4])
-    serve(asked, answers, talk, json.loads(sys.argv[4]))
+    """Serves at the three descriptors that its words name."""
+    serve(*map(int, sys.argv[1:4]))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # what the user's modules left behind is of no use to anybody
-
-
-if __name__ == "__main__":
-    main()

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hermetica.cli.apart.surroundings import Surroundings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from hermetica.cli.apart.surroundings import Surroundings
 
 _FAR_S: Final = 400 * 86_400 + 7 * 3_600 + 11 * 60 + 13  # another second, hour, day, weekday, month and year
 
@@ -36,10 +36,12 @@ class Otherwise:
 
     def of(self, surroundings: Surroundings) -> Surroundings:
         """Surroundings that are otherwise."""
-        changed = attrs.evolve(surroundings, environment={**surroundings.environment, **self.environment})
-        if self.directory is not None:
-            changed = attrs.evolve(changed, directory=self.directory)
-        return attrs.evolve(changed, places=("/", *changed.places), links=()) if self.sees_all else changed
+        return Surroundings(
+            places=("/", *surroundings.places) if self.sees_all else surroundings.places,
+            links=() if self.sees_all else surroundings.links,
+            environment={**surroundings.environment, **self.environment},
+            directory=surroundings.directory if self.directory is None else self.directory,
+        )
 
     @property
     def inside(self) -> dict[str, Any]:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-import hermetica
-import hermetica_store
-from hermetica.cli.apart.otherwise import AS_EVER
-from hermetica.cli.apart.project import find_project
-from hermetica.cli.apart.surroundings import FIXED, SYSTEM, Surroundings, command_line
+from hermetica.cli.apart.child import SAID_BYTES_MAX, Child, beginning_of
 from hermetica.cli.apart.wire import Receiver, error_of, source_of
 from hermetica.cli.members import Unmade
 from hermetica.cli.target import Kind, parse
@@ -24,15 +18,15 @@ from hermetica.cli.targets import sole
 from hermetica.errors import HermeticaError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Mapping
 
+    from hermetica.cli.apart.early import Early
     from hermetica.cli.apart.otherwise import Otherwise
     from hermetica.cli.apart.project import Project
+    from hermetica.cli.apart.surroundings import Surroundings
     from hermetica.cli.recall.reading import Account
     from hermetica.cli.targets import Selected
     from hermetica.model import Source
-
-_SAID_BYTES_MAX: Final = 4_000
 
 
 class EvaluationLost(HermeticaError):
@@ -56,25 +50,25 @@ class Apart:
 
     project: Project
     surroundings: Surroundings
-    _child: subprocess.Popen[bytes]
-    _requests: Any
-    _answers: Any
+    _child: Child
     _receiver: Receiver = attrs.field(init=False, factory=Receiver)
 
     def begin(self) -> None:
-        """Waits until the child is there.
+        """Waits until the child is there, and tells it what it is to be.
 
         Raises:
             NoChild: it cannot be.
         """
+        child, process = self._child, self._child.process
         try:
             self._line()
+            self._write(child.beginning.given)
         except (OSError, ValueError):
-            self._child.kill()
-            said = self._child.stderr.read(_SAID_BYTES_MAX) if self._child.stderr is not None else b""
+            process.kill()
+            said = process.stderr.read(SAID_BYTES_MAX) if process.stderr is not None else b""
             self.close()
             lines = said.decode("utf-8", "replace").strip().splitlines()
-            raise NoChild(lines[-1] if lines else f"it ended with status {self._child.returncode}") from None
+            raise NoChild(lines[-1] if lines else f"it ended with status {process.returncode}") from None
 
     def derivations(self, texts: Iterable[str]) -> list[Selected]:
         """The derivations that targets name, each once."""
@@ -130,19 +124,15 @@ class Apart:
 
     def close(self) -> None:
         """Ends the child."""
-        for stream in (self._requests, self._answers):
-            with suppress(OSError):
-                stream.close()
-        if self._child.poll() is None:
-            self._child.kill()
-        self._child.wait()
-        if self._child.stderr is not None:
-            self._child.stderr.close()
+        self._child.end()
+
+    def _write(self, request: Mapping[str, Any]) -> None:
+        self._child.requests.write(json.dumps(request).encode() + b"\n")
+        self._child.requests.flush()
 
     def _ask(self, what: str, **more: Any) -> dict[str, Any]:
         try:
-            self._requests.write(json.dumps({"ask": what, **more}).encode() + b"\n")
-            self._requests.flush()
+            self._write({"ask": what, **more})
             answer: dict[str, Any] = json.loads(self._line())
         except (OSError, ValueError) as error:
             raise self._lost() from error
@@ -157,14 +147,14 @@ class Apart:
         return answer
 
     def _line(self) -> bytes:
-        line: bytes = self._answers.readline()
+        line: bytes = self._child.answers.readline()
         if not line.endswith(b"\n"):
             raise ValueError("it ended")
         return line
 
     def _lost(self) -> HermeticaError:
-        self._child.kill()
-        status = self._child.wait()
+        self._child.process.kill()
+        status = self._child.process.wait()
         cause = f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
         if status > 128:
             cause = f"ended by signal {status - 128}"
@@ -183,13 +173,16 @@ class Apart:
         return error
 
 
-def start(texts: Iterable[str], path: Iterable[str] = sys.path, otherwise: Otherwise = AS_EVER) -> Apart:
+def start(
+    texts: Iterable[str], path: Iterable[str] = sys.path, otherwise: Otherwise | None = None, early: Early | None = None
+) -> Apart:
     """A child that can evaluate the modules of targets.
 
     Args:
         texts: the targets.
         path: where modules are looked for.
         otherwise: how its surroundings differ from the usual ones.
+        early: a child that may be there already.
 
     Raises:
         NoChild: there can be none.
@@ -202,68 +195,16 @@ def start(texts: Iterable[str], path: Iterable[str] = sys.path, otherwise: Other
         bwrap = find_bwrap()
     except SandboxUnavailable as error:
         raise NoChild(error.message) from error
-    here = Path.cwd()
-    project = find_project(here, files_of(texts))
-    modules = [os.path.abspath(each) for each in path]  # noqa: PTH100 -- links stay
-    surroundings = otherwise.of(surroundings_of(project, modules, here))
-    asked, answers, talk = os.pipe(), os.pipe(), _talk()
-    theirs = (asked[0], answers[1], talk)
-    command = (sys.executable, "-P", "-s", "-m", "hermetica.cli.apart.inside", *map(str, theirs))
-    words = command_line(bwrap, surroundings, (*command, json.dumps({"path": modules, **otherwise.inside})))
+    change, strange = (None, {}) if otherwise is None else (otherwise.of, otherwise.inside)
+    beginning = beginning_of(bwrap, files_of(texts), path, change, **strange)
     try:
-        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=theirs)
+        child = (None if early is None else early.take(beginning)) or Child(beginning)
     except OSError as error:
-        os.close(asked[1])
-        os.close(answers[0])
         raise NoChild(f"{bwrap}: {error.strerror}") from error
-    finally:
-        for each in theirs:
-            os.close(each)
-    return Apart(project, surroundings, child, os.fdopen(asked[1], "wb"), os.fdopen(answers[0], "rb"))
+    return Apart(beginning.project, beginning.surroundings, child)
 
 
-def _talk() -> int:
-    """A descriptor for what the modules say: standard error itself is read until the child is there."""
-    try:
-        return os.dup(2)
-    except OSError:  # it is closed
-        return os.open(os.devnull, os.O_WRONLY)
-
-
-def files_of(texts: Iterable[str]) -> list[Path]:
+def files_of(texts: Iterable[str]) -> list[str]:
     """The files among the modules that targets are in."""
     places = [target.place for target in map(parse, texts) if target.kind is Kind.MODULE]
-    return [Path(place) for place in places if os.path.lexists(place)]
-
-
-def surroundings_of(project: Project, path: Iterable[str], here: Path) -> Surroundings:
-    """What the evaluation of a project sees.
-
-    Args:
-        project: it.
-        path: where modules are looked for, absolute.
-        here: the working directory.
-    """
-    rooms = [str(Path(str(room.__file__)).parent.parent) for room in (hermetica, hermetica_store)]
-    own = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(sys.executable))  # noqa: PTH120 -- links stay
-    asked = (*own, *rooms, *path, *project.places)
-    links = tuple((place, os.readlink(place)) for place in SYSTEM if os.path.islink(place))  # noqa: PTH114, PTH115
-    system = [place for place in SYSTEM if not os.path.islink(place)]  # noqa: PTH114 -- as in the line above
-    places = [*system, *(form for place in asked for form in (place, os.path.realpath(place)))]
-    declared = {name: os.environ[name] for name in project.environment if name in os.environ}
-    environment = {**FIXED, "PYTHONPATH": os.pathsep.join(dict.fromkeys(rooms)), **declared}
-    return Surroundings(
-        places=_outermost(places),
-        links=links,
-        environment=environment,
-        directory=os.path.abspath(here),  # noqa: PTH100
-    )
-
-
-def _outermost(places: Iterable[str]) -> tuple[str, ...]:
-    """Those that lie in none of the others."""
-    kept: list[str] = []
-    for place in sorted(set(places), key=lambda each: (each.count("/"), each)):
-        if not any(place.startswith(f"{above.rstrip('/')}/") for above in kept):
-            kept.append(place)
-    return tuple(kept)
+    return [place for place in places if os.path.lexists(place)]

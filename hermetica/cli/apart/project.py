@@ -1,23 +1,23 @@
-"""What belongs to a project, and what its evaluation may see beside: ``[tool.hermetica.evaluation]``."""
+"""What belongs to a project, and what its evaluation may see beside: ``[tool.hermetica.evaluation]``.
+
+It is found before anything else is done, so this module leaves alone what is slow to import.
+"""
 
 from __future__ import annotations
 
 import os
-import tomllib
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import attrs
 
 from hermetica.errors import HermeticaError
 
+TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+    from typing import Any
 
-FILE: Final = "pyproject.toml"
-TABLE: Final = "tool.hermetica.evaluation"
-_MARKS: Final = (".git", ".hg", ".jj")
-_KEYS: Final = ("environment", "reads")
+FILE = "pyproject.toml"
+TABLE = "tool.hermetica.evaluation"
+_MARKS = (".git", ".hg", ".jj")
+_KEYS = ("environment", "reads")
 
 
 class InvalidEvaluation(HermeticaError):
@@ -26,7 +26,6 @@ class InvalidEvaluation(HermeticaError):
     code = "HM690"
 
 
-@attrs.frozen(kw_only=True)
 class Project:
     """What an evaluation may see.
 
@@ -35,11 +34,12 @@ class Project:
         environment: the names of the variables that it declares.
     """
 
-    places: tuple[str, ...]
-    environment: tuple[str, ...] = ()
+    def __init__(self, *, places: tuple[str, ...], environment: tuple[str, ...] = ()) -> None:
+        self.places = places
+        self.environment = environment
 
 
-def find_project(start: Path, files: Iterable[Path] = ()) -> Project:
+def find_project(start: str, files: Iterable[str] = ()) -> Project:
     """The project that a directory lies in, and those of files that lie outside it.
 
     A project begins at the nearest directory above with a ``.git`` (or ``.hg``, ``.jj``), else at the nearest with a
@@ -54,62 +54,83 @@ def find_project(start: Path, files: Iterable[Path] = ()) -> Project:
     """
     roots = [_root(start)]
     for file in files:
-        directory = file.resolve().parent
-        if not any(directory.is_relative_to(root) for root in roots):
+        directory = os.path.dirname(os.path.realpath(file))
+        if not any(f"{directory}/".startswith(f"{root}/") for root in roots):  # a sandbox has its own below "/"
             roots.append(_root(directory))
-    places = [str(root) for root in roots]
+    places = list(roots)
     environment: list[str] = []
     for root in dict.fromkeys((*roots, *filter(None, (_nearest(start, (FILE,)),)))):
-        declared = _declared(root / FILE)
+        declared = _declared(os.path.join(root, FILE))
         environment += declared.get("environment", ())
-        places += (os.path.abspath(root / each) for each in declared.get("reads", ()))  # noqa: PTH100 -- links stay
-    places += (each for root in roots for each in _repository(root / ".git"))
+        places += (os.path.abspath(os.path.join(root, each)) for each in declared.get("reads", ()))
+    places += (each for root in roots for each in _repository(root))
     return Project(places=tuple(dict.fromkeys(places)), environment=tuple(dict.fromkeys(environment)))
 
 
-def _nearest(start: Path, names: tuple[str, ...]) -> Path | None:
-    for directory in (start, *start.parents):
-        if any(os.path.lexists(directory / name) for name in names):
+def _nearest(start: str, names: tuple[str, ...]) -> str | None:
+    directory = start
+    while True:
+        if any(os.path.lexists(os.path.join(directory, name)) for name in names):
             return directory
-    return None
+        above = os.path.dirname(directory)
+        if above == directory:
+            return None
+        directory = above
 
 
-def _root(start: Path) -> Path:
+def _root(start: str) -> str:
     return _nearest(start, _MARKS) or _nearest(start, (FILE,)) or start
 
 
-def _repository(mark: Path) -> list[str]:
+def _repository(root: str) -> list[str]:
     """Where git keeps a work tree's repository, if that is not below it."""
+    mark = os.path.join(root, ".git")
     try:
-        text = mark.read_text(encoding="utf-8") if mark.is_file() else ""
+        text = _text(mark) if os.path.isfile(mark) else ""
         if not text.startswith("gitdir:"):
             return []
-        directory = mark.parent / text.removeprefix("gitdir:").strip()
-        common = directory / "commondir"
-        shared = directory / common.read_text(encoding="utf-8").strip() if common.is_file() else directory
+        directory = os.path.join(root, text.removeprefix("gitdir:").strip())
+        common = os.path.join(directory, "commondir")
+        shared = os.path.join(directory, _text(common).strip()) if os.path.isfile(common) else directory
     except (OSError, UnicodeDecodeError):  # then git cannot read it either, and says so
         return []
     return [os.path.realpath(directory), os.path.realpath(shared)]
 
 
-def _declared(file: Path) -> dict[str, list[str]]:
-    if not file.is_file():
+def _text(file: str) -> str:
+    with open(file, encoding="utf-8") as opened:
+        return opened.read()
+
+
+def _declared(file: str) -> dict[str, list[str]]:
+    if not os.path.isfile(file):
         return {}
+    import tomllib  # noqa: PLC0415 -- eight milliseconds, and not every project has one
+
     try:
-        value: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+        value: Any = tomllib.loads(_text(file))
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidEvaluation(f"{file} cannot be read", details=(("cause", str(error)),)) from error
     for part in TABLE.split("."):
-        value = cast("dict[str, Any]", value).get(part, {}) if isinstance(value, dict) else None
+        value = value.get(part, {}) if _is_table(value) else None
     hint = f'[{TABLE}]\nenvironment = ["CI"]\nreads = ["../shared"]'
-    if not isinstance(value, dict):
+    if not _is_table(value):
         raise InvalidEvaluation(f"{file}: {TABLE} is no table", hint=hint)
-    for key, listed in cast("dict[str, Any]", value).items():
+    table: dict[str, Any] = value
+    for key, listed in table.items():
         if key not in _KEYS:
             raise InvalidEvaluation(f"{file}: {TABLE} has no {key!r}", details=(("keys", ", ".join(_KEYS)),))
-        if not isinstance(listed, list) or not all(map(_is_name, cast("Iterable[object]", listed))):
+        if not _is_list_of_names(listed):
             raise InvalidEvaluation(f"{file}: {key} of {TABLE} is no list of texts: {listed!r}", hint=hint)
-    return cast("dict[str, list[str]]", value)
+    return table
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list_of_names(values: object) -> bool:
+    return isinstance(values, list) and all(map(_is_name, values))  # pyright: ignore[reportUnknownArgumentType] -- foreign data
 
 
 def _is_name(value: object) -> bool:

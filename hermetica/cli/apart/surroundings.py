@@ -1,21 +1,18 @@
 """What an evaluation sees of the machine: Python, the system's programs and libraries, its project. Pure.
 
 It has no network, no home, no variables but those declared, and may write nowhere but in a ``/tmp`` of its own.
-Source: bwrap(1).
+A child is started before anything else is done, so this module leaves alone what is slow to import. Source: bwrap(1).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import attrs
-
+TYPE_CHECKING = False  # the module that has it costs five milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/nix/store", "/gnu/store")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/nix/store", "/gnu/store")
 """Python and git themselves, wherever the system has them."""
-FIXED: Final[Mapping[str, str]] = {
+FIXED: Mapping[str, str] = {
     "HOME": "/homeless",
     "LANG": "C.UTF-8",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -24,10 +21,9 @@ FIXED: Final[Mapping[str, str]] = {
     "TZ": "UTC",
     "USER": "hermetica",
 }
-_NAMESPACES: Final = ("--unshare-all", "--die-with-parent", "--new-session", "--hostname", "hermetica")
+_NAMESPACES = ("--unshare-all", "--die-with-parent", "--new-session", "--hostname", "hermetica")
 
 
-@attrs.frozen(kw_only=True)
 class Surroundings:
     """What one evaluation sees.
 
@@ -38,10 +34,18 @@ class Surroundings:
         directory: its working directory.
     """
 
-    places: tuple[str, ...]
-    links: tuple[tuple[str, str], ...] = ()
-    environment: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    directory: str = "/"
+    def __init__(
+        self,
+        *,
+        places: tuple[str, ...],
+        links: tuple[tuple[str, str], ...] = (),
+        environment: Mapping[str, str] | None = None,
+        directory: str = "/",
+    ) -> None:
+        self.places = places
+        self.links = links
+        self.environment = environment or {}
+        self.directory = directory
 
     def shows(self, path: str) -> bool:
         """Whether what lies at an absolute path is what lies there outside."""

@@ -121,19 +121,19 @@ def _store(words: Sequence[str]) -> str | None:
     from hermetica_store.place import default_place  # noqa: PLC0415 -- other commands need none
 
     named = store_word(words)
-    if named is None and not os.environ.get("HERMETICA_STORE") and _settings_name_a_store():
+    if named is None and not os.environ.get("HERMETICA_STORE") and settings_mention(b"store"):
         return None
     return os.path.realpath(default_place(os.environ) if named is None else named)
 
 
-def _settings_name_a_store() -> bool:
-    """Whether the file of settings may say where the store is: reading it in full is for the whole way."""
+def settings_mention(word: bytes) -> bool:
+    """Whether the file of settings may have a setting: reading it in full is for the whole way."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
     if not base.startswith("/"):
         base = f"{os.environ.get('HOME', '')}/.config"
     try:
         file = os.environ.get("HERMETICA_CONFIG") or f"{base}/hermetica/config.toml"
         with open(file, "rb") as opened:  # noqa: PTH123 -- no pathlib here
-            return b"store" in opened.read()
+            return word in opened.read()
     except OSError:
         return False
