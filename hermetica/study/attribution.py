@@ -1,0 +1,334 @@
+"""Why builds differ: which factors, alone or together, change which file, in as few builds as it takes. Pure.
+
+A generator that asks for builds and is told what they made; whoever runs it decides how. In order: the base world
+several times; the same world under disturbed scheduling, which shows races; everything varied; halving, down to single
+factors; what is left when those are fixed, at every level of each factor, down to minimal sets; and the worlds of the
+causes once more. A cause is a minimal set of factors, and a file may have several.
+
+Where half of the factors change nothing, what the other half does is known without asking; where a half does all that
+the whole does, the other half is left for later. When builds run short, factors are asked for one by one: no halving
+beats that in the worst case.
+
+Sources: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input" (2002); Hwang, "A method for
+detecting all defective members in a population by group testing" (1972); `hermetica.study.families`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.study.families import hitting_sets, minimal
+from hermetica.study.knowledge import Knowledge, OutOfBuilds
+from hermetica.study.trials import BUILDS, Atom, Atoms, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping, Sequence
+
+    from hermetica.study.trials import Sighting
+
+    Asking = Generator[tuple[Trial, ...], tuple[Sighting, ...], None]
+
+RACE: Final = "race"
+BUILDS_MAX: Final = 45
+_CONFIRMED_MAX: Final = 4
+
+
+@attrs.frozen(kw_only=True)
+class Space:
+    """What may be varied, and how much may be asked.
+
+    Attributes:
+        factors: factor -> its levels other than the default, the one that says most first; factors that tend to act
+            together stand together.
+        busy: the levels that give a race room: several processors, several jobs.
+        bases: builds of the base world.
+        shakes: builds under disturbed scheduling.
+        builds_max: builds in all.
+    """
+
+    factors: Mapping[str, tuple[str, ...]]
+    busy: Atoms = frozenset()
+    bases: int = attrs.field(default=3, validator=attrs.validators.ge(2))
+    shakes: int = attrs.field(default=5, validator=attrs.validators.ge(0))
+    builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(3))
+
+    def mixes(self) -> int:
+        """How many worlds it takes to see every level of every factor once."""
+        return max(map(len, self.factors.values()), default=0)
+
+    def mix(self, number: int) -> Atoms:
+        """Every factor varied, at its level of that number or at its first one where it has fewer."""
+        return frozenset(
+            Atom(factor, levels[number] if number < len(levels) else levels[0])
+            for factor, levels in self.factors.items()
+        )
+
+    def rank(self, atom: Atom) -> tuple[int, int]:
+        """Where an atom stands in the order of factors and levels."""
+        return list(self.factors).index(atom.factor), self.factors[atom.factor].index(atom.level)
+
+
+@attrs.frozen(kw_only=True)
+class Causes:
+    """Why one file differs.
+
+    Attributes:
+        path: of the file; `BUILDS` for whether there is one at all.
+        sets: the minimal sets of atoms that change it, the smallest first.
+        races: whether it differs between builds of one world; other causes are not told then.
+        is_complete: whether everything was looked at that could hold another cause.
+    """
+
+    path: str
+    sets: tuple[Atoms, ...] = ()
+    races: bool = False
+    is_complete: bool = True
+
+    @property
+    def factors(self) -> frozenset[str]:
+        """The names of all factors that take part; ``race`` for a race."""
+        named = frozenset(atom.factor for each in self.sets for atom in each)
+        return named | {RACE} if self.races else named
+
+
+@attrs.frozen(kw_only=True)
+class Attribution:
+    """Why builds of one derivation differ.
+
+    Attributes:
+        files: what differs and why, ascending by path.
+        examined: how many files were compared.
+        builds: how many builds it took.
+        failed: why nothing could be said; empty where something was.
+        is_complete: whether everything was looked at that the space holds.
+    """
+
+    files: tuple[Causes, ...] = ()
+    examined: int = 0
+    builds: int = 0
+    failed: str = ""
+    is_complete: bool = True
+
+    @property
+    def factors(self) -> frozenset[str]:
+        """The names of all factors that take part in any difference."""
+        return frozenset[str]().union(*(each.factors for each in self.files))
+
+    @property
+    def sets(self) -> tuple[Atoms, ...]:
+        """All minimal sets, each once, the smallest first."""
+        found = dict.fromkeys(each for file in self.files for each in file.sets)
+        return tuple(sorted(found, key=lambda each: (len(each), sorted(each))))
+
+
+def attribute(space: Space) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], Attribution]:
+    """Asks for trials, several at a time, and is sent what each gave; returns why they differ."""
+    inquiry = _Inquiry(space=space, know=Knowledge(builds_max=space.builds_max))
+    yield from inquiry.start()
+    if not inquiry.failed:
+        try:
+            yield from inquiry.search()
+        except OutOfBuilds:
+            inquiry.is_complete = False
+        yield from inquiry.confirm()
+    return inquiry.result()
+
+
+@attrs.define(kw_only=True)
+class _Inquiry:
+    space: Space
+    know: Knowledge
+    failed: str = ""
+    is_complete: bool = True
+    _sets: defaultdict[str, list[Atoms]] = attrs.field(factory=lambda: defaultdict[str, list[Atoms]](list))
+    _open: set[str] = attrs.field(factory=set[str])
+    _unsure: set[str] = attrs.field(factory=set[str])
+    _explained: set[Atoms] = attrs.field(factory=set[Atoms])
+
+    def start(self) -> Asking:
+        """The base world, then the same under disturbed scheduling."""
+        base = [Trial(repeat=number) for number in range(self.space.bases)]
+        sightings = yield from self.know.ask(base)
+        if all(each.failed for each in sightings):
+            self.failed = sightings[0].failed
+            return
+        self.know.races(base)
+        shaken = [Trial(atoms=self.space.busy, repeat=number, shaken=True) for number in range(self.space.shakes)]
+        shaken = shaken[: self.know.left]
+        yield from self.know.ask(shaken)
+        self.know.races(shaken)
+
+    def search(self) -> Asking:
+        """Everything varied, single factors, then what is left without those, at each level."""
+        for number in range(self.space.mixes()):
+            atoms = self.space.mix(number)
+            buildable = yield from self._buildable(self._ordered(atoms))
+            if number == 0:
+                yield from self._singles(buildable)
+            while wholes := [each for each in self._within(BUILDS, atoms) if each not in self._explained]:
+                yield from self._rest(wholes[0])
+
+    def _ordered(self, atoms: Iterable[Atom]) -> list[Atom]:
+        return sorted(atoms, key=self.space.rank)
+
+    def _buildable(self, atoms: list[Atom]) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[Atom]]:
+        """The atoms without those that keep it from being built: of each cause of that, one is left out."""
+        while atoms and BUILDS in (yield from self.know.touched(frozenset(atoms))):
+            cause = yield from self._minimal_in(BUILDS, atoms)
+            if not cause:
+                raise OutOfBuilds
+            self._note(cause, BUILDS)
+            atoms = [atom for atom in atoms if atom != cause[0]]
+        return atoms
+
+    def _note(self, atoms: Iterable[Atom], searched: str = "") -> None:
+        """Keeps a set as a cause of the file it was searched for, and of those that no fewer of its atoms change."""
+        found = frozenset(atoms)
+        for path in self.know.seen_touched(Trial(atoms=found)):
+            fewer = (found - {atom} for atom in found)
+            if path == searched or len(found) == 1 or all(self.know.is_clean(path, each) for each in fewer):
+                self._sets[path].append(found)
+
+    def _singles(self, atoms: list[Atom]) -> Asking:
+        """Finds the factors that change something alone, by halving what is not known to change nothing."""
+        whole = frozenset(atoms)
+        waiting: list[tuple[list[Atom], Atoms | None]] = [(atoms, whole)] if (yield from self._matters(whole)) else []
+        while waiting:
+            unresolved = sum(len(part) for part, _ in waiting)
+            if any(len(part) > 1 for part, _ in waiting) and unresolved >= self.know.left - self._reserve():
+                yield from self._one_by_one([atom for part, _ in waiting for atom in part])
+                return
+            part, like = waiting.pop()
+            if len(part) == 1:
+                yield from self._one_by_one(part)
+            else:
+                waiting += yield from self._halved(part, like)
+
+    def _reserve(self) -> int:
+        """The builds that are kept for what comes after the single factors: other levels, and confirmation."""
+        found = {each for sets in self._sets.values() for each in sets}
+        return self.space.mixes() + 1 + min(len(found), _CONFIRMED_MAX)
+
+    def _one_by_one(self, atoms: Sequence[Atom]) -> Asking:
+        alone = [frozenset([atom]) for atom in atoms]
+        trials = [Trial(atoms=each) for each in alone][: max(1, self.know.left - 1)]
+        yield from self.know.ask(trials)
+        for each in alone[: len(trials)]:
+            self._note(each)
+        if len(trials) < len(alone):
+            raise OutOfBuilds
+
+    def _matters(self, atoms: Atoms) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], bool]:
+        return bool((yield from self.know.touched(atoms)))
+
+    def _halved(
+        self, part: list[Atom], like: Atoms | None
+    ) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[tuple[list[Atom], Atoms | None]]]:
+        """The halves of a part that may hold causes, each with a world that gives the same, where one is known."""
+        middle = len(part) // 2
+        left, right = part[:middle], part[middle:]
+        if not (yield from self._matters(frozenset(left))):
+            return [(right, like)]
+        if like is not None and self.know.same(frozenset(left), like):
+            return [(left, frozenset(left))]
+        if len(right) < 4:  # asking for the whole of so few saves nothing
+            return [(right, None), (left, frozenset(left))]
+        matters = yield from self._matters(frozenset(right))
+        return [*([(right, frozenset(right))] if matters else []), (left, frozenset(left))]
+
+    def _rest(self, atoms: Atoms) -> Asking:
+        """Looks for causes in what changes nothing alone, until every world without the known causes is as the base."""
+        while (missing := (yield from self._unexplained(atoms))) is not None:
+            path, within = missing
+            if cause := (yield from self._minimal_in(path, self._ordered(within))):
+                self._note(cause, path)
+            else:
+                self._unsure.add(path)
+        self._explained.add(atoms)
+        self._open.clear()
+
+    def _unexplained(
+        self, atoms: Atoms
+    ) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], tuple[str, Atoms] | None]:
+        """A file, and a world that changes it although it varies the whole of none of its causes."""
+        paths = sorted((yield from self.know.touched(atoms)) - self._unsure)
+        self._open = set(paths)
+        every = {path: self._within(path, atoms) for path in paths}
+        for within in dict.fromkeys(each for path in paths for each in every[path]):
+            concerned = [path for path in paths if within in every[path] and not self.know.is_clean(path, within)]
+            if not concerned:
+                continue
+            touched = yield from self.know.touched(within)
+            for path in concerned:
+                if path in touched:
+                    return path, within
+        return None
+
+    def _within(self, path: str, atoms: Atoms) -> list[Atoms]:
+        """The largest parts of ``atoms`` that contain no known cause of a file."""
+        inside = [each for each in self._sets[path] if each <= atoms]
+        return [atoms - hit for hit in hitting_sets(inside)]
+
+    def _minimal_in(
+        self, path: str, atoms: list[Atom]
+    ) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[Atom]]:
+        """A minimal set among ``atoms`` that changes a file, which all of them together do; empty where there is none.
+
+        Its last member in order is what the shortest beginning that changes the file ends with; with that varied, the
+        next one is found in the same way among those before it.
+        """
+        needed: list[Atom] = []
+        before = atoms
+        while not (needed and (yield from self._changes(path, frozenset(needed)))):
+            low, high = 0, len(before)  # without `low` many it does not change, with `high` many it does
+            while high - low > 1:
+                middle = (low + high) // 2
+                if (yield from self._changes(path, frozenset([*needed, *before[:middle]]))):
+                    high = middle
+                else:
+                    low = middle
+            if not high:  # more atoms undo what fewer do, or it does not repeat what it did
+                return []
+            needed.append(before[high - 1])
+            before = before[: high - 1]
+        return needed
+
+    def _changes(self, path: str, atoms: Atoms) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], bool]:
+        if not self.know.was_asked(atoms) and self.know.is_clean(path, atoms):
+            return False
+        return path in (yield from self.know.touched(atoms))
+
+    def confirm(self) -> Asking:
+        """The base world and the worlds of the causes once more: what another build of them gives is a race."""
+        found = sorted(
+            {each for sets in self._sets.values() for each in sets}, key=lambda each: (len(each), sorted(each))
+        )
+        wanted = [Trial(repeat=self.space.bases), *(Trial(atoms=each, repeat=1) for each in found)]
+        again = wanted[: min(self.know.left, 1 + _CONFIRMED_MAX)]
+        yield from self.know.ask(again)
+        self.know.races([*again, *(attrs.evolve(each, repeat=0) for each in again)])
+
+    def result(self) -> Attribution:
+        """What was found."""
+        if self.failed:
+            return Attribution(failed=self.failed, builds=self.know.builds)
+        racy = self.know.racy
+        paths = sorted({path for path, sets in self._sets.items() if sets} | racy | self._open | self._unsure)
+        files = tuple(
+            Causes(
+                path=path,
+                sets=() if path in racy else minimal(self._sets[path]),
+                races=path in racy,
+                is_complete=path not in self._unsure and (self.is_complete or path not in self._open),
+            )
+            for path in paths
+        )
+        return Attribution(
+            files=files,
+            examined=len(self.know.everything() - {BUILDS}),
+            builds=self.know.builds,
+            is_complete=self.is_complete and not self._unsure,
+        )

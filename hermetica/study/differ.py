@@ -1,0 +1,166 @@
+"""In what two files differ: which member of an archive, which section, which line, which byte.
+
+Looks into archives in archives. Where a member is the same in bytes and differs in what the archive says of it, that is
+told; where only the order of members differs, that is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from hermetica.study.forms import Form, Part, form_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEPTH_MAX: Final = 5
+_EXCERPT_BYTES: Final = 24
+_EXCERPT_CHARACTERS: Final = 160
+_LINES_MAX: Final = 20_000
+FOUND_MAX: Final = 40
+
+
+@attrs.frozen(kw_only=True)
+class Locus:
+    """One place in which two files differ.
+
+    Attributes:
+        inside: the way to it: (kind of what is looked into, name of the part), outermost first.
+        what: ``bytes``, ``line``, ``order``, ``missing``, ``added``, or the fact that differs, such as ``mtime``.
+        place: of bytes, the offset; of a line, its number from 1; else None.
+        first: what the first has there, for people.
+        second: likewise.
+    """
+
+    inside: tuple[tuple[str, str], ...] = ()
+    what: str
+    place: int | None = None
+    first: str = ""
+    second: str = ""
+
+    def __str__(self) -> str:
+        """One line for people."""
+        where = " > ".join(f"{kind} {name}" for kind, name in self.inside)
+        point = {"bytes": "byte ", "line": "line "}.get(self.what)
+        at = self.what if point is None or self.place is None else f"{point}{self.place:,}"
+        return f"{where}{': ' if where else ''}{at}: {self.first or 'nothing'}, then {self.second or 'nothing'}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The locus as a JSON object."""
+        return {**attrs.asdict(self), "inside": [list(each) for each in self.inside]}
+
+
+def loci(first: bytes, second: bytes) -> list[Locus]:
+    """Where two files differ, in their order, a few; none where they are equal."""
+    found: list[Locus] = []
+    for locus in _loci(first, second, (), 0):
+        found.append(locus)
+        if len(found) == FOUND_MAX:
+            break
+    return found
+
+
+def _loci(first: bytes, second: bytes, inside: tuple[tuple[str, str], ...], depth: int) -> Iterator[Locus]:
+    if first == second:
+        return
+    one, other = form_of(first), form_of(second)
+    if one.kind == other.kind and one.parts and depth < _DEPTH_MAX:
+        seen = False
+        for locus in _in_parts(one, other, inside, depth):
+            seen = True
+            yield locus
+        if seen:
+            return
+    if one.kind == other.kind == "text":
+        yield _line(first.decode(), second.decode(), inside)
+    else:
+        yield _byte(first, second, inside)
+
+
+def _in_parts(one: Form, other: Form, inside: tuple[tuple[str, str], ...], depth: int) -> Iterator[Locus]:
+    before, after = _named(one), _named(other)
+    for name, was in before.items():
+        way = (*inside, (one.kind, name))
+        now = after.get(name)
+        if now is None:
+            yield Locus(inside=way, what="missing", first=f"{len(was.data):,} bytes")
+            continue
+        for (fact, value), (_, later) in zip(was.facts, now.facts, strict=False):
+            if value != later:
+                yield Locus(inside=way, what=fact, first=value, second=later)
+        yield from _loci(was.data, now.data, way, depth + 1)
+    for name, now in after.items():
+        if name not in before:
+            yield Locus(inside=(*inside, (one.kind, name)), what="added", second=f"{len(now.data):,} bytes")
+    if list(before) != list(after) and before.keys() == after.keys():
+        place = next(index for index, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1])
+        yield Locus(
+            inside=(*inside, (one.kind, f"member {place + 1}")),
+            what="order",
+            first=list(before)[place],
+            second=list(after)[place],
+        )
+
+
+def _named(form: Form) -> dict[str, Part]:
+    """The parts by name; a name that comes again is numbered."""
+    found: dict[str, Part] = {}
+    for part in form.parts:
+        name, number = part.name, 1
+        while name in found:
+            number += 1
+            name = f"{part.name} ({number})"
+        found[name] = part
+    return found
+
+
+def _line(first: str, second: str, inside: tuple[tuple[str, str], ...]) -> Locus:
+    before, after = first.splitlines(), second.splitlines()
+    number = next(
+        (index for index, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]),
+        min(len(before), len(after)),
+    )
+    if number == len(before) == len(after):
+        return _byte(first.encode(), second.encode(), inside)  # in how lines end
+    one, other = (lines[number] if number < len(lines) else "" for lines in (before, after))
+    if sorted(before[:_LINES_MAX]) == sorted(after[:_LINES_MAX]):
+        return Locus(inside=inside, what="order", place=number + 1, first=_cut(one), second=_cut(other))
+    return Locus(inside=inside, what="line", place=number + 1, first=_around(one, other), second=_around(other, one))
+
+
+def _around(text: str, other: str) -> str:
+    """A line; of a long one, what lies around where it begins to differ."""
+    if len(text) <= _EXCERPT_CHARACTERS:
+        return text
+    begin = max(0, _same_beginning(text, other) - _EXCERPT_CHARACTERS // 4)
+    return f"{'…' if begin else ''}{_cut(text[begin:])}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _EXCERPT_CHARACTERS else f"{text[:_EXCERPT_CHARACTERS]}…"
+
+
+def _byte(first: bytes, second: bytes, inside: tuple[tuple[str, str], ...]) -> Locus:
+    low = _same_beginning(first, second)
+    one, other = (_shown(each[low : low + _EXCERPT_BYTES]) for each in (first, second))
+    return Locus(inside=inside, what="bytes", place=low, first=one, second=other)
+
+
+def _same_beginning(first: bytes | str, second: bytes | str) -> int:
+    """How many bytes or characters two texts have in common before they differ."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _shown(data: bytes) -> str:
+    """A few bytes for people: as text where they are, else hexadecimal."""
+    text = data.decode("ascii", "replace")
+    return repr(text) if text.isprintable() and "\ufffd" not in text and text else data.hex(" ", 4)

@@ -1,0 +1,108 @@
+"""What an attribution knows: every build it asked for, what follows from them, and how many are left. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.study.trials import Atoms, Sighting, Trial, differing
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+_NONE: Final = frozenset[str]()
+
+
+class OutOfBuilds(Exception):
+    """The next build would be one too many."""
+
+
+@attrs.define
+class Knowledge:
+    """Builds by their trial, with what differs in each from the base world.
+
+    Attributes:
+        builds_max: how many may be asked for in all.
+        racy: files that differed between builds of one world; they are left out of what differs.
+    """
+
+    builds_max: int
+    racy: set[str] = attrs.field(factory=set[str])
+    _seen: dict[Trial, Sighting] = attrs.field(factory=dict[Trial, Sighting])
+    _differing: dict[Trial, frozenset[str]] = attrs.field(factory=dict[Trial, frozenset[str]])
+
+    @property
+    def base(self) -> Sighting:
+        """The first build of the base world."""
+        return self._seen[Trial()]
+
+    @property
+    def builds(self) -> int:
+        """How many builds were asked for."""
+        return len(self._seen)
+
+    @property
+    def left(self) -> int:
+        """How many builds may still be asked for."""
+        return self.builds_max - self.builds
+
+    def ask(self, trials: Sequence[Trial]) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[Sighting]]:
+        """What the trials gave; those that were never asked for are asked together.
+
+        Raises:
+            OutOfBuilds: that would be more than the budget has.
+        """
+        fresh = tuple(dict.fromkeys(each for each in trials if each not in self._seen))
+        if len(fresh) > self.left:
+            raise OutOfBuilds
+        if fresh:
+            self._seen.update(zip(fresh, (yield fresh), strict=True))
+        return [self._seen[each] for each in trials]
+
+    def touched(self, atoms: Atoms) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], frozenset[str]]:
+        """The files that differ from the base world where ``atoms`` are varied."""
+        trial = Trial(atoms=atoms)
+        yield from self.ask((trial,))
+        return self.seen_touched(trial)
+
+    def seen_touched(self, trial: Trial) -> frozenset[str]:
+        """Likewise of a trial that was asked for."""
+        if trial not in self._differing:
+            self._differing[trial] = differing(self.base, self._seen[trial])
+        return self._differing[trial] - self.racy
+
+    def was_asked(self, atoms: Atoms) -> bool:
+        """Whether that world was built."""
+        return Trial(atoms=atoms) in self._seen
+
+    def same(self, first: Atoms, second: Atoms) -> bool:
+        """Whether two worlds that were built gave the same, races left out."""
+        between = differing(self._seen[Trial(atoms=first)], self._seen[Trial(atoms=second)])
+        return not between - self.racy
+
+    def is_clean(self, path: str, atoms: Atoms) -> bool:
+        """Whether a build of these or more atoms left a file as it is: fewer then change it neither."""
+        larger = (trial for trial in self._seen if atoms <= trial.atoms and not trial.shaken)
+        return any(self._is_known(path, trial) and path not in self._touched(trial) for trial in larger)
+
+    def _touched(self, trial: Trial) -> frozenset[str]:
+        self.seen_touched(trial)
+        return self._differing[trial]
+
+    def _is_known(self, path: str, trial: Trial) -> bool:
+        return self._seen[trial].value(path) is not None
+
+    def races(self, trials: Iterable[Trial]) -> frozenset[str]:
+        """Notes the files that differ between builds of one world."""
+        by_world: defaultdict[tuple[Atoms, bool], list[Sighting]] = defaultdict(list)
+        for trial in trials:
+            by_world[trial.atoms, trial.shaken].append(self._seen[trial])
+        found = _NONE.union(*(differing(group[0], each) for group in by_world.values() for each in group[1:]))
+        self.racy |= found
+        return found
+
+    def everything(self) -> frozenset[str]:
+        """Every file that any build made, and whether there was one."""
+        return _NONE.union(*(each.paths() for each in self._seen.values()))

@@ -1,0 +1,1 @@
+"""Studies: declarations, designs, attribution, statistics, and what is made of them."""
