@@ -25,7 +25,7 @@ from hermetica.realize.errors import (
 )
 from hermetica.realize.lacks import files_named, in_words
 from hermetica.realize.places import Spelling
-from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, World, run
+from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, World, differences, run
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
 from hermetica_store.refusals import lack_of_room
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 _SCRATCH_CONTEXT: Final = "hermetica 2026-11 scratch path v1"
 _ATTRIBUTES_FILE: Final = ".attrs.json"
-_WORLD: Final = World()
 
 
 @attrs.frozen(kw_only=True)
@@ -51,10 +50,12 @@ class Built:
     Attributes:
         candidates: one an output, in the order of the derivation.
         usage: what it used up.
+        world: its surroundings; None is the default one, or none at all.
     """
 
     candidates: tuple[Candidate, ...]
     usage: Usage
+    world: World | None = None
 
 
 def scratch_digest(resolved: Resolved, output: str) -> str:
@@ -89,30 +90,41 @@ def _references_graph(store: ObjectStore, resolved: Resolved) -> dict[str, str]:
 
 
 def _variables_and_files(
-    resolved: Resolved, own: Mapping[str, str], store: ObjectStore, cores: int
+    resolved: Resolved, own: Mapping[str, str], store: ObjectStore, world: World
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The environment and the files below ``/build`` that a builder is given."""
+    """The environment and the files of the build directory that a builder is given."""
     files = _references_graph(store, resolved)
-    variables = {**own, "HERMETICA_BUILD_CORES": str(cores)}
+    variables = {**own, "HERMETICA_BUILD_CORES": str(world.jobs)}
     for name, declared in resolved.env:
         value = with_own_paths(declared, own)
         if name in resolved.derivation.pass_as_file:
             files[f".attr-{name}"] = value
-            variables[f"{name}Path"] = f"/build/.attr-{name}"
+            variables[f"{name}Path"] = f"{world.build_path}/.attr-{name}"
         else:
             variables[name] = value
     if resolved.structured is not None:
         attributes = {"outputs": dict(own), **resolved.structured}
         text = json.dumps(attributes, indent=1, sort_keys=True, ensure_ascii=False)
         files[_ATTRIBUTES_FILE] = with_own_paths(text, own)
-        variables["HERMETICA_ATTRS"] = f"/build/{_ATTRIBUTES_FILE}"
+        variables["HERMETICA_ATTRS"] = f"{world.build_path}/{_ATTRIBUTES_FILE}"
     return variables, files
 
 
-def prepare_spec(resolved: Resolved, store: ObjectStore, options: Options, scratch: Path) -> SandboxSpec:
-    """The sandbox of ``resolved``, its directories made below ``scratch`` and filled."""
+def prepare_spec(
+    resolved: Resolved, store: ObjectStore, options: Options, scratch: Path, world: World | None = None
+) -> SandboxSpec:
+    """The sandbox of ``resolved``, its directories made below ``scratch`` and filled.
+
+    Args:
+        resolved: what is to be built.
+        store: where its inputs are.
+        options: the caller's choices.
+        scratch: an empty directory.
+        world: the surroundings; None is the default one, with the cores of the options.
+    """
     own = _own_paths(resolved)
-    variables, files = _variables_and_files(resolved, own, store, options.cores)
+    world = world or _default_world(options.cores)
+    variables, files = _variables_and_files(resolved, own, store, world)
     build_dir, store_dir = scratch / "build", scratch / "store"
     build_dir.mkdir(mode=0o755)
     store_dir.mkdir(mode=0o755)
@@ -126,9 +138,14 @@ def prepare_spec(resolved: Resolved, store: ObjectStore, options: Options, scrat
         store_dir=str(store_dir),
         build_dir=str(build_dir),
         rootfs=None if resolved.rootfs is None else str(store.on_disk(resolved.rootfs)),
-        world=_WORLD,
+        world=world,
         limits=_limits(options.build_limit_bytes, options.build_limit_entries),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _default_world(cores: int) -> World:
+    return World(jobs=cores)
 
 
 @functools.lru_cache(maxsize=8)
@@ -136,15 +153,28 @@ def _limits(written_bytes: int | None, written_entries: int | None) -> Limits:
     return Limits(written_bytes=written_bytes, written_entries=written_entries)
 
 
-def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog) -> Built:
-    """Runs the builder of ``resolved``.
+def build(
+    resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog, world: World | None = None
+) -> Built:
+    """Runs the builder of ``resolved``; in the default world where it is given none.
 
     Raises:
         RealizeError: it failed, ran too long, was cancelled, or left an output out.
         SandboxUnavailable: this host offers no sandbox.
+        WorldUnavailable: nor this world.
     """
+    if world is None:
+        spec = prepare_spec(resolved, context.store, context.options, scratch.path)
+        return _run_builder(spec, resolved, context, scratch, log)
+    from hermetica.realize.worlds import dated, directories  # noqa: PLC0415 -- studies only
+
+    with directories(world, scratch) as room:
+        spec = dated(prepare_spec(resolved, context.store, context.options, room, world), resolved, room)
+        return attrs.evolve(_run_builder(spec, resolved, context, scratch, log), world=world)
+
+
+def _run_builder(spec: SandboxSpec, resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog) -> Built:
     derivation, options = resolved.derivation, context.options
-    spec = prepare_spec(resolved, context.store, options, scratch.path)
     started = time.monotonic()
     spelling = Spelling(log.write, derivation.places)
     try:
@@ -159,6 +189,10 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
         )
         spelling.end()
         check_exit(derivation, ended, log.tail(), options)
+        if spec.world.in_memory:
+            from hermetica.realize.worlds import bring_home  # noqa: PLC0415 -- likewise
+
+            bring_home(spec, scratch)
         candidates = _find_outputs(resolved, scratch.path / "store", options.build_limit_bytes)
     except BuilderNotFound as error:
         raise CommandNotFound(
@@ -166,7 +200,7 @@ def build(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildL
         ) from error
     except RealizeError as error:
         clearer = _explained(error, resolved, context, scratch)
-        if options.keep_failed and not isinstance(error, BuildCancelled):
+        if options.keep_failed and not isinstance(error, BuildCancelled) and not differences(spec.world):
             clearer.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
             clearer.details = (
                 *clearer.details,

@@ -13,19 +13,29 @@ if TYPE_CHECKING:
     from hermetica.model import Resolved
     from hermetica.realize.context import RunContext
     from hermetica.realize.logs import BuildLog
+    from hermetica.sandbox import World
     from hermetica_store import Scratch
 
 
-def make(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog) -> Built:
+def make(resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog, world: World | None = None) -> Built:
     """Makes the outputs of ``resolved``; nothing of them is registered.
+
+    Args:
+        resolved: what to make.
+        context: the run.
+        scratch: an empty directory.
+        log: takes what a builder says.
+        world: the surroundings of a builder; None is the default one.
 
     Raises:
         RealizeError: it failed.
         SandboxUnavailable: this host offers no sandbox.
+        WorldUnavailable: this host cannot give the world.
+        TierUnavailable: likewise, of its clock, times, directory order, kernel name or randomness.
     """
     derivation = resolved.derivation
     if work_of(derivation) is Work.BUILD:
-        built = build(resolved, context, scratch, log)
+        built = build(resolved, context, scratch, log, world)
     else:
         built = _run_builtin(resolved, context, scratch)
     fixed, tree = derivation.fixed, built.candidates[0].tree

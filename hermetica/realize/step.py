@@ -28,7 +28,7 @@ from hermetica.realize.trace import (
     record_row,
     unresolved_rows,
 )
-from hermetica.sandbox import CONTRACT_VERSION
+from hermetica.sandbox import CONTRACT_VERSION, differences
 from hermetica_store import Candidate
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hermetica.errors import HermeticaError
     from hermetica.model import Derivation, Resolved, Token
     from hermetica.realize.context import RunContext
+    from hermetica.sandbox import World
     from hermetica_store import Commit, StorePath
 
 _NEUTRAL: Final = "any"
@@ -145,6 +146,7 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
         try:
             built = make(resolved, context, scratch, log)
             usage = built.usage
+            facts |= _surroundings(built.world)
             facts |= _measured(clock, usage, log)
             outputs, commit = register(resolved, built.candidates, context, (key, facts))
         except FixedOutputMismatch as error:
@@ -185,6 +187,12 @@ def _facts(resolved: Resolved, context: RunContext, started_s: float) -> dict[st
         "requested_by": context.options.requested_by,
         "rounds": 1 if derivation.fixed is not None else context.options.rounds,
     }
+
+
+def _surroundings(world: World | None) -> dict[str, Any]:
+    """What a record says of a world: how it differs from the default one, if it does."""
+    found = {} if world is None else differences(world)
+    return {"world": found} if found else {}
 
 
 def _measured(clock: float, usage: Usage, log: BuildLog) -> dict[str, Any]:

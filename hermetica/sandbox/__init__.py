@@ -23,7 +23,11 @@ if TYPE_CHECKING:
         SandboxError,
         SandboxUnavailable,
         TierUnavailable,
+        UnknownFactor,
+        UnknownLevel,
+        WorldUnavailable,
     )
+    from hermetica.sandbox.factors import FACTORS, RACE, Factor, fixed_world, level_of, vary
     from hermetica.sandbox.limits import Limits
     from hermetica.sandbox.outcome import Exit, Outcome
     from hermetica.sandbox.probe import Diagnosis, Finding, probe
@@ -34,12 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTRACT_VERSION",
+    "FACTORS",
+    "RACE",
     "ArgumentsTooLong",
     "BuilderNotFound",
     "Cancellation",
     "Diagnosis",
     "DirectoryOrder",
     "Exit",
+    "Factor",
     "Finding",
     "InvalidSandboxSpec",
     "Limits",
@@ -52,14 +59,20 @@ __all__ = [
     "Spawner",
     "Tier",
     "TierUnavailable",
+    "UnknownFactor",
+    "UnknownLevel",
     "World",
+    "WorldUnavailable",
     "differences",
     "enter",
     "enter_beside",
     "environment",
+    "fixed_world",
+    "level_of",
     "probe",
     "required_tier",
     "run",
+    "vary",
 ]
 
 __getattr__ = import_on_demand(
@@ -76,7 +89,11 @@ __getattr__ = import_on_demand(
             "SandboxError",
             "SandboxUnavailable",
             "TierUnavailable",
+            "UnknownFactor",
+            "UnknownLevel",
+            "WorldUnavailable",
         ),
+        "factors": ("FACTORS", "RACE", "Factor", "fixed_world", "level_of", "vary"),
         "limits": ("Limits",),
         "outcome": ("Exit", "Outcome"),
         "probe": ("Diagnosis", "Finding", "probe"),

@@ -122,12 +122,13 @@ def _in_farm(mount: Mount) -> bool:
     return head == STORE_PREFIX and bool(name)
 
 
-def command_line(spec: SandboxSpec, entries: tuple[Entry, ...] = ()) -> Launch:
+def command_line(spec: SandboxSpec, entries: tuple[Entry, ...] = (), covers: tuple[Mount, ...] = ()) -> Launch:
     """How to start ``spec``.
 
     Args:
         spec: what to start.
         entries: the top-level entries of its rootfs, ascending by name.
+        covers: files to mount over some of the rootfs.
 
     Raises:
         TierUnavailable: its world needs more than tier T0.
@@ -142,6 +143,7 @@ def command_line(spec: SandboxSpec, entries: tuple[Entry, ...] = ()) -> Launch:
         *_identity(spec),
         *_skeleton(spec),
         *(rootfs_options(spec.rootfs, entries, spec.world.build_path) if spec.rootfs else ()),
+        *(option for mount in covers for option in ("--ro-bind", mount.source, mount.target)),
         *_parents(spec.world.build_path, STORE_PREFIX, *(mount.target for mount in direct if not _in_farm(mount))),
         *("--bind", spec.build_dir, spec.world.build_path),
         *("--bind", spec.store_dir, STORE_PREFIX),

@@ -36,8 +36,12 @@ class Descriptors:
 
     def pipe(self) -> tuple[int, int]:
         """A new pipe: (reading end, writing end)."""
-        reading, writing = os.pipe()
-        self._open.update((reading, writing))
+        return self.pair(os.pipe())
+
+    def pair(self, ends: tuple[int, int]) -> tuple[int, int]:
+        """Two descriptors that are its own from now on."""
+        reading, writing = ends
+        self._open.update(ends)
         return self._raised(reading), self._raised(writing)
 
     def _raised(self, fd: int) -> int:

@@ -68,7 +68,8 @@ class TierUnavailable(SandboxError):
         super().__init__(
             f"the build's world needs tier {required}",
             details=(("available", available),),
-            hint="leave the clock, file times, directory order, kernel name and randomness at their defaults",
+            hint="leave the clock, file times, directory order, kernel name and randomness at their defaults; "
+            "`hermetica doctor` shows what this host can give",
         )
         self.required = required
         self.available = available
@@ -99,3 +100,43 @@ class MountSourceMissing(SandboxError):
             hint="if it is a store object, `hermetica store verify` says what else is missing",
         )
         self.source = source
+
+
+class WorldUnavailable(SandboxError):
+    """A factor of a world cannot be had on this host."""
+
+    code = "HM258"
+
+    def __init__(self, factor: str, cause: str, *, hint: str | None = None) -> None:
+        super().__init__(
+            f"this host cannot give the world's {factor}",
+            details=(("cause", cause),),
+            hint=hint or "study it elsewhere",
+        )
+        self.factor = factor
+        self.cause = cause
+
+
+class UnknownFactor(SandboxError, ValueError):
+    """A name that no factor of a world has."""
+
+    code = "HM259"
+
+    def __init__(self, name: str, closest: tuple[str, ...]) -> None:
+        super().__init__(
+            f"no factor of a world is called {name!r}",
+            details=(("like it", ", ".join(closest)),) if closest else (),
+            hint="`hermetica doctor --world` lists them",
+        )
+        self.name = name
+
+
+class UnknownLevel(SandboxError, ValueError):
+    """A level that a factor does not have."""
+
+    code = "HM260"
+
+    def __init__(self, factor: str, level: str, levels: tuple[str, ...]) -> None:
+        super().__init__(f"the factor {factor} has no level {level!r}", details=(("its levels", ", ".join(levels)),))
+        self.factor = factor
+        self.level = level

@@ -24,12 +24,24 @@ def contract_etc(world: World) -> tuple[tuple[str, bytes], ...]:
     return (("/etc/passwd", passwd.encode()), ("/etc/group", group.encode()), ("/etc/hosts", hosts.encode()))
 
 
+def _kernel(world: World) -> tuple[tuple[str, str], ...]:
+    if world.kernel_name is None:
+        return ()
+    release, version = world.kernel_name
+    return (
+        ("/proc/sys/kernel/osrelease", f"{release}\n"),
+        ("/proc/sys/kernel/version", f"{version}\n"),
+        ("/proc/version", f"Linux version {release} (build@localhost) {version}\n"),
+    )
+
+
 def masks(world: World) -> tuple[tuple[str, bytes], ...]:
     """(path, content) of the files of /proc that say something about the host and can be covered."""
     declared = (
         ("/proc/uptime", world.uptime),
         ("/proc/cpuinfo", world.cpu_info),
         ("/proc/meminfo", world.memory_info),
+        *_kernel(world),
     )
     return (
         ("/proc/cmdline", b"hermetica\n"),

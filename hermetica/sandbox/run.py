@@ -7,6 +7,7 @@ by `outcome` and `refusal`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -138,7 +139,7 @@ class Session:
             time.sleep(_LINE_S)
         if self.init is None and self.reader.started is not None:
             self.init = Init.attach(self.reader.started, self.native)
-            self.running.let_go()
+            self.running.let_go(self.reader.started.pid)
 
     def _look_after(self, init: Init) -> Outcome | None:
         """Keep the first process going; the limit that no kernel enforces and that is exceeded, if any."""
@@ -157,8 +158,10 @@ class Session:
             return False
         try:
             piece = os.read(self.running.log, _CHUNK)
-        except BlockingIOError:
-            return False
+        except OSError as error:
+            if error.errno in {errno.EAGAIN, errno.EIO}:  # EIO is how a terminal says that nobody writes to it any more
+                return False
+            raise
         kept = self.watchdog.take(len(piece), time.monotonic())
         if passed := self.complaint.feed(piece[:kept]):
             self.log(passed)

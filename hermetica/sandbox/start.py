@@ -29,11 +29,13 @@ from hermetica.sandbox.refusal import bwrap_missing, limit_refusal, too_many_pro
 from hermetica.sandbox.rootfs import Entry
 from hermetica.sandbox.seccomp import filter_for
 from hermetica.sandbox.spawn import Start
+from hermetica.sandbox.surroundings import covers, limits_in, open_terminal, processors, settle
 from hermetica.sandbox.world import STORE_PREFIX
 
 if TYPE_CHECKING:
     from hermetica.sandbox.spawn import Spawner
     from hermetica.sandbox.spec import Mount, SandboxSpec
+    from hermetica.sandbox.world import World
 
 _FARM_PROGRAM: Final = os.path.join(os.path.dirname(__file__), "farm.py")  # noqa: PTH118, PTH120 -- handed to another process as text
 _SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})  # of this process, whatever it does
@@ -47,19 +49,21 @@ class Running:
         pid: its process id; it is our child. status: descriptor to read its reports from; at its end
         bubblewrap is gone. log: descriptor to read the builder's output from, non-blocking; None when it
         writes to the caller's terminal. gate: descriptor that waits for the system call filter; None once it has
-        got it.
+        got it. world: the surroundings that its builder is to have.
     """
 
     pid: int
     status: int
     log: int | None
     gate: int | None
+    world: World
 
-    def let_go(self) -> None:
-        """Give it the filter, without which no builder starts."""
+    def let_go(self, first: int) -> None:
+        """Give it the filter, without which no builder starts; ``first`` is the sandbox's first process."""
         if self.gate is not None:
             gate, self.gate = self.gate, None
             try:
+                settle(first, self.world)
                 _write_all(gate, filter_for(os.uname().machine))
             finally:
                 os.close(gate)
@@ -108,9 +112,11 @@ def _program(launch: Launch, bwrap: str, *, plan_fd: int) -> tuple[str, tuple[st
     return python, ("python", "-I", "-S", "-B", _FARM_PROGRAM, str(plan_fd), bwrap, *launch.argv)
 
 
-def _stdio(log: int | None) -> list[Action]:
+def _stdio(log: int | None, *, is_terminal: bool) -> list[Action]:
     if log is None:
         return []
+    if is_terminal:
+        return [Duplicate(log, 0), Duplicate(log, 1), Duplicate(log, 2)]
     return [Duplicate(log, 1), Duplicate(1, 2), Open("/dev/null", 0)]
 
 
@@ -142,13 +148,13 @@ def _hand_over(fd: int, arguments: bytes, pid: int, spec: SandboxSpec) -> None:
     limit is set last, once bubblewrap has read something: the pipe is made small and filled, and a write to a
     full pipe waits.
     """
-    limits = resource_limits(spec.limits)
+    limits = resource_limits(limits_in(spec.world, spec.limits))
     late = [limit for limit in limits if limit.name == "RLIMIT_STACK"]
     for limit in limits:
         if limit not in late:
             _apply(pid, limit)
     if spec.world.cpus is not None:
-        os.sched_setaffinity(pid, spec.world.cpus)
+        os.sched_setaffinity(pid, processors(spec.world.cpus))
     capacity = fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1)
     padding = b"X" * max(1, capacity - len(arguments))
     data = b"--unsetenv\0" + padding + b"\0" + arguments
@@ -200,7 +206,7 @@ def _order(
         program=program,
         argv=argv,
         actions=(
-            *_stdio(log),
+            *_stdio(log, is_terminal=spec.world.on_terminal),
             *(Duplicate(arguments, ARGUMENTS_FD), Duplicate(status, STATUS_FD), Duplicate(gate, SECCOMP_FD)),
             *(Open(path, FIRST_DATA_FD + index) for index, path in enumerate(paths)),
         ),
@@ -223,18 +229,19 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ..
     Raises:
         SandboxUnavailable: the host refuses before bubblewrap could.
         TierUnavailable: the world needs more than tier T0.
+        WorldUnavailable: the host has not what the world needs.
     """
     prepare_directories(spec)
     if spec.rootfs and os.path.islink(spec.rootfs):  # noqa: PTH114 -- text, as a mount would follow it on the host
         raise InvalidSandboxSpec(f"a rootfs is a directory, not a symbolic link: {spec.rootfs}")
     mounted = _with_links_in_place(spec)
     entries = list_entries(spec.rootfs, with_etc=True) if spec.rootfs else ()
-    launch = command_line(mounted, entries)
+    launch = command_line(mounted, entries, covers(spec))
     with Descriptors() as owned:
         arguments_in, arguments_out = owned.pipe()
         status_in, status_out = owned.pipe()
         gate_in, gate_out = owned.pipe()
-        log_in, log_out = (None, None) if spec.terminal else owned.pipe()
+        log_in, log_out = (None, None) if spec.terminal else _log(owned, spec.world)
         filter_for(os.uname().machine)  # refused for machines that have none, before anything starts
         paths = [spawner.readable(content) for content in launch.data]
         if launch.farm:  # no two builds have the same
@@ -253,7 +260,12 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ..
         if log_in is not None:
             os.set_blocking(log_in, False)
             owned.release(log_in)
-    return Running(pid=pid, status=status_in, log=log_in, gate=gate_out)
+    return Running(pid=pid, status=status_in, log=log_in, gate=gate_out, world=spec.world)
+
+
+def _log(owned: Descriptors, world: World) -> tuple[int, int]:
+    """(our end, the builder's) of what its output goes through."""
+    return owned.pair(open_terminal()) if world.on_terminal else owned.pipe()
 
 
 def _with_links_in_place(spec: SandboxSpec) -> SandboxSpec:

@@ -1,8 +1,8 @@
 """The world of a build: everything about its surroundings that a program can observe, as one declared value.
 
-The default world is fixed and belongs to the sandbox contract's version. Studies vary it with `attrs.evolve`;
-the build record says how a world differs from the default. ``None`` means "as the host has it": such a factor
-is fixed by a later tier only.
+The default world is fixed and belongs to the sandbox contract's version. Studies vary it by the names of its factors
+(`hermetica.sandbox.factors`); the build record says how a world differs from the default. ``None`` means "as the host
+has it".
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STORE_PREFIX: Final = "/hermetica/store"
 SOURCE_DATE_EPOCH: Final = 315532800  # 1980-01-01: ZIP archives know no earlier date
+SOURCE_TIME_S: Final = 1  # what every object of a store has
+FIRST_PID: Final = 2  # 1 is bubblewrap's
 
 
 class Tier(enum.IntEnum):
@@ -36,6 +38,7 @@ class DirectoryOrder(enum.Enum):
     HOST = "host"
     SORTED = "sorted"
     REVERSED = "reversed"
+    SHUFFLED = "shuffled"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,15 +47,22 @@ class World:
 
     Attributes:
         source_date_epoch: the declared time of the build, in seconds since 1970. time_zone, locale, home,
-        path, shell, terminal_type: what TZ, LC_ALL, HOME, PATH, SHELL and TERM say. build_path: where the
-        build directory is mounted; the working directory. host_name: the node name of the UTS namespace. uid,
-        gid, user_name, group_name: whom the builder runs as, and what /etc/passwd and /etc/group call it.
-        umask: the file mode creation mask. jobs: HERMETICA_BUILD_CORES; never part of an id. cpus: the
-        processors the build may run on; None is all of the host's. randomise_addresses: whether the kernel
-        randomises the layout of address spaces. uptime, cpu_info, memory_info: what /proc/uptime,
-        /proc/cpuinfo and /proc/meminfo hold. clock_s: where the wall clock stands (T2). file_time_s: the
-        latest time of created files (T3). directory_order: see `DirectoryOrder` (T3). kernel_name: (release,
-        version) of uname (T3). random_seed: seeds getrandom and AT_RANDOM (T3).
+        path, shell, terminal_type: what TZ, LC_ALL, HOME, PATH, SHELL and TERM say, unless the derivation says
+        otherwise. path_suffix: added to PATH, whoever declares it. variables: further (name, value) pairs of the
+        environment. sh: the program of the rootfs that /bin/sh is; None is its own, and so it is where there are
+        not both. build_path: where the build directory is mounted; the working directory. host_name, domain_name:
+        the node name of the UTS namespace, and its NIS domain. uid, gid, user_name, group_name: whom the builder
+        runs as, and what /etc/passwd and /etc/group call it. umask: the file mode creation mask. jobs:
+        HERMETICA_BUILD_CORES; never part of an id. cpus: on how many processors the build may run; None is all of
+        the host's. randomise_addresses: whether the kernel randomises the layout of address spaces. first_pid: the
+        builder's process id. open_files, stack_bytes: resource limits instead of those of `Limits`. on_terminal:
+        whether the builder's standard streams are a terminal, which no one types on. in_memory: whether the build
+        and output directories lie in memory rather than on the store's file system. source_time_s: the time of
+        sources and of the files in the build directory. uptime, cpu_info, memory_info: what /proc/uptime,
+        /proc/cpuinfo and /proc/meminfo hold. clock_s: where the wall clock stands (T2). file_time_s: the latest
+        time of created files (T3). directory_order: see `DirectoryOrder` (T3); directory_seed: which shuffling.
+        kernel_name: (release, version) of uname (T3). random_seed: seeds getrandom, AT_RANDOM, /dev/random and
+        /dev/urandom (T3).
     """
 
     source_date_epoch: int = SOURCE_DATE_EPOCH
@@ -60,24 +70,35 @@ class World:
     locale: str = "C.UTF-8"
     home: str = "/homeless-shelter"
     path: str = "/path-not-set"
+    path_suffix: str = ""
     shell: str = "/noshell"
     terminal_type: str = "xterm-256color"
+    variables: tuple[tuple[str, str], ...] = ()
+    sh: str | None = None
     build_path: str = "/build"
     host_name: str = "localhost"
+    domain_name: str | None = None
     uid: int = 1000
     gid: int = 100
     user_name: str = "build"
     group_name: str = "build"
     umask: int = 0o022
     jobs: int = 1
-    cpus: frozenset[int] | None = None
+    cpus: int | None = None
     randomise_addresses: bool = False
+    first_pid: int = FIRST_PID
+    open_files: int | None = None
+    stack_bytes: int | None = None
+    on_terminal: bool = False
+    in_memory: bool = False
+    source_time_s: int = SOURCE_TIME_S
     uptime: str | None = None
     cpu_info: str | None = None
     memory_info: str | None = None
     clock_s: int | None = None
     file_time_s: int | None = None
     directory_order: DirectoryOrder = DirectoryOrder.HOST
+    directory_seed: int = 0
     kernel_name: tuple[str, str] | None = None
     random_seed: int | None = None
 
@@ -122,7 +143,10 @@ def environment(world: World, declared: Mapping[str, str]) -> dict[str, str]:
         "TMPDIR": world.build_path,
         "TZ": world.time_zone,
     }
-    return dict(sorted({**fixed, **declared}.items()))
+    variables = {**fixed, **dict(world.variables), **declared}
+    if world.path_suffix:
+        variables["PATH"] += world.path_suffix
+    return dict(sorted(variables.items()))
 
 
 def differences(world: World) -> dict[str, str]:

@@ -77,6 +77,7 @@ PURE = (
     "hermetica.report.layout",
     "hermetica.report.markdown",
     "hermetica.sandbox.command",
+    "hermetica.sandbox.factors",
     "hermetica.sandbox.complaint",
     "hermetica.sandbox.errors",
     "hermetica.sandbox.files",

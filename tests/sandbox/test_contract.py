@@ -209,9 +209,8 @@ def test_devices_behave(box: Box) -> None:
 
 def test_a_builder_may_find_its_own_number_of_processors(box: Box) -> None:
     available = len(os.sched_getaffinity(0))
-    first = frozenset({min(os.sched_getaffinity(0))})
     assert box.run("nproc").lines == [str(available)]
-    assert box.run("nproc", world=World(cpus=first)).lines == ["1"]
+    assert box.run("nproc", world=World(cpus=1)).lines == ["1"]
 
 
 def test_a_varied_world_is_what_the_builder_sees(box: Box) -> None:
