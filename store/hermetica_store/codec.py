@@ -128,8 +128,9 @@ def object_facts(base: bytes, value: bytes) -> tuple[int, tuple[bytes, ...]]:
     try:
         end = 2 + DIGEST_SIZE_BYTES * (2 if _checked(value) & _MODULO else 1)
         size_bytes, end = read_varint(value, end)
-        _, end = read_varint(value, end)
-        return size_bytes, tuple(_texts(value, end))
+        while value[end] >= 0x80:  # when it was registered
+            end += 1
+        return size_bytes, tuple(_texts(value, end + 1)) if end + 1 < len(value) else ()
     except (ValueError, IndexError) as error:
         raise _damaged("object", base) from error
 
@@ -195,6 +196,22 @@ def decode_root(name: bytes, value: bytes) -> RootValue:
         added_ms, end = read_varint(value, 2 + length)
         return RootValue(path=path, link=value[end + 1 :] if len(value) > end else None, added_ms=added_ms)
     except (HermeticaError, ValueError, IndexError) as error:
+        raise _damaged("root", name) from error
+
+
+def root_facts(name: bytes, value: bytes) -> tuple[bytes, bool]:
+    """The base name of the object that a root's row keeps, and whether it has a link; no values are made of it.
+
+    Raises:
+        IndexDamaged: it is no root.
+    """
+    try:
+        end = 2 + _checked(value)
+        base = value[2:end]
+        while value[end] & 0x80:  # when it was added
+            end += 1
+        return base, len(value) > end + 1
+    except (ValueError, IndexError) as error:
         raise _damaged("root", name) from error
 
 

@@ -14,33 +14,30 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from hermetica_store.codec import decode_root, object_facts, path_at, row_value
+from hermetica_store.codec import decode_root, object_facts, path_at, root_facts, row_value
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import NotRegistered
-from hermetica_store.layers import refuse_lower
 from hermetica_store.leases import drop_lease, live_leases
 from hermetica_store.marking import Facts, Limits, alive, condemned, referrers_first
-from hermetica_store.path import StorePath
-from hermetica_store.publish import move, path_key
 from hermetica_store.refusals import working_in
-from hermetica_store.remove import remove_tree
 from hermetica_store.reserve import with_reserve
 from hermetica_store.roots import is_stale
 from hermetica_store.rows import decode_time, unregister
 from hermetica_store.schema import OBJECTS, REFERRERS, ROOTS, USED, Table
-from hermetica_store.scratch import scratch
 from hermetica_store.statcache import forget_sources
+from hermetica_store.sweep import remove_files, sweep
 from hermetica_store.tidy import Spared, drop_logs, drop_rows, drop_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
     from pathlib import Path
 
-    from hermetica_store.index import Transaction
+    from hermetica_store.path import StorePath
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 COLLECTING: Final = b"collect\0"  # the claim of whoever collects
-_BATCH: Final = 256  # deaths decided in one transaction: writers wait no longer than that takes
+_BATCH: Final = 2048  # deaths decided in one transaction: writers wait no longer than that takes
 
 
 class InUse(StoreError):
@@ -111,7 +108,7 @@ class _Snapshot:
     """What a collection begins with."""
 
     objects: dict[bytes, Facts]
-    rooted: dict[bytes, set[bytes]]  # base -> names
+    rooted: set[bytes]
     leased: dict[bytes, bytes]
     stale: dict[bytes, bytes]  # name -> value
     built_from: dict[bytes, list[bytes]]  # nothing where nobody asks for it
@@ -134,14 +131,14 @@ def collect_alone(
     before_s = time.time() - policy.keep_rows_s
     living = alive([*snapshot.rooted, *snapshot.leased], snapshot.objects, snapshot.built_from)
     chosen = condemned(snapshot.objects, living, _limits(policy))
+    paths = {base: path_at(base) for base in chosen}  # before anything goes: what is no name of an object is no file
     if not dry_run:
         with_reserve(
             shared.layout, lambda: shared.writer.run(lambda tx: _prune(tx, snapshot.stale, shared.layout.locks))
         )
         chosen = _delete(shared, chosen, stop)
-        _sweep(shared)
-        with working_in(shared.layout.root):
-            shared.links.prune()
+        sweep(shared)
+        _prune_links(shared)
     spared = Spared(
         dying=frozenset(chosen),
         living=_Living(snapshot.objects, shared.index.is_below),
@@ -156,7 +153,7 @@ def collect_alone(
     if not dry_run:
         shared.writer.run(forget_sources)
     return Collected(
-        paths=tuple(path_at(base) for base in chosen),
+        paths=tuple(paths[base] for base in chosen),
         size_bytes=sum(snapshot.objects[base].size_bytes for base in chosen),
         rows=rows,
         logs=logs,
@@ -183,6 +180,13 @@ def _limits(policy: Policy) -> Limits:
     return Limits(max_bytes=policy.max_bytes, max_freed_bytes=policy.max_freed_bytes, unused_since_ms=since)
 
 
+def _prune_links(shared: Shared) -> None:
+    """Drop what the link table offers and no object has any more; a store of small files has no such table."""
+    with working_in(shared.layout.root):
+        if shared.layout.links.exists():
+            shared.links.prune()
+
+
 def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
     """Delete these objects and nothing else.
 
@@ -191,6 +195,8 @@ def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
         InUse: one is needed by something else than these; nothing is deleted then.
         InLowerStore: one is in a lower store.
     """
+    from hermetica_store.layers import refuse_lower  # noqa: PLC0415 -- a collection only looks at what is here
+
     paths = list(paths)
     refuse_lower(shared, paths)
     shared.writer.barrier()
@@ -204,15 +210,17 @@ def delete(shared: Shared, paths: Iterable[StorePath]) -> Collected:
     def decide(tx: Transaction) -> None:
         _prune(tx, snapshot.stale, shared.layout.locks)
         needed = _Needed.now(tx, shared)
-        for base in order:
+
+        def refuse(base: bytes) -> bool:
             if why := needed.reasons(tx, base):
                 raise InUse(wanted[base], why)
-            unregister(tx, base)
+            return False
+
+        unregister(tx, order, refuse)
 
     with_reserve(shared.layout, lambda: shared.writer.run(decide))
-    with_reserve(shared.layout, partial(_remove_files, shared, order))
-    with working_in(shared.layout.root):
-        shared.links.prune()
+    with_reserve(shared.layout, partial(remove_files, shared, order))
+    _prune_links(shared)
     return Collected(
         paths=tuple(wanted[base] for base in order), size_bytes=sum(snapshot.objects[base].size_bytes for base in order)
     )
@@ -227,20 +235,20 @@ def _snapshot(shared: Shared, *, with_history: bool = False) -> _Snapshot:
         objects: dict[bytes, Facts] = {}
         for base, value in tx.items(OBJECTS):
             size_bytes, references = object_facts(base, value)
-            objects[base] = Facts(size_bytes=size_bytes, used_ms=decode_time(used.get(base)), references=references)
+            objects[base] = Facts(size_bytes, decode_time(used.get(base)), references)
         history = _built_from(tx) if with_history else {}
         return objects, tx.items(ROOTS), live_leases(tx, shared.layout.locks)[0], history
 
     with working_in(shared.layout.root):
         objects, roots, leased, built_from = shared.index.read(read)
-    rooted: dict[bytes, set[bytes]] = {}
+    rooted: set[bytes] = set()
     stale: dict[bytes, bytes] = {}
     for name, value in roots:
-        root = decode_root(name, value)
-        if is_stale(shared, root):
+        base, has_link = root_facts(name, value)
+        if has_link and is_stale(shared, decode_root(name, value)):
             stale[name] = value
         else:
-            rooted.setdefault(root.path.base.encode(), set()).add(name)
+            rooted.add(base)
     return _Snapshot(objects=objects, rooted=rooted, leased=leased, stale=stale, built_from=built_from)
 
 
@@ -258,13 +266,14 @@ class _Needed:
 
     rooted: dict[bytes, list[bytes]]
     leased: dict[bytes, bytes]
+    has_referrers: bool  # whether anything refers to anything
 
     @classmethod
     def now(cls, tx: Transaction, shared: Shared) -> _Needed:
         rooted: dict[bytes, list[bytes]] = {}
         for name, value in tx.items(ROOTS):
-            rooted.setdefault(decode_root(name, value).path.base.encode(), []).append(name)
-        return cls(rooted, live_leases(tx, shared.layout.locks)[0])
+            rooted.setdefault(root_facts(name, value)[0], []).append(name)
+        return cls(rooted, live_leases(tx, shared.layout.locks)[0], tx.count(REFERRERS) > 0)
 
     def reasons(self, tx: Transaction, base: bytes) -> list[str]:
         """Why an object is needed; empty if it is not."""
@@ -277,7 +286,9 @@ class _Needed:
 
     def is_needed(self, tx: Transaction, base: bytes) -> bool:
         """Whether there is any reason."""
-        return base in self.rooted or base in self.leased or any(each != base for each in tx.values(REFERRERS, base))
+        if base in self.rooted or base in self.leased:
+            return True
+        return self.has_referrers and any(each != base for each in tx.values(REFERRERS, base))
 
 
 def _prune(tx: Transaction, stale: dict[bytes, bytes], locks: Path) -> None:
@@ -299,58 +310,9 @@ def _delete(shared: Shared, chosen: list[bytes], stop: Callable[[], bool]) -> li
 
         def decide(tx: Transaction, batch: list[bytes] = batch) -> list[bytes]:
             needed = _Needed.now(tx, shared)
-            died: list[bytes] = []
-            for base in batch:
-                if tx.get(OBJECTS, base) is not None and not needed.is_needed(tx, base):
-                    unregister(tx, base)
-                    died.append(base)
-            return died
+            return unregister(tx, batch, partial(needed.is_needed, tx))
 
         died = with_reserve(shared.layout, partial(shared.writer.run, decide))
-        with_reserve(shared.layout, partial(_remove_files, shared, died))
+        with_reserve(shared.layout, partial(remove_files, shared, died))
         gone += died
     return gone
-
-
-def _remove_files(shared: Shared, bases: Iterable[bytes]) -> int:
-    """Remove the files of objects that are not registered, but for those that somebody is publishing; how many."""
-    removed = 0
-    with scratch(shared.layout) as trash, working_in(shared.layout.root):
-        for base in bases:
-            path = path_at(base)
-            if not shared.claims.try_acquire(path_key(path)):
-                continue
-            try:
-                if shared.is_known(path):
-                    continue
-                target = trash.path / "dead"
-                move(shared.layout.objects / path.base, target)
-            except FileNotFoundError:
-                continue
-            finally:
-                shared.claims.release(path_key(path))
-            remove_tree(target)
-            removed += 1
-    return removed
-
-
-def _sweep(shared: Shared) -> int:
-    """Remove what a crash left unregistered in ``store/``; how many."""
-    return _remove_files(shared, [path.base.encode() for path in leftovers(shared)[0]])
-
-
-def leftovers(shared: Shared) -> tuple[list[StorePath], list[str]]:
-    """What lies in ``store/`` unregistered: by the names of objects, and other names."""
-    unregistered: list[StorePath] = []
-    strangers: list[str] = []
-    with working_in(shared.layout.root):
-        names = sorted(path.name for path in shared.layout.objects.iterdir())
-    for name in names:
-        try:
-            path = StorePath.parse_base(name)
-        except StoreError:
-            strangers.append(name)
-            continue
-        if not shared.is_known(path):
-            unregistered.append(path)
-    return unregistered, strangers

@@ -33,7 +33,7 @@ from hermetica_store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hermetica_store.index import Transaction
+    from hermetica_store.transaction import Transaction
 
 INDEX: Final = "index"
 _ROUNDS: Final = 3

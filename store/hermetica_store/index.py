@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import lmdb
 
@@ -20,132 +20,29 @@ from hermetica_store.refusals import working_in
 from hermetica_store.schema import (
     FIRST_TABLES,
     META,
-    OBJECTS,
     READABLE,
     SCHEMA_VERSION,
     SEVERAL_VALUES,
     TABLES,
     VERSION_KEY,
 )
+from hermetica_store.transaction import transaction_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from hermetica_store.layout import Layout
+    from hermetica_store.transaction import Database, Transaction
 
 T = TypeVar("T")
-# The stubs have no public name for it.
-Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 _MAP_BYTES: Final = 1 << 30  # of address space; the file grows with its content only
 _SHORTFALL_PAGES_MAX: Final = 256  # pages at the end that were allocated and never written
-
-
-class Transaction:
-    """A transaction over the tables by name."""
-
-    __slots__ = ("_tables", "is_below", "raw")
-
-    def __init__(
-        self, raw: lmdb.Transaction[bytes], tables: dict[bytes, Database], is_below: Callable[[bytes], bool]
-    ) -> None:
-        self.raw = raw
-        self._tables = tables
-        self.is_below = is_below
-
-    def is_there(self, base: bytes) -> bool:
-        """Whether an object is registered here or in a lower store."""
-        return self.get(OBJECTS, base) is not None or self.is_below(base)
-
-    def get(self, table: bytes, key: bytes) -> bytes | None:
-        """The (first) value at ``key``."""
-        return self.raw.get(key, None, self._tables[table])
-
-    def put(self, table: bytes, key: bytes, value: bytes) -> bool:
-        """Set a value; in a table of several values add it."""
-        return self.raw.put(key, value, db=self._tables[table])
-
-    def add(self, table: bytes, key: bytes, value: bytes) -> bool:
-        """Set a value unless there is one; whether there was none."""
-        return self.raw.put(key, value, overwrite=False, db=self._tables[table])
-
-    def add_many(self, table: bytes, rows: Iterable[tuple[bytes, bytes]]) -> bool:
-        """Set values where there are none; whether there was none at any of the keys, all of them different."""
-        with self.cursor(table) as cursor:
-            consumed, added = cursor.putmulti(rows, overwrite=False)
-        return consumed == added
-
-    def delete(self, table: bytes, key: bytes, value: bytes = b"") -> bool:
-        """Remove a key, or one of its several values; whether it was there."""
-        return self.raw.delete(key, value, self._tables[table])
-
-    def clear(self, table: bytes) -> None:
-        """Remove every row."""
-        self.raw.drop(self._tables[table], delete=False)
-
-    def count(self, table: bytes) -> int:
-        """How many rows."""
-        return self.raw.stat(self._tables[table])["entries"]
-
-    def values(self, table: bytes, key: bytes) -> list[bytes]:
-        """Every value at ``key``, ascending."""
-        with self.raw.cursor(self._tables[table]) as cursor:
-            if not cursor.set_key(key):
-                return []
-            values = [cursor.value()]
-            while cursor.next_dup():
-                values.append(cursor.value())
-            return values
-
-    def cursor(self, table: bytes) -> lmdb.Cursor[bytes]:
-        """A cursor over a table, to be closed."""
-        return self.raw.cursor(self._tables[table])
-
-    def prefixed(self, table: bytes, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Every row whose key begins with ``prefix``, ascending."""
-        found: list[tuple[bytes, bytes]] = []
-        with self.cursor(table) as cursor:
-            more = cursor.set_range(prefix) if prefix else cursor.first()
-            while more and cursor.key().startswith(prefix):
-                found.append(cursor.item())
-                more = cursor.next()
-        return found
-
-    def items(self, table: bytes, start: bytes = b"", limit: int = 1 << 60) -> list[tuple[bytes, bytes]]:
-        """Up to ``limit`` rows from ``start`` on, ascending."""
-        found: list[tuple[bytes, bytes]] = []
-        with self.cursor(table) as cursor:
-            more = cursor.set_range(start) if start else cursor.first()
-            while more and len(found) < limit:
-                found.append(cursor.item())
-                more = cursor.next()
-        return found
 
 
 def _nowhere(_base: bytes) -> bool:
     """Where there is no lower store."""
     return False
-
-
-class _Partial(Transaction):
-    """A transaction over an index that lacks tables of this version: they are empty."""
-
-    __slots__ = ()
-
-    def get(self, table: bytes, key: bytes) -> bytes | None:
-        return super().get(table, key) if table in self._tables else None
-
-    def count(self, table: bytes) -> int:
-        return super().count(table) if table in self._tables else 0
-
-    def values(self, table: bytes, key: bytes) -> list[bytes]:
-        return super().values(table, key) if table in self._tables else []
-
-    def prefixed(self, table: bytes, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        return super().prefixed(table, prefix) if table in self._tables else []
-
-    def items(self, table: bytes, start: bytes = b"", limit: int = 1 << 60) -> list[tuple[bytes, bytes]]:
-        return super().items(table, start, limit) if table in self._tables else []
 
 
 class Index:
@@ -229,7 +126,7 @@ class Index:
         """What ``work`` gives, or its error: raised inside, it would make lmdb wait until nobody else reads."""
         with self._gate, self._environment.begin() as raw:
             try:
-                found, failure = [work(self._kind(raw, self._tables, self.is_below))], None
+                found, failure = [work(transaction_over(raw, self._tables, self.is_below))], None
             except StoreError as error:
                 found, failure = list[T](), error
             except lmdb.Error:
@@ -272,7 +169,7 @@ class Index:
         with self._gate:
             raw = self._environment.begin(write=True)
             try:
-                result = work(self._kind(raw, self._tables, self.is_below))
+                result = work(transaction_over(raw, self._tables, self.is_below))
                 failure = None
             except BaseException as error:  # noqa: BLE001 -- raised below
                 failure = error
@@ -317,10 +214,6 @@ class Index:
                 self._environment.close()  # it has no map any more, and whoever touched it would die
                 self._broken = True
                 raise index_fault(error, self._root) from error
-
-    @property
-    def _kind(self) -> type[Transaction]:
-        return Transaction if len(self._tables) == len(TABLES) else _Partial
 
     def _open(self, layout: Layout) -> str:
         """Opens the tables that are there, all of them in a new index; the schema."""

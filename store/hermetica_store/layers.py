@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hermetica_store.codec import ObjectInfo
-    from hermetica_store.index import Transaction
     from hermetica_store.nar import NarDigest
     from hermetica_store.path import StorePath
     from hermetica_store.schema import Table
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 _LOWER: Final = b"lower"
 

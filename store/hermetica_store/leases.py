@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from hermetica_store.index import Transaction
     from hermetica_store.path import StorePath
+    from hermetica_store.transaction import Transaction
     from hermetica_store.writer import Writer
 
 ID_BYTES: Final = 8

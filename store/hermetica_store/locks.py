@@ -14,6 +14,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _FLOCK: Final = struct.Struct("@hhqqi4x")  # type, whence, start, length, pid
@@ -44,6 +45,20 @@ def try_lock(path: Path, at: int) -> int | None:
         os.close(fd)
         raise
     return fd
+
+
+def lock_bytes(fd: int, places: Iterable[int]) -> list[int]:
+    """Those of ``places`` that nobody held; ``fd``, open for writing, holds them now until it is closed."""
+    taken: list[int] = []
+    for at in places:
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise
+        else:
+            taken.append(at)
+    return taken
 
 
 def is_held(path: Path, at: int) -> bool:

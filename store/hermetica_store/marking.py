@@ -6,7 +6,7 @@ after all that refer to it; using an object counts as using what it refers to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
-@attrs.frozen(kw_only=True)
-class Facts:
-    """What a collection looks at.
+class Facts(NamedTuple):
+    """What a collection looks at: a tuple, for there is one for each object of a store.
 
     Attributes:
         size_bytes: of the object.

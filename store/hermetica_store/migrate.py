@@ -22,10 +22,11 @@ from hermetica_store.schema import META, SCHEMA_VERSION, VERSION_KEY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hermetica_store.index import Index, Transaction
+    from hermetica_store.index import Index
     from hermetica_store.layout import Layout
     from hermetica_store.migrations import Step
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 _CLAIM: Final = b"upgrade\0"
 _CURSOR: Final = b"upgrade"

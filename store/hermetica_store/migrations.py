@@ -17,7 +17,7 @@ from hermetica_store.faults import IndexDamaged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hermetica_store.index import Transaction
+    from hermetica_store.transaction import Transaction
 
 
 @attrs.frozen(kw_only=True)

@@ -22,7 +22,9 @@ STORE_PREFIX: Final = "/hermetica/store"
 NAME_LENGTH_MAX: Final = 211  # 255 for the file system, less the digest, its dash, and room for a temporary suffix
 _PATH_CONTEXT: Final = "hermetica 2026-11 store path v1"
 _NAME = re.compile(r"[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]*")
-_DIGEST = re.compile(rf"{MARKER}[{ALPHABET}]{{{PATH_DIGEST_LENGTH - len(MARKER)}}}")
+_BASE = re.compile(
+    rf"{MARKER}[{ALPHABET}]{{{PATH_DIGEST_LENGTH - len(MARKER)}}}-(?=.{{1,{NAME_LENGTH_MAX}}}\Z){_NAME.pattern}"
+)
 
 
 def is_valid_name(name: str) -> bool:
@@ -61,10 +63,9 @@ class StorePath:
         Raises:
             InvalidStorePath: ``base`` is not ``<digest>-<name>``.
         """
-        digest, dash, name = base[:32], base[32:33], base[33:]
-        if dash != "-" or not _DIGEST.fullmatch(digest) or not is_valid_name(name):
+        if not _BASE.fullmatch(base):
             raise InvalidStorePath(f"not the name of a store object: {base!r}", hint="it is hx…-NAME")
-        return cls(digest, name)
+        return cls(base[:PATH_DIGEST_LENGTH], base[PATH_DIGEST_LENGTH + 1 :])
 
     @property
     def base(self) -> str:

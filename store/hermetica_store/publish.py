@@ -8,9 +8,7 @@ docs/format-store.md, "A durable publication".
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import stat
 import time
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ import attrs
 from hermetica_store.codec import ObjectInfo
 from hermetica_store.dedup import SHARED_FROM_BYTES
 from hermetica_store.manifest import encode_manifest
+from hermetica_store.move import move, path_key
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
 from hermetica_store.rows import check_rows, register, write_rows
@@ -30,35 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hermetica_store.index import Transaction
     from hermetica_store.leases import Lease
     from hermetica_store.path import StorePath
     from hermetica_store.prepare import Prepared
     from hermetica_store.schema import Row
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
     from hermetica_store.writer import Commit
-
-
-def path_key(path: StorePath) -> bytes:
-    """The claim under which an object's place on disk is changed."""
-    return b"object\0" + path.base.encode()
-
-
-def move(source: Path, target: Path) -> None:
-    """Rename a tree to another directory; a read-only directory is opened for the moment that takes."""
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EPERM} or source.is_symlink() or not source.is_dir():
-            raise
-        mode = stat.S_IMODE(source.stat().st_mode)
-        source.chmod(mode | 0o700)
-        try:
-            source.rename(target)
-        except BaseException:
-            source.chmod(mode)
-            raise
-        target.chmod(mode)
 
 
 def set_aside(shared: Shared, paths: Sequence[Path]) -> None:

@@ -14,8 +14,8 @@ import attrs
 
 from hermetica_store.consistency import Problem
 from hermetica_store.errors import StoreError
+from hermetica_store.move import move
 from hermetica_store.path import StorePath
-from hermetica_store.publish import move
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
 

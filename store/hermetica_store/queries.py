@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hermetica_store.codec import ObjectInfo
-    from hermetica_store.index import Transaction
     from hermetica_store.path import StorePath
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 _BATCH: Final = 500
 

@@ -13,7 +13,7 @@ import attrs
 
 from hermetica_store.content import Content, tree_digest
 from hermetica_store.ingest import ingest
-from hermetica_store.publish import move
+from hermetica_store.move import move
 from hermetica_store.refusals import working_in
 from hermetica_store.relocate import relocate
 from hermetica_store.remove import remove_tree

@@ -19,9 +19,9 @@ from hermetica_store.schema import OBJECTS
 from hermetica_store.scratch import scratch
 
 if TYPE_CHECKING:
-    from hermetica_store.index import Transaction
     from hermetica_store.prepare import Prepared
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 
 def register_anew(shared: Shared, path: StorePath, damaged: bytes) -> bool:

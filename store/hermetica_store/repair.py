@@ -15,7 +15,6 @@ import attrs
 
 from hermetica_store.assemble import assemble, is_right, lost_files
 from hermetica_store.codec import decode_object
-from hermetica_store.collect import leftovers
 from hermetica_store.consistency import INDEX, Problem, index_problem, mend_index
 from hermetica_store.errors import HermeticaError, StoreError
 from hermetica_store.faults import IndexDamaged
@@ -32,6 +31,7 @@ from hermetica_store.refusals import working_in
 from hermetica_store.schema import MANIFESTS, OBJECTS
 from hermetica_store.scratch import scratch
 from hermetica_store.swap import digest_of, is_at_work, is_staged, stage, swap
+from hermetica_store.sweep import leftovers
 from hermetica_store.verify import Finding, VerifyReport, check_object, undisturbed, verify
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hermetica_store.codec import ObjectInfo
-    from hermetica_store.index import Transaction
     from hermetica_store.scratch import Scratch
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 
 class CannotSupply(StoreError):

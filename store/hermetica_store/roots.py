@@ -14,9 +14,9 @@ from hermetica_store.rows import now_ms
 from hermetica_store.schema import ROOTS, check_key
 
 if TYPE_CHECKING:
-    from hermetica_store.index import Transaction
     from hermetica_store.path import StorePath
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 
 @attrs.frozen(kw_only=True)

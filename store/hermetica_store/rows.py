@@ -28,11 +28,11 @@ from hermetica_store.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hermetica_store.codec import ObjectInfo
-    from hermetica_store.index import Transaction
     from hermetica_store.path import StorePath
+    from hermetica_store.transaction import Transaction
 
 
 _MANY: Final = 16
@@ -70,21 +70,43 @@ def register(tx: Transaction, info: ObjectInfo, manifest: bytes) -> None:
         tx.put(REFERRERS, reference.base.encode(), base)
 
 
-def unregister(tx: Transaction, base: bytes) -> None:
-    """Forget an object and every row it owns."""
-    value = tx.get(OBJECTS, base)
-    if value is None:
-        return
-    for reference in object_facts(base, value)[1]:
-        tx.delete(REFERRERS, reference, base)
+def unregister(tx: Transaction, bases: Iterable[bytes], is_needed: Callable[[bytes], bool]) -> list[bytes]:
+    """Forget objects and every row they own; gives those that were there and not needed.
+
+    Args:
+        tx: a write transaction.
+        bases: each after all that refer to it.
+        is_needed: asked of each when those before it are gone from ``referrers``.
+    """
+    gone: list[bytes] = []
+    has_referrers = tx.count(REFERRERS) > 0
+    for base in bases:
+        value = tx.get(OBJECTS, base)
+        if value is None or is_needed(base):
+            continue
+        if has_referrers:
+            for reference in object_facts(base, value)[1]:
+                tx.delete(REFERRERS, reference, base)
+        gone.append(base)
+    ascending = sorted(gone)  # neighbours share pages
     for table in (OBJECTS, MANIFESTS, USED, NARS):
-        tx.delete(table, base)
-    for owned in tx.values(OWNED, base):
-        table, key = TABLE_OF_TAG[owned[:1]].value, owned[1:]
+        if tx.count(table):
+            tx.delete_many(table, ascending)
+    if tx.count(OWNED):
+        for base in ascending:
+            _drop_owned(tx, base)
+    return gone
+
+
+def _drop_owned(tx: Transaction, base: bytes) -> None:
+    owned = tx.values(OWNED, base)
+    for tagged in owned:
+        table, key = TABLE_OF_TAG[tagged[:1]].value, tagged[1:]
         stored = tx.get(table, key)
         if stored is not None and row_owner(stored) == base:
             tx.delete(table, key)
-    tx.delete(OWNED, base)
+    if owned:
+        tx.delete(OWNED, base)
 
 
 def check_rows(rows: Iterable[Row]) -> None:

@@ -11,8 +11,8 @@ from hermetica_store.schema import OBJECTS, STATS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hermetica_store.index import Transaction
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
     from hermetica_store.trees import Stamp
 
 _DAY_S: Final = 86_400

@@ -12,8 +12,8 @@ from hermetica_store.refusals import working_in
 from hermetica_store.schema import OBJECTS, ROOTS, STATS, Table
 
 if TYPE_CHECKING:
-    from hermetica_store.index import Transaction
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 
 @attrs.frozen(kw_only=True)

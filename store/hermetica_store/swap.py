@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from hermetica_store.locks import SCRATCH, offset, try_lock
-from hermetica_store.publish import move
+from hermetica_store.move import move
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable
     from pathlib import Path
 
-    from hermetica_store.index import Transaction
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
 
 _ROWS: Final = 2000  # looked at in one transaction
 _TELLING: Final = frozenset({Table.DERIVATIONS, Table.RECORDS, Table.HISTORY})  # how objects came to be

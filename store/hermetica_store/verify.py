@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from hermetica_store.codec import decode_object, path_at
-from hermetica_store.collect import leftovers
 from hermetica_store.consistency import INDEX, Problem, index_problem, index_problems
 from hermetica_store.content import tree_digest
 from hermetica_store.digest import Digest
@@ -24,12 +23,13 @@ from hermetica_store.faults import IndexDamaged, NotRegistered
 from hermetica_store.inspection import InodeDigests, Inspection, inspect
 from hermetica_store.layers import lower_problems
 from hermetica_store.manifest import decode_manifest, differences, entries_of
+from hermetica_store.move import path_key
 from hermetica_store.places import find_files
-from hermetica_store.publish import path_key
 from hermetica_store.reading import FILE_FLAGS, TreeError, hash_file
 from hermetica_store.refusals import working_in
 from hermetica_store.schema import MANIFESTS, OBJECTS
 from hermetica_store.swap import is_at_work, is_staged
+from hermetica_store.sweep import leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator

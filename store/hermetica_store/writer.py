@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hermetica_store.index import Index, Transaction
+    from hermetica_store.index import Index
+    from hermetica_store.transaction import Transaction
 
 T = TypeVar("T")
 _Ended: TypeAlias = "Callable[[BaseException | None], None]"

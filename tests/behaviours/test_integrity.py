@@ -11,7 +11,7 @@ import pytest
 
 from hermetica_store import ObjectStore
 from hermetica_store.dedup import can_clone
-from hermetica_store.publish import move
+from hermetica_store.move import move
 from tests.behaviours.conftest import module
 
 if TYPE_CHECKING:

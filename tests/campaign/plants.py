@@ -46,10 +46,11 @@ def lease_not_rechecked() -> None:
 
 def commit_before_rename() -> None:
     """Objects are registered first and renamed into place when that is durable."""
+    from hermetica_store import move as moving
     from hermetica_store import publish, writer
 
     later: list[tuple[Path, Path]] = []
-    move, submit = publish.move, writer.Writer.submit
+    move, submit = moving.move, writer.Writer.submit
 
     def postpone(source: Path, target: Path) -> None:
         if target.parent.name == "store":

@@ -53,6 +53,37 @@ def test_claims_of_different_keys_do_not_meet(object_store: ObjectStore) -> None
         pass
 
 
+HOLD_ONE = """
+with store.claim(b"b"):
+    say("held")
+    sys.stdin.readline()
+say("left")
+sys.stdin.readline()
+with store.claim(b"a"):
+    say("mine")
+"""
+
+
+def test_of_many_keys_those_that_nobody_holds_are_held_together_until_they_are_left(object_store: ObjectStore) -> None:
+    claims = object_store._shared.claims  # pyright: ignore[reportPrivateUsage] -- only collections hold many
+    process = start(object_store.root, HOLD_ONE)
+    assert heard(process) == "held"
+    with object_store.claim(b"c"):
+        a, b, c, d = (b"user\0" + key for key in (b"a", b"b", b"c", b"d"))
+        with claims.claim_free([a, b, c, d]) as held:
+            assert set(held) == {a, d}
+            assert not claims.try_acquire(a)
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert heard(process) == "left"
+            with claims.claim_free([a, b]) as more:
+                assert more == [b]
+        assert claims.is_held(c)
+    assert not claims.is_held(a)
+    assert finish(process, "\n") == "mine"
+
+
 @pytest.mark.parametrize("elsewhere", ["thread", "process"])
 def test_waiting_is_announced_once_and_can_be_given_up(object_store: ObjectStore, elsewhere: str) -> None:
     waits: list[int] = []

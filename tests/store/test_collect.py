@@ -18,7 +18,7 @@ from tests.store.processes import add, finish, heard, kill, names, settle, start
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hermetica_store.index import Transaction
+    from hermetica_store.transaction import Transaction
 
 
 def is_empty(store: ObjectStore) -> bool:

@@ -17,8 +17,8 @@ from hermetica_store import (
     StorePath,
 )
 from hermetica_store.copy import copy_tree
+from hermetica_store.move import move
 from hermetica_store.prepare import Candidate
-from hermetica_store.publish import move
 from hermetica_store.rebuilt import take_rebuilt
 from hermetica_store.schema import MANIFESTS
 from hermetica_store.swap import is_staged

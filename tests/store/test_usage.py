@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hermetica_store import NotRegistered, ObjectStore, StorePath
-from hermetica_store.publish import move
+from hermetica_store.move import move
 from tests.store.test_dedup import LARGE, cloning_store, entries, publish
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hermetica_store.index import Transaction
+    from hermetica_store.transaction import Transaction
 
 
 @pytest.fixture
