@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from blake3 import blake3
 
 from hermetica.model import UNKNOWN, FixedOutput
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 
 
+@attrs.frozen(kw_only=True)
+class Registered:
+    """What a builder left, in the store.
+
+    Attributes:
+        outputs: output name -> path, usable at once.
+        sizes: output name -> bytes of its files.
+        commit: what to wait for until all of it is durable.
+    """
+
+    outputs: dict[str, StorePath]
+    sizes: dict[str, int]
+    commit: Commit
+
+
 def file_hash(path: Path, algorithm: str) -> str:
     """The hash of a file's bytes, hexadecimal."""
     hasher = blake3() if algorithm == "blake3" else hashlib.new(algorithm)
@@ -42,7 +58,7 @@ def register(
     candidates: Sequence[Candidate],
     context: RunContext,
     record: tuple[bytes, dict[str, Any]],
-) -> tuple[dict[str, StorePath], Commit]:
+) -> Registered:
     """Hashes, checks and publishes outputs.
 
     Args:
@@ -50,9 +66,6 @@ def register(
         candidates: what the builder left.
         context: the run.
         record: the build record's key, and the record without its outputs.
-
-    Returns:
-        Output name -> path, usable at once; and what to wait for until they are durable.
 
     Raises:
         RealizeError: an output breaks what the derivation declares.
@@ -84,7 +97,8 @@ def register(
         record_row(key, made, default),
         *history_rows(key, made, default),
     ]
-    return outputs, store.publish(prepared, lease=context.lease, rows=rows)
+    commit = store.publish(prepared, lease=context.lease, rows=rows)
+    return Registered(outputs=outputs, sizes={each.output: each.size_bytes for each in prepared}, commit=commit)
 
 
 def _check_fixed(resolved: Resolved, prepared: Prepared, context: RunContext) -> None:

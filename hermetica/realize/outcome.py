@@ -51,6 +51,7 @@ class Realization:
         error: what went wrong, if anything.
         log_key: names the log and the record of the build that made the outputs, or failed to; None where none ran.
         hook_error: how the post-build hook failed, if it did; the outputs are in the store all the same.
+        sizes: output name -> bytes of its files, where they were made in this run; None else.
     """
 
     derivation: Derivation
@@ -61,6 +62,7 @@ class Realization:
     error: HermeticaError | None = None
     log_key: str | None = None
     hook_error: HermeticaError | None = None
+    sizes: Mapping[str, int] | None = attrs.field(default=None, repr=False, eq=False)
     _trace: Trace | None = attrs.field(default=None, repr=False, eq=False, alias="trace")
 
     @property

@@ -81,6 +81,7 @@ class Run:
     lease: Lease | None = None
     _reused: tuple[Realization, ...] = attrs.field(init=False, default=())
     _paths: dict[Token, StorePath] = attrs.field(init=False, factory=dict[Token, "StorePath"])
+    _tokens: dict[Digest, set[Token]] = attrs.field(init=False, factory=dict["Digest", "set[Token]"])
     _results: dict[Digest, Realization] = attrs.field(init=False, factory=dict["Digest", Realization])
     _commits: list[Commit] = attrs.field(init=False, factory=list["Commit"])
     _failures: list[Realization] = attrs.field(init=False, factory=list[Realization])
@@ -176,6 +177,9 @@ class Run:
         )
         changed_addresses(plan, context)
         by_id = {step.derivation.input_id: step.derivation for step in plan.steps}
+        for derivation in by_id.values():
+            for token, source in derivation.inputs.derivations:
+                self._tokens.setdefault(source.input_id, set()).add(token)
         inputs = plan.inputs()
         took_s = self.trace.durations_s([derivation.name for derivation in by_id.values()])
         self._expected_s = {drv: took_s[each.name] for drv, each in by_id.items() if each.name in took_s}
@@ -306,8 +310,8 @@ class Run:
         )
 
     def _keep_paths(self, realization: Realization) -> None:
-        for output, path in realization.outputs.items():
-            self._paths[Token(digest_text(realization.derivation.input_id), output)] = path
+        for token in self._tokens.get(realization.derivation.input_id, ()):
+            self._paths[token] = realization.outputs[token.output]
 
     def _next(self) -> Event | _Ended | None:
         """The next message.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import time
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
     from hermetica.errors import HermeticaError
     from hermetica.model import Derivation, Resolved, Token
     from hermetica.realize.context import RunContext
+    from hermetica.realize.finish import Registered
     from hermetica.sandbox import World
     from hermetica_store import Commit, StorePath
 
 _NEUTRAL: Final = "any"
 
 
+@functools.cache
 def host_system() -> str:
     """What builders this host can run, such as ``x86_64-linux``."""
     return f"{platform.machine()}-{platform.system().lower()}"
@@ -84,15 +87,16 @@ def realize_step(
             raise BuildCancelled(derivation, "cancelled")
         if context.substituters and (taken := _substituted(resolved, context)) is not None:
             return taken
-        outputs, commit, key = _make(resolved, context)
+        made, key = _make(resolved, context)
     realization = Realization(
         derivation=derivation,
         outcome=Outcome.BUILT,
-        outputs=outputs,
+        outputs=made.outputs,
         duration_s=time.monotonic() - started,
         log_key=key.hex(),
+        sizes=made.sizes,
     )
-    return realization, commit
+    return realization, made.commit
 
 
 def check_system(derivation: Derivation) -> None:
@@ -135,7 +139,7 @@ def _substituted(resolved: Resolved, context: RunContext) -> tuple[Realization, 
     return substitute(resolved, context, lambda started_s: _facts(resolved, context, started_s))
 
 
-def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath], Commit, bytes]:
+def _make(resolved: Resolved, context: RunContext) -> tuple[Registered, bytes]:
     started_s, clock = time.time(), time.monotonic()
     key = record_key(resolved.id, started_s)
     facts = _facts(resolved, context, started_s)
@@ -148,7 +152,7 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
             usage = built.usage
             facts |= _surroundings(built.world)
             facts |= _measured(clock, usage, log)
-            outputs, commit = register(resolved, built.candidates, context, (key, facts))
+            return register(resolved, built.candidates, context, (key, facts)), key
         except FixedOutputMismatch as error:
             _keep_what_came(resolved, context, scratch.path, error)
             raise
@@ -157,7 +161,6 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[dict[str, StorePath]
             facts |= _measured(clock, usage, log)
             _record_failure(context, key, facts, error)
             raise
-    return outputs, commit, key
 
 
 def _keep_what_came(resolved: Resolved, context: RunContext, scratch: Any, error: FixedOutputMismatch) -> None:

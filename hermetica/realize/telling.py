@@ -64,7 +64,10 @@ def planned(
 
 def finished(realization: Realization, store: ObjectStore) -> DerivationFinished:
     """How a derivation ended."""
-    sizes = store.sizes(realization.outputs.values()) if realization.outputs else {}
+    sizes = realization.sizes
+    if sizes is None:
+        known = store.sizes(realization.outputs.values()) if realization.outputs else {}
+        sizes = {output: known.get(path, 0) for output, path in realization.outputs.items()}
     return DerivationFinished(
         time_s=time.time(),
         drv=realization.derivation.id.hex,
@@ -74,7 +77,7 @@ def finished(realization: Realization, store: ObjectStore) -> DerivationFinished
         duration_s=realization.duration_s,
         log_key=realization.log_key,
         error=realization.error,
-        sizes={output: sizes.get(path, 0) for output, path in realization.outputs.items()},
+        sizes=sizes,
     )
 
 

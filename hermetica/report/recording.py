@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.errors import HermeticaError
 from hermetica.realize import NotAnEvent, read_event
+from hermetica.realize.event_lines import event_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,7 @@ LOG_BYTES_MAX: Final = 64 << 20
 _MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _FLUSH_PAUSE_S: Final = 1.0
 _LEVEL: Final = 1
-_PIECE_BYTES: Final = 1 << 16  # a call of the compressor for each line costs more than the compression
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_PIECE_LENGTH: Final = 1 << 16  # a call of the compressor for each line costs more than the compression
 
 
 class NotARecording(HermeticaError):
@@ -55,8 +55,8 @@ class Recorder:
         self._flushed_s = float("-inf")  # that a run began is written at once
         self._file = path.open("wb", buffering=0)
         self._packer: Any = None
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
+        self._waiting: list[str] = []
+        self._waiting_length = 0
         if path.name.endswith(SUFFIX):
             import zstandard  # noqa: PLC0415 -- plain files need none
 
@@ -66,13 +66,13 @@ class Recorder:
         """Takes the next event."""
         if self.failure is not None or self._is_too_much(event):
             return
-        line = _encode(event.to_json()).encode("utf-8", "replace") + b"\n"
+        line = event_line(event)
         if self._packer is None:
-            self._put(line)
+            self._put(_bytes(line))
             return
         self._waiting.append(line)
-        self._waiting_bytes += len(line)
-        if self._waiting_bytes > _PIECE_BYTES or time.monotonic() - self._flushed_s > _FLUSH_PAUSE_S:
+        self._waiting_length += len(line)
+        if self._waiting_length > _PIECE_LENGTH or time.monotonic() - self._flushed_s > _FLUSH_PAUSE_S:
             self._pack()
 
     def _is_too_much(self, event: Event) -> bool:
@@ -83,9 +83,9 @@ class Recorder:
 
     def _pack(self) -> None:
         """Compresses what waits; once a second so that it can be read as it stands."""
-        data = self._packer.compress(b"".join(self._waiting))
+        data = self._packer.compress(_bytes("".join(self._waiting)))
         self._waiting.clear()
-        self._waiting_bytes = 0
+        self._waiting_length = 0
         now_s = time.monotonic()
         if now_s - self._flushed_s > _FLUSH_PAUSE_S:
             self._flushed_s = now_s
@@ -102,8 +102,12 @@ class Recorder:
     def close(self) -> None:
         """Ends the recording."""
         if self._packer is not None and self.failure is None:
-            self._put(self._packer.compress(b"".join(self._waiting)) + self._packer.flush())
+            self._put(self._packer.compress(_bytes("".join(self._waiting))) + self._packer.flush())
         self._file.close()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def recorded_events(path: Path) -> Iterator[Event]:

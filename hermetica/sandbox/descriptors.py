@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LOWEST: Final = 32
-"""Descriptors of this room are moved up to here, lest a number chosen for a child overwrites one."""
+"""Descriptors that last are moved up to here, lest a number chosen for a child overwrites one."""
 
 
-def raised(fd: int) -> int:
-    """The same open file at a descriptor from `LOWEST` on, close-on-exec; ``fd`` itself is closed."""
-    if fd >= LOWEST:
+def raised(fd: int, lowest: int = LOWEST) -> int:
+    """The same open file at a descriptor from ``lowest`` on, close-on-exec; ``fd`` itself is closed."""
+    if fd >= lowest:
         return fd
     try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, LOWEST)
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest)
     except OSError as error:
         if error.errno == errno.EINVAL:  # the limit on descriptors is not even that high
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE)) from error
@@ -29,9 +29,14 @@ def raised(fd: int) -> int:
 
 
 class Descriptors:
-    """A scope that owns descriptors."""
+    """A scope that owns descriptors.
 
-    def __init__(self) -> None:
+    Args:
+        lowest: none of them is below: a child uses those numbers for others.
+    """
+
+    def __init__(self, lowest: int = LOWEST) -> None:
+        self._lowest = lowest
         self._open: set[int] = set()
 
     def pipe(self) -> tuple[int, int]:
@@ -46,17 +51,16 @@ class Descriptors:
 
     def _raised(self, fd: int) -> int:
         self._open.discard(fd)  # it is closed, whatever happens
-        moved = raised(fd)
+        moved = raised(fd, self._lowest)
         self._open.add(moved)
         return moved
 
     def memory(self, content: bytes) -> int:
-        """A new file in memory that holds ``content``."""
-        fd = raised(os.memfd_create("hermetica", os.MFD_CLOEXEC))
-        self._open.add(fd)
+        """A new file in memory that holds ``content``, to be read from its beginning."""
+        fd = self._raised(os.memfd_create("hermetica", os.MFD_CLOEXEC))
         written = 0
         while written < len(content):
-            written += os.write(fd, content[written:])
+            written += os.pwrite(fd, content[written:], written)
         return fd
 
     def close(self, *fds: int) -> None:

@@ -52,7 +52,7 @@ class ResourceLimit:
 
 @functools.cache
 def resource_limits(limits: Limits) -> tuple[ResourceLimit, ...]:
-    """Every resource the kernel knows, in the order to set them."""
+    """Every resource the kernel knows, in the order to set them: the stack is the last."""
     same = {
         "RLIMIT_AS": limits.memory_bytes,
         "RLIMIT_CORE": limits.core_bytes,

@@ -132,14 +132,15 @@ class Session:
 
     def _read_status(self) -> None:
         piece = os.read(self.running.status, _CHUNK)
-        if not piece:
-            self.reported_all = True
         self.reader.feed(piece)
+        if not piece or self.reader.exit_status is not None:  # it says that, and is gone: no need to wake up for each
+            self.reported_all = True
         if not self.reader.is_complete:
             time.sleep(_LINE_S)
         if self.init is None and self.reader.started is not None:
             self.init = Init.attach(self.reader.started, self.native)
-            self.running.let_go(self.reader.started.pid)
+            if self.init is not None:  # else it is gone, and there is nobody to let go
+                self.running.let_go(self.init.pid)
 
     def _look_after(self, init: Init) -> Outcome | None:
         """Keep the first process going; the limit that no kernel enforces and that is exceeded, if any."""

@@ -1,19 +1,18 @@
 """Starts bubblewrap for a specification and leaves it running: descriptors, limits, arguments.
 
-The order matters: bubblewrap waits for its arguments on a pipe, so the limits are set on it before it does
-anything at all. And it waits for the system call filter on another, the last thing it reads before the builder starts:
-`Running.let_go` writes it once the sandbox is bound to die with us. If we die before that, the filter is empty, which
-the kernel refuses, and the sandbox ends without a builder; bubblewrap's own --die-with-parent is too late for that.
+The order matters: bubblewrap's first process in the sandbox, of which the builder will be a child, waits on a pipe for
+the system call filter, the last thing it reads. `Running.let_go` writes it once that process is bound to die with us
+and has the limits that the builder inherits. If we die before that, the filter is empty, which the kernel refuses, and
+the sandbox ends without a builder; bubblewrap's own --die-with-parent is too late for that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import functools
 import os
 import resource
-import signal
 import stat
 import sys
 from typing import TYPE_CHECKING, Final
@@ -33,6 +32,7 @@ from hermetica.sandbox.surroundings import covers, limits_in, open_terminal, pro
 from hermetica.sandbox.world import STORE_PREFIX
 
 if TYPE_CHECKING:
+    from hermetica.sandbox.limits import Limits
     from hermetica.sandbox.spawn import Spawner
     from hermetica.sandbox.spec import Mount, SandboxSpec
     from hermetica.sandbox.world import World
@@ -49,21 +49,33 @@ class Running:
         pid: its process id; it is our child. status: descriptor to read its reports from; at its end
         bubblewrap is gone. log: descriptor to read the builder's output from, non-blocking; None when it
         writes to the caller's terminal. gate: descriptor that waits for the system call filter; None once it has
-        got it. world: the surroundings that its builder is to have.
+        got it. limits: of the builder. cpus: the processors that it may run on; None for all. world: the surroundings
+        that it is to have.
     """
 
     pid: int
     status: int
     log: int | None
     gate: int | None
+    limits: Limits
+    cpus: frozenset[int] | None
     world: World
 
-    def let_go(self, first: int) -> None:
-        """Give it the filter, without which no builder starts; ``first`` is the sandbox's first process."""
+    def let_go(self, init: int) -> None:
+        """Let the builder start, as a child of the sandbox's first process.
+
+        Args:
+            init: that process, as the host counts.
+
+        Raises:
+            SandboxUnavailable: a limit is beyond what this user may set; no builder starts.
+            WorldUnavailable: the kernel refuses something of the world.
+        """
         if self.gate is not None:
+            _bind(init, self.limits, self.cpus)
             gate, self.gate = self.gate, None
             try:
-                settle(first, self.world)
+                settle(init, self.world)
                 _write_all(gate, filter_for(os.uname().machine))
             finally:
                 os.close(gate)
@@ -120,16 +132,31 @@ def _stdio(log: int | None, *, is_terminal: bool) -> list[Action]:
     return [Duplicate(log, 1), Duplicate(1, 2), Open("/dev/null", 0)]
 
 
-def _apply(pid: int, limit: ResourceLimit) -> None:
-    number: int = getattr(resource, limit.name)
-    soft, hard = (resource.RLIM_INFINITY if value is None else value for value in (limit.soft, limit.hard))
-    try:
-        resource.prlimit(pid, number, (soft, hard))
-    except (PermissionError, ValueError) as error:
-        allowed = resource.getrlimit(number)[1]
-        raise limit_refusal(limit.name, limit.hard, allowed).error() from error
-    except ProcessLookupError:
-        return  # it died early; its own message says why
+@functools.cache
+def _numbers(limits: Limits) -> tuple[tuple[ResourceLimit, int, tuple[int, int]], ...]:
+    """Each limit with what prlimit(2) takes for it."""
+
+    def number(value: int | None) -> int:
+        return resource.RLIM_INFINITY if value is None else value
+
+    return tuple(
+        (each, getattr(resource, each.name), (number(each.soft), number(each.hard))) for each in resource_limits(limits)
+    )
+
+
+def _bind(pid: int, limits: Limits, cpus: frozenset[int] | None) -> None:
+    """Set what a process and all that it starts may use."""
+    for limit, number, values in _numbers(limits):
+        try:
+            resource.prlimit(pid, number, values)
+        except (PermissionError, ValueError) as error:
+            allowed = resource.getrlimit(number)[1]
+            raise limit_refusal(limit.name, limit.hard, allowed).error() from error
+        except ProcessLookupError:
+            return  # it died early; its own message says why
+    if cpus is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, cpus)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -139,35 +166,6 @@ def _write_all(fd: int, data: bytes) -> None:
             rest = rest[os.write(fd, rest) :]
     except BrokenPipeError:
         return  # it died early; its own message says why
-
-
-def _hand_over(fd: int, arguments: bytes, pid: int, spec: SandboxSpec) -> None:
-    """Set the limits, then pass the arguments on.
-
-    The kernel restores the stack limit at the end of execve(2), when posix_spawn has long returned; so that
-    limit is set last, once bubblewrap has read something: the pipe is made small and filled, and a write to a
-    full pipe waits.
-    """
-    limits = resource_limits(limits_in(spec.world, spec.limits))
-    late = [limit for limit in limits if limit.name == "RLIMIT_STACK"]
-    for limit in limits:
-        if limit not in late:
-            _apply(pid, limit)
-    if spec.world.cpus is not None:
-        os.sched_setaffinity(pid, processors(spec.world.cpus))
-    capacity = fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1)
-    padding = b"X" * max(1, capacity - len(arguments))
-    data = b"--unsetenv\0" + padding + b"\0" + arguments
-    _write_all(fd, data[: capacity + 1])
-    for limit in late:
-        _apply(pid, limit)
-    _write_all(fd, data[capacity + 1 :])
-
-
-def _reap(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 def _spawn(spec: SandboxSpec, order: Start, spawner: Spawner) -> int:
@@ -237,8 +235,9 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ..
     mounted = _with_links_in_place(spec)
     entries = list_entries(spec.rootfs, with_etc=True) if spec.rootfs else ()
     launch = command_line(mounted, entries, covers(spec))
-    with Descriptors() as owned:
-        arguments_in, arguments_out = owned.pipe()
+    cpus = None if spec.world.cpus is None else processors(spec.world.cpus)
+    with Descriptors(FIRST_DATA_FD + len(launch.data) + bool(launch.farm)) as owned:
+        arguments = owned.memory(launch.arguments)
         status_in, status_out = owned.pipe()
         gate_in, gate_out = owned.pipe()
         log_in, log_out = (None, None) if spec.terminal else _log(owned, spec.world)
@@ -246,21 +245,14 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ..
         paths = [spawner.readable(content) for content in launch.data]
         if launch.farm:  # no two builds have the same
             paths.append(f"/proc/self/fd/{owned.memory(_farm_plan(launch, spec))}")
-        order = _order(spec, launch, bwrap, (arguments_in, status_out, gate_in, log_out), tuple(paths), tracer)
+        order = _order(spec, launch, bwrap, (arguments, status_out, gate_in, log_out), tuple(paths), tracer)
         pid = _spawn(spec, order, spawner)
-        owned.close(arguments_in, status_out, gate_in)
-        if log_out is not None:
-            owned.close(log_out)
-        try:
-            _hand_over(arguments_out, launch.arguments, pid, spec)
-        except BaseException:
-            _reap(pid)
-            raise
         owned.release(status_in, gate_out)
         if log_in is not None:
             os.set_blocking(log_in, False)
             owned.release(log_in)
-    return Running(pid=pid, status=status_in, log=log_in, gate=gate_out, world=spec.world)
+    limits = limits_in(spec.world, spec.limits)
+    return Running(pid=pid, status=status_in, log=log_in, gate=gate_out, limits=limits, cpus=cpus, world=spec.world)
 
 
 def _log(owned: Descriptors, world: World) -> tuple[int, int]:

@@ -92,27 +92,43 @@ class Queries:
         Raises:
             NotRegistered: one is not there.
         """
-        wanted = set(paths)
-        pending = {info.path.base.encode(): info for info in self.shared.overlay.pending()}
+        ahead, left = self._pending_closure(paths)
+        if not left:
+            return tuple(sorted(ahead))
 
         def walk(tx: Transaction) -> set[bytes]:
             seen: set[bytes] = set()
-            waiting = [path.base.encode() for path in wanted]
+            waiting = list(left)
             while waiting:
                 base = waiting.pop()
                 if base in seen:
                     continue
                 seen.add(base)
-                if (info := pending.get(base)) is not None:
-                    waiting.extend(each.base.encode() for each in info.references)
-                    continue
                 value = tx.get(OBJECTS, base)
                 if value is None:
                     raise NotRegistered(path_at(base))
                 waiting.extend(object_facts(base, value)[1])
             return seen
 
-        return tuple(path_at(base) for base in sorted(self.shared.index.read(walk)))
+        return tuple(sorted(ahead | set(map(path_at, self.shared.index.read(walk)))))
+
+    def _pending_closure(self, paths: Iterable[StorePath]) -> tuple[set[StorePath], set[bytes]]:
+        """What is pending of a closure, and where it goes on in the index, which refers to nothing that is pending."""
+        pending = self.shared.overlay.objects
+        ahead: set[StorePath] = set()
+        left: set[bytes] = set()
+        waiting = list(paths)
+        while waiting:
+            path = waiting.pop()
+            if path in ahead:
+                continue
+            info = pending.get(path)
+            if info is None:
+                left.add(path.base.encode())
+            else:
+                ahead.add(path)
+                waiting.extend(info.references)
+        return ahead, left
 
     def nar(self, path: StorePath) -> NarDigest:
         """The digest of an object's NAR, computed the first time and kept.

@@ -67,6 +67,7 @@ PURE = (
     "hermetica.realize.errors",
     "hermetica.realize.event_forms",
     "hermetica.realize.error_form",
+    "hermetica.realize.event_lines",
     "hermetica.realize.events",
     "hermetica.realize.outcome",
     "hermetica.realize.plan",

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from hermetica.realize import NotAnEvent, error_json, event_schema, read_event
 from hermetica.realize.event_forms import RecordedError
+from hermetica.realize.event_lines import event_line
 from hermetica.realize.events import DerivationFinished, Event
 from tests.realize.test_events import SAMPLES
 
@@ -45,6 +46,12 @@ def test_an_event_is_as_the_schema_says_and_nothing_is_missing_in_it(event: Even
     for name in set(form) - {"format"}:
         assert not VALIDATOR.is_valid({**form, name: [[]]}), name
         assert not VALIDATOR.is_valid({other: form[other] for other in form if other != name}), name
+
+
+@every_sample
+def test_the_line_of_an_event_is_its_form(event: Event) -> None:
+    expected = json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":"))
+    assert event_line(event) == f"{expected}\n"
 
 
 @every_sample

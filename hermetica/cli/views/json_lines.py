@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
+
+from hermetica.realize.event_lines import event_line
 
 if TYPE_CHECKING:
     from hermetica.cli.console import Console
@@ -16,7 +17,7 @@ class JsonView:
 
     def __call__(self, event: Event) -> None:
         """Takes the next event."""
-        sys.stdout.write(json.dumps(event.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
+        sys.stdout.write(event_line(event))
         sys.stdout.flush()
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from hermetica.realize.events import (
     CollectionFinished,
     CollectionStarted,
     DerivationFinished,
+    DerivationPlanned,
+    DerivationStarted,
     DerivationWaiting,
     HookFinished,
     HookText,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _MOMENT_S: Final = 1.0
 _CACHED_SHOWN: Final = 8  # a change that changes nothing runs through thousands
+_SILENT: Final = (DerivationPlanned, DerivationStarted)  # two of three events of a run
 _OWN_WORK: Final = frozenset({"builtin", "fetch"})
 
 
@@ -68,6 +71,8 @@ class PlainView:
         if isinstance(event, DerivationFinished):
             rest = self._log(event.name, self._lines.finish(event.drv))
             return [*rest, *self._ended(event)]
+        if isinstance(event, _SILENT):
+            return []
         return self._hook(event) if isinstance(event, HookText | HookFinished) else self._talk(event)
 
     def _ended(self, event: DerivationFinished) -> list[str]:

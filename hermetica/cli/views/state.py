@@ -27,6 +27,10 @@ LINES_KEPT: Final = 200
 """Lines of the log of what runs that can be looked at."""
 
 
+def _no_lines() -> deque[str]:
+    return deque(maxlen=LINES_KEPT)
+
+
 @attrs.define(kw_only=True)
 class Running:
     """One derivation that is being realized.
@@ -48,7 +52,7 @@ class Running:
     work: str
     since_s: float
     line: str = ""
-    lines: deque[str] = attrs.field(factory=lambda: deque[str](maxlen=LINES_KEPT))
+    lines: deque[str] = attrs.field(factory=_no_lines)
     expected_s: float | None = None
     done_bytes: int = 0
     total_bytes: int | None = None
