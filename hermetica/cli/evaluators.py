@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hermetica.cli.evaluator import Here
 from hermetica.errors import HermeticaError
@@ -13,6 +12,30 @@ if TYPE_CHECKING:
 
     from hermetica.cli.evaluator import Evaluator
     from hermetica.cli.session import Session
+
+
+_REALIZING: Final = frozenset({"build", "run", "check", "shell", "develop"})
+_LOOKING: Final = ("hermetica.realize.store", "hermetica_store.nar", "hermetica_store.trees", "hermetica_store.store")
+_RUNNING: Final = (
+    *(
+        "hermetica.realize.events",
+        "hermetica.realize.run",
+        "hermetica.realize.substituters",
+        "hermetica.cli.views.state",
+    ),
+    *("hermetica.report.recording", "concurrent.futures.thread", "hermetica.realize.context"),
+    *(
+        "hermetica.realize.schedule",
+        "hermetica.sandbox.native",
+        "hermetica.realize.spawners",
+        "hermetica.realize.checks",
+    ),
+    *("hermetica.sandbox.limits", "hermetica.sandbox.world", "hermetica.sandbox.outcome", "hermetica.sandbox.command"),
+    *("hermetica.sandbox.seccomp", "hermetica.sandbox.run", "hermetica.realize.finish", "hermetica.realize.ending"),
+    *("hermetica_store.content", "hermetica_store.compose", "hermetica_store.ingest", "hermetica_store.publish"),
+    *("hermetica.realize.build", "hermetica.realize.finding"),
+)
+"""What is imported for a run, in small portions, what is needed first coming first."""
 
 
 class NoSandbox(HermeticaError):
@@ -42,8 +65,7 @@ def choose(session: Session, texts: Sequence[str]) -> Evaluator:
     from hermetica.cli.apart.outside import NoChild, start  # noqa: PLC0415 -- not in a process that evaluates itself
 
     try:
-        apart = start(texts, early=session.early)
-        _import_what_follows(session.options.command)
+        apart = start(texts, following=_following(session.options.command), early=session.early)
         apart.begin()
     except NoChild as error:
         if wanted == "always":
@@ -54,8 +76,6 @@ def choose(session: Session, texts: Sequence[str]) -> Evaluator:
     return apart
 
 
-def _import_what_follows(command: str) -> None:
-    """Imports what most commands need next, while the child begins on another processor."""
-    if command in {"build", "run", "check", "explain", "ls", "develop"}:
-        for name in ("hermetica.realize.store", "hermetica_store.store"):
-            import_module(name)
+def _following(command: str) -> tuple[str, ...]:
+    """What a command is going to import: the time of waiting for an evaluation is as good as any."""
+    return (*_LOOKING, *_RUNNING) if command in _REALIZING else _LOOKING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,6 +66,8 @@ def parse_sets(text: str, file: str) -> dict[str, str]:
     Raises:
         InvalidSets: it is no TOML, or its sets are not names of modules.
     """
+    import tomllib  # noqa: PLC0415 -- eight milliseconds, and not every project has one
+
     try:
         value: Any = tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -27,7 +27,7 @@ from hermetica.model.outputs import UNKNOWN, FixedOutput, InvalidHash, Meta, Out
 from hermetica.model.override import Fields, NotOverridable, Recipe, UnknownArgument
 from hermetica.model.placeholder import InvalidOutputName, MangledPlaceholder, Token, placeholder
 from hermetica.model.record import InvalidRecord, from_record, from_records, to_record, to_records
-from hermetica.model.resolve import Resolved, resolve, with_own_paths
+from hermetica.model.resolve import Resolved, ResolvedForm, resolve, resolved_form, with_own_paths
 from hermetica.model.source import Source, store_path_source
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "OutputChecks",
     "Recipe",
     "Resolved",
+    "ResolvedForm",
     "Source",
     "Token",
     "UnhashableValue",
@@ -76,6 +77,7 @@ __all__ = [
     "from_records",
     "placeholder",
     "resolve",
+    "resolved_form",
     "run",
     "store_path_source",
     "text",

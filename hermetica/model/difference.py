@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -188,6 +187,8 @@ def _compare_lists(
     place: str, before: list[Any], after: list[Any], fields: list[FieldChange], pairs: list[tuple[str, str]]
 ) -> None:
     """The same of lists: what was put in or taken out does not make all that follows it another."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 -- seldom is anything compared
+
     one, other = ([_REFERENCE.sub("\0", _text(item)) for item in items] for items in (before, after))
     for _, start, end, first, last in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         for index in range(max(end - start, last - first)):

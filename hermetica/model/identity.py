@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "hermetica.derivation/1"
 RESOLVED_FORMAT: Final = "hermetica.resolved/1"
-_FORMAT_MEMBER: Final = f'"format":"{FORMAT}"'
-_BETWEEN: Final = '","'
+FORMAT_MEMBER: Final = f'"format":"{FORMAT}"'
+BETWEEN: Final = '","'
 CONTRACT_FORMAT: Final = "hermetica.fixed-output/1"
 _DERIVATION_CONTEXT: Final = "hermetica 2026-11 derivation id v1"
 _RESOLVED_CONTEXT: Final = "hermetica 2026-11 resolved derivation id v1"
@@ -88,11 +88,11 @@ def _plain_members(derivation: Derivation) -> list[str]:
 
 def canonical_bytes(members: Iterable[str], inputs: Inputs) -> bytes:
     """The bytes that a derivation's id is the digest of."""
-    whole = [*members, _FORMAT_MEMBER]
+    whole = [*members, FORMAT_MEMBER]
     if inputs.texts:
-        whole.append(f'"inputs":["{_BETWEEN.join(inputs.texts)}"]')  # tokens and paths have nothing to escape
+        whole.append(f'"inputs":["{BETWEEN.join(inputs.texts)}"]')  # tokens and paths have nothing to escape
     if inputs.sources:
-        whole.append(f'"sources":["{_BETWEEN.join([str(source.path) for source in inputs.sources])}"]')
+        whole.append(f'"sources":["{BETWEEN.join([str(source.path) for source in inputs.sources])}"]')
     whole.sort()  # as their keys: the quote that ends a key is less than any character of one
     return f"{{{','.join(whole)}}}".encode()
 

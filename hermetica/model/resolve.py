@@ -8,22 +8,27 @@ docs/format-derivation.md, "Resolved derivations".
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.model.canonical import encode_normalised
-from hermetica.model.identity import RESOLVED_FORMAT, contract_bytes, resolved_id
+from hermetica.model.canonical import text_of_normalised
+from hermetica.model.identity import BETWEEN, FORMAT_MEMBER, RESOLVED_FORMAT, contract_bytes, resolved_id
 from hermetica.model.outputs import NO_CHECKS
 from hermetica.model.placeholder import SELF, Token, substitute
 from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hermetica.model.derivation import Derivation
     from hermetica_store.digest import Digest
 
+_BY_DIGEST: Final = attrgetter("digest", "name")
+_RESOLVED_MEMBER: Final = f'"format":"{RESOLVED_FORMAT}"'
+_NAME_MEMBER: Final = '"name":'
+_SOURCES_MEMBER: Final = ',"sources":['
 _PATH_LISTS: Final = ("allowed_references", "allowed_requisites", "disallowed_references", "disallowed_requisites")
 
 
@@ -60,6 +65,65 @@ class Resolved:
     checks: Mapping[str, Mapping[str, Any]]
 
 
+@attrs.frozen
+class ResolvedForm:
+    """The form of a resolved derivation, as canonical text: all that is needed to look whether it was built before.
+
+    Attributes:
+        id: the resolved id; the contract id of a fixed output.
+        text: of the form.
+        inputs: the store paths that it mentions, ascending.
+        derivation: what it was made from.
+    """
+
+    id: Digest
+    text: str = attrs.field(repr=False)
+    inputs: tuple[StorePath, ...]
+    derivation: Derivation = attrs.field(repr=False)
+
+    def read(self) -> Resolved:
+        """The resolved derivation, as a builder needs it."""
+        form, derivation = json.loads(self.text), self.derivation
+        contract = None if derivation.fixed is None or not derivation.fixed.is_known else derivation.fixed
+        return Resolved(
+            id=self.id,
+            canonical=self.text.encode() if contract is None else contract_bytes(derivation.name, contract),
+            derivation=derivation,
+            inputs=self.inputs,
+            builder=form["builder"],
+            args=tuple(form["args"]),
+            env=tuple(form["env"].items()),
+            rootfs=StorePath.parse(form["rootfs"]) if "rootfs" in form else None,
+            structured=form.get("structured"),
+            export_references=tuple(
+                (name, StorePath.parse(text)) for name, text in form.get("export_references", {}).items()
+            ),
+            checks={output: {**NO_CHECKS, **checks} for output, checks in form.get("checks", {}).items()},
+        )
+
+
+def resolved_form(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> ResolvedForm:
+    """The form of ``derivation`` with the paths its inputs realised to.
+
+    Args:
+        derivation: any derivation.
+        path_of: the content path of each of ``derivation.inputs.tokens``.
+    """
+    text = derivation.canonical.decode()
+    used = {source.path for source in derivation.inputs.sources}
+    for token_text, (token, _) in zip(derivation.inputs.texts, derivation.inputs.derivations, strict=True):
+        path = path_of(token)
+        used.add(path)
+        text = text.replace(token_text, str(path))
+    inputs = tuple(sorted(used, key=_BY_DIGEST))
+    text = _with_inputs(text, inputs) if derivation.structured is None else _with_inputs_slowly(text, inputs)
+    if derivation.checks:
+        text = _with_sorted_paths(text)
+    is_contract = derivation.fixed is not None and derivation.fixed.is_known
+    digest = derivation.input_id if is_contract else resolved_id(text.encode())
+    return ResolvedForm(digest, text, inputs, derivation)
+
+
 def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Resolved:
     """``derivation`` with the paths its inputs realised to.
 
@@ -67,43 +131,45 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
         derivation: any derivation.
         path_of: the content path of each of ``derivation.inputs.tokens``.
     """
-    used = {path_of(token) for token in derivation.inputs.tokens}
-    used.update(source.path for source in derivation.inputs.sources)
-    inputs = tuple(sorted(used, key=lambda path: (path.digest, path.name)))
+    return resolved_form(derivation, path_of).read()
 
-    def spell(token: Token) -> str:
-        return str(token) if token.digest == SELF else str(path_of(token))
 
-    form: dict[str, Any] = json.loads(substitute(derivation.canonical.decode(), spell))
+def _with_inputs(text: str, inputs: Sequence[StorePath]) -> str:
+    """A form without structured attributes as that of a resolved derivation, without reading it.
+
+    Members are in order. Of what users name, all that has members comes before ``format``, and within strings a quote
+    has a backslash before it: so what is looked for here is found in its place alone.
+    """
+    before, _, rest = text.rpartition(FORMAT_MEMBER)
+    after = rest[rest.index(_NAME_MEMBER) :]  # what is left out are tokens, which have nothing to escape
+    head, found, tail = after.partition(_SOURCES_MEMBER)
+    if found:
+        after = head + tail[tail.index("]") + 1 :]
+    return f"{before}{_RESOLVED_MEMBER}{_inputs_member(inputs)},{after}"
+
+
+def _inputs_member(inputs: Sequence[StorePath]) -> str:
+    return f',"inputs":["{BETWEEN.join(map(str, inputs))}"]' if inputs else ""
+
+
+def _with_inputs_slowly(text: str, inputs: Sequence[StorePath]) -> str:
+    """The same of any form."""
+    form: dict[str, Any] = json.loads(text)
     form.pop("sources", None)
     form["format"] = RESOLVED_FORMAT
     if inputs:
         form["inputs"] = [str(path) for path in inputs]
-    form = {key: form[key] for key in sorted(form)}
+    return text_of_normalised({key: form[key] for key in sorted(form)})
+
+
+def _with_sorted_paths(text: str) -> str:
+    """A form whose checks list paths where they listed placeholders: ascending, each once."""
+    form: dict[str, Any] = json.loads(text)
     for checks in form.get("checks", {}).values():
         for name in _PATH_LISTS:
             if name in checks:
                 checks[name] = sorted(set(checks[name]))
-    if derivation.fixed is not None and derivation.fixed.is_known:
-        digest, canonical = derivation.input_id, contract_bytes(derivation.name, derivation.fixed)
-    else:
-        canonical = encode_normalised(form)
-        digest = resolved_id(canonical)
-    return Resolved(
-        id=digest,
-        canonical=canonical,
-        derivation=derivation,
-        inputs=inputs,
-        builder=form["builder"],
-        args=tuple(form["args"]),
-        env=tuple(form["env"].items()),
-        rootfs=StorePath.parse(form["rootfs"]) if "rootfs" in form else None,
-        structured=form.get("structured"),
-        export_references=tuple(
-            (name, StorePath.parse(text)) for name, text in form.get("export_references", {}).items()
-        ),
-        checks={output: {**NO_CHECKS, **checks} for output, checks in form.get("checks", {}).items()},
-    )
+    return text_of_normalised(form)
 
 
 def with_own_paths(text: str, paths: Mapping[str, str]) -> str:

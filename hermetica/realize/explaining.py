@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from hermetica.model import current_evaluation, resolve
+from hermetica.model import current_evaluation, resolved_form
 from hermetica.model.causes import count_dependants, find_causes
 from hermetica.model.difference import Declared, references_in
 from hermetica.realize.history import records_of_id
@@ -145,7 +145,7 @@ def _verdict(trace: Trace, derivation: Derivation) -> tuple[Verdict, dict[str, S
     paths = {token: path for (token, _), path in zip(sources, inputs, strict=True) if path is not None}
     if len(paths) < len(sources):
         return Verdict.BUILD_UNLESS_SAME, outputs
-    same = trace.resolved(resolve(derivation, paths.__getitem__).id, derivation.outputs)
+    same = trace.resolved(resolved_form(derivation, paths.__getitem__).id, derivation.outputs)
     return (Verdict.BUILD, outputs) if same is None else (Verdict.SAME_CONTENT, dict(same))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from hermetica.errors import HermeticaError
-from hermetica.model import resolve
+from hermetica.model import resolved_form
 from hermetica.realize.outcome import Outcome, Realization
 from hermetica.realize.step import check_system
 from hermetica.realize.trace import derivation_rows, unresolved_rows
@@ -19,7 +19,7 @@ from hermetica.realize.trace import derivation_rows, unresolved_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from hermetica.model import Derivation, Resolved, Token
+    from hermetica.model import Derivation, Resolved, ResolvedForm, Token
     from hermetica.realize.context import RunContext
     from hermetica_store import Commit, Row, StorePath
     from hermetica_store.digest import Digest
@@ -42,15 +42,15 @@ class Wave:
 
 def find(derivations: Iterable[Derivation], path_of: Callable[[Token], StorePath], context: RunContext) -> Wave:
     """Looks for derivations all of whose inputs are realized; what is wrong with one is left to who realizes it."""
-    resolved: list[Resolved] = []
+    forms: list[ResolvedForm] = []
     for derivation in derivations:
         with contextlib.suppress(HermeticaError):
             check_system(derivation)
-            resolved.append(resolve(derivation, path_of))
-    known = _held(resolved, context)
+            forms.append(resolved_form(derivation, path_of))
+    known = _held(forms, context)
     found: list[Realization] = []
     rows: list[Row] = []
-    for each in resolved:
+    for each in forms:
         if each.id in known:
             outputs, key = known[each.id]
             found.append(Realization(derivation=each.derivation, outcome=Outcome.CACHED, outputs=outputs))
@@ -58,14 +58,14 @@ def find(derivations: Iterable[Derivation], path_of: Callable[[Token], StorePath
             rows += derivation_rows([each.derivation], outputs[each.derivation.outputs[0]])
     return Wave(
         found=tuple(found),
-        resolved=tuple(each for each in resolved if each.id not in known),
+        resolved=tuple(each.read() for each in forms if each.id not in known),
         commit=context.store.put(rows) if rows else None,
     )
 
 
-def _held(resolved: Sequence[Resolved], context: RunContext) -> dict[Digest, tuple[dict[str, StorePath], bytes]]:
+def _held(forms: Sequence[ResolvedForm], context: RunContext) -> dict[Digest, tuple[dict[str, StorePath], bytes]]:
     """By resolved id what is known and held from now on: the outputs, and the key of the record of how."""
-    wanted = [(each.id, each.derivation.outputs) for each in resolved]
+    wanted = [(each.id, each.derivation.outputs) for each in forms]
     known = context.trace.resolved_many(wanted)
     held = context.lease.hold({path for outputs, _ in known.values() for path in outputs.values()}) if known else ()
     return {digest: row for digest, row in known.items() if all(path in held for path in row[0].values())}

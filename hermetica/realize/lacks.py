@@ -70,43 +70,37 @@ class Lack:
 
 _WORD: Final = r"[\w.+@-]+"
 _QUOTE: Final = "['\"`\u2018\u2019\u201c\u201d]"  # straight and curly
-_SAID: Final = tuple(
-    (kind, re.compile(pattern, re.MULTILINE))
-    for kind, pattern in (
-        (Kind.PROGRAM, rf"(?:^|: )({_WORD}): (?:command )?not found\s*$"),
-        (Kind.PROGRAM, rf"^/usr/bin/env: {_QUOTE}?({_WORD}){_QUOTE}?: No such file or directory"),
-        (Kind.PROGRAM, rf"^make(?:\[\d+\])?: ({_WORD}): No such file or directory"),
-        (Kind.PROGRAM, rf"FileNotFoundError: \[Errno 2\] No such file or directory: '({_WORD})'$"),
-        (Kind.PROGRAM, r": (?:bad interpreter|cannot execute): (/[^\s:]+)"),
-        (
-            Kind.HEADER,
-            rf"fatal error: {_QUOTE}?([\w./+-]+\.(?:h|hh|hpp|hxx)){_QUOTE}?(?:: No such file| file not found)",
-        ),
-        (Kind.LIBRARY, r"(?:cannot|unable to) find (?:library )?-l([\w.+-]+)"),
-        (Kind.LIBRARY, r"error while loading shared libraries: (lib[\w.+-]+\.so[\w.]*): cannot open"),
-        (Kind.PKG_CONFIG, rf"No package {_QUOTE}({_WORD}){_QUOTE} found"),
-        (Kind.PKG_CONFIG, rf"Package {_QUOTE}?({_WORD}){_QUOTE}? was not found in the pkg-config search path"),
-        (Kind.PYTHON, r"ModuleNotFoundError: No module named '([\w.]+)'"),
-        (Kind.PERL, r"Can't locate ([\w/]+\.pm) in @INC"),
-        (Kind.NETWORK, rf"Could not resolve host: ({_WORD})"),
-        (Kind.NETWORK, rf"bad address {_QUOTE}({_WORD}){_QUOTE}"),
-        (Kind.NETWORK, rf"unable to resolve host address {_QUOTE}({_WORD}){_QUOTE}"),
-        (Kind.NETWORK, r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)"),
-        (Kind.NETWORK, r"(?:Temporary failure in name resolution|Name or service not known|Network is unreachable)()"),
-        (Kind.HOME, r"['\" :](/homeless-shelter)\b"),
-        (Kind.PLACE, rf"{_QUOTE}?(/[\w./+-]+){_QUOTE}?: Read-only file system"),
-    )
+_SAID: Final = (
+    (Kind.PROGRAM, rf"(?:^|: )({_WORD}): (?:command )?not found\s*$"),
+    (Kind.PROGRAM, rf"^/usr/bin/env: {_QUOTE}?({_WORD}){_QUOTE}?: No such file or directory"),
+    (Kind.PROGRAM, rf"^make(?:\[\d+\])?: ({_WORD}): No such file or directory"),
+    (Kind.PROGRAM, rf"FileNotFoundError: \[Errno 2\] No such file or directory: '({_WORD})'$"),
+    (Kind.PROGRAM, r": (?:bad interpreter|cannot execute): (/[^\s:]+)"),
+    (
+        Kind.HEADER,
+        rf"fatal error: {_QUOTE}?([\w./+-]+\.(?:h|hh|hpp|hxx)){_QUOTE}?(?:: No such file| file not found)",
+    ),
+    (Kind.LIBRARY, r"(?:cannot|unable to) find (?:library )?-l([\w.+-]+)"),
+    (Kind.LIBRARY, r"error while loading shared libraries: (lib[\w.+-]+\.so[\w.]*): cannot open"),
+    (Kind.PKG_CONFIG, rf"No package {_QUOTE}({_WORD}){_QUOTE} found"),
+    (Kind.PKG_CONFIG, rf"Package {_QUOTE}?({_WORD}){_QUOTE}? was not found in the pkg-config search path"),
+    (Kind.PYTHON, r"ModuleNotFoundError: No module named '([\w.]+)'"),
+    (Kind.PERL, r"Can't locate ([\w/]+\.pm) in @INC"),
+    (Kind.NETWORK, rf"Could not resolve host: ({_WORD})"),
+    (Kind.NETWORK, rf"bad address {_QUOTE}({_WORD}){_QUOTE}"),
+    (Kind.NETWORK, rf"unable to resolve host address {_QUOTE}({_WORD}){_QUOTE}"),
+    (Kind.NETWORK, r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)"),
+    (Kind.NETWORK, r"(?:Temporary failure in name resolution|Name or service not known|Network is unreachable)()"),
+    (Kind.HOME, r"['\" :](/homeless-shelter)\b"),
+    (Kind.PLACE, rf"{_QUOTE}?(/[\w./+-]+){_QUOTE}?: Read-only file system"),
 )
-_FILES: Final = tuple(
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        rf"{_QUOTE}?([\w./+@-]+){_QUOTE}?: No such file or directory",
-        rf"No such file or directory: {_QUOTE}([^'\"\n]+){_QUOTE}",
-        rf"(?:can't|cannot) (?:open|stat|access|find)(?: file)? {_QUOTE}([^'\"\n]+?){_QUOTE}",
-        rf"No rule to make target {_QUOTE}([^'\"\n]+?){_QUOTE}",
-        rf"{_QUOTE}([\w./+-]+){_QUOTE} file not found",
-        rf"Cannot find (?:module|source file):?\s+{_QUOTE}?([\w./+-]+)",
-    )
+_FILES: Final = (
+    rf"{_QUOTE}?([\w./+@-]+){_QUOTE}?: No such file or directory",
+    rf"No such file or directory: {_QUOTE}([^'\"\n]+){_QUOTE}",
+    rf"(?:can't|cannot) (?:open|stat|access|find)(?: file)? {_QUOTE}([^'\"\n]+?){_QUOTE}",
+    rf"No rule to make target {_QUOTE}([^'\"\n]+?){_QUOTE}",
+    rf"{_QUOTE}([\w./+-]+){_QUOTE} file not found",
+    rf"Cannot find (?:module|source file):?\s+{_QUOTE}?([\w./+-]+)",
 )
 _WAYS: Final = {
     Kind.PROGRAM: "put the package that has it on the PATH: tools=[…] in hm.run, native_inputs of a package, or env",
@@ -137,7 +131,9 @@ def lacks_in(log: str) -> tuple[Lack, ...]:
     Args:
         log: the end of what the builder wrote.
     """
-    found = [(match.start(), Lack(kind, match[1])) for kind, said in _SAID for match in said.finditer(log)]
+    found = [
+        (match.start(), Lack(kind, match[1])) for kind, said in _SAID for match in re.finditer(said, log, re.MULTILINE)
+    ]
     lacks = list(dict.fromkeys(lack for _, lack in sorted(found, key=lambda each: each[0])))
     if any(lack.kind is Kind.NETWORK and lack.name for lack in lacks):
         lacks = [lack for lack in lacks if lack != Lack(Kind.NETWORK, "")]
@@ -159,7 +155,7 @@ def lack_of(path: str) -> Lack:
 
 def files_named(log: str) -> tuple[str, ...]:
     """The files that a log says are not there, in its order, each once; what it says need not be a complaint."""
-    found = [(match.start(), match[1]) for said in _FILES for match in said.finditer(log)]
+    found = [(match.start(), match[1]) for said in _FILES for match in re.finditer(said, log, re.MULTILINE)]
     return tuple(dict.fromkeys(name for _, name in sorted(found)))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from contextlib import suppress
 from itertools import islice
@@ -67,7 +67,7 @@ def recorded_runs(store: ObjectStore) -> tuple[RecordedRun, ...]:
 
 def recorder_of_run(store: ObjectStore) -> Recorder | None:
     """What records a run that begins now, and lets go of the oldest; None where it cannot be written."""
-    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(2).hex()}"
     try:
         _place(store).mkdir(exist_ok=True)
         recorder = Recorder(_place(store) / (name + _ENDING))

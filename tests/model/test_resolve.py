@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import hermetica.model as hm
 from hermetica.model import Derivation, derivation, resolve, with_own_paths
+from hermetica.model.canonical import decode
 from hermetica.model.outputs import NO_CHECKS
 from hermetica_store.digest import ALPHABET
 from hermetica_store.path import StorePath
@@ -152,3 +153,45 @@ def test_a_fixed_output_resolves_to_its_contract_whatever_its_recipe(comment: st
     resolved = resolve(vendor, paths)
     assert resolved.id == vendor.input_id
     assert json.loads(resolved.canonical)["format"] == "hermetica.fixed-output/1"
+
+
+spelled = st.sampled_from(
+    [
+        '"format":"hermetica.derivation/1"',
+        "format",
+        "hermetica.derivation/1",
+        'x","sources":["y"],"z',
+        '"inputs":[',
+        '"name":',
+        "sources",
+        "]",
+        "ä\n\\",
+    ]
+)
+
+
+@given(
+    st.lists(spelled, max_size=3),
+    st.dictionaries(st.sampled_from(["format", "name", "inputs", "sources", "ä", "A"]), spelled),
+    st.lists(st.sampled_from(["format", "A"]), max_size=2, unique=True),
+    st.lists(st.sampled_from(["zlib", "source"]), max_size=2, unique=True),
+)
+def test_whatever_a_recipe_spells_its_form_has_its_members_once(
+    args: list[str], env: dict[str, str], as_files: list[str], more: list[str]
+) -> None:
+    source = hm.store_path_source(path("2", "source"))
+    inputs = {"zlib": (f"{library()}", path("1", "zlib-out")), "source": (f"{source}", path("2", "source"))}
+    app = derivation(
+        name="app",
+        builder="/bin/sh",
+        args=[*args, *(inputs[each][0] for each in more)],
+        env=env,
+        pass_as_file=[each for each in as_files if each in env],
+    )
+    expected = json.loads(app.canonical.decode().replace(f"{library()}", str(path("1", "zlib-out"))))
+    expected.pop("sources", None)
+    expected["format"] = "hermetica.resolved/1"
+    expected.pop("inputs", None)
+    if more:
+        expected["inputs"] = sorted(str(inputs[each][1]) for each in more)
+    assert decode(resolve(app, paths).canonical) == expected

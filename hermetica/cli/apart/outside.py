@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
+from collections import deque
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -51,6 +54,7 @@ class Apart:
     project: Project
     surroundings: Surroundings
     _child: Child
+    _following: deque[str]
     _receiver: Receiver = attrs.field(init=False, factory=Receiver)
 
     def begin(self) -> None:
@@ -147,6 +151,8 @@ class Apart:
         return answer
 
     def _line(self) -> bytes:
+        while self._following and not select.select([self._child.answers], [], [], 0)[0]:
+            import_module(self._following.popleft())
         line: bytes = self._child.answers.readline()
         if not line.endswith(b"\n"):
             raise ValueError("it ended")
@@ -174,7 +180,12 @@ class Apart:
 
 
 def start(
-    texts: Iterable[str], path: Iterable[str] = sys.path, otherwise: Otherwise | None = None, early: Early | None = None
+    texts: Iterable[str],
+    path: Iterable[str] = sys.path,
+    otherwise: Otherwise | None = None,
+    *,
+    following: Iterable[str] = (),
+    early: Early | None = None,
 ) -> Apart:
     """A child that can evaluate the modules of targets.
 
@@ -182,6 +193,7 @@ def start(
         texts: the targets.
         path: where modules are looked for.
         otherwise: how its surroundings differ from the usual ones.
+        following: modules to import while there is nothing to do but wait for it.
         early: a child that may be there already.
 
     Raises:
@@ -201,7 +213,7 @@ def start(
         child = (None if early is None else early.take(beginning)) or Child(beginning)
     except OSError as error:
         raise NoChild(f"{bwrap}: {error.strerror}") from error
-    return Apart(beginning.project, beginning.surroundings, child)
+    return Apart(beginning.project, beginning.surroundings, child, deque(following))
 
 
 def files_of(texts: Iterable[str]) -> list[str]:
