@@ -261,6 +261,7 @@ class Run:
             while schedule.running < self.options.jobs and (drv := schedule.start_next()) is not None:
                 with blaming_no_input(self.store.root):
                     pool.submit(self._work, by_id[drv], context)
+                self.on_event(self._begun(by_id[drv]))
             if not schedule.running:  # the rest was found
                 continue
             message = self._next()
@@ -326,7 +327,6 @@ class Run:
     def _work(self, derivation: Derivation, context: RunContext) -> None:
         started = time.monotonic()
         commit: Commit | None = None
-        self._queue.put(self._begun(derivation))
         try:
             with blaming_no_input(self.store.root):
                 realization, commit = self._step_of(derivation)(derivation, self._paths.__getitem__, context)

@@ -7,6 +7,7 @@ builder and its own arguments stand on the command line. Source: bwrap(1), bubbl
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -71,23 +72,23 @@ def _identity(spec: SandboxSpec) -> list[str]:
     if not spec.terminal:
         options.append("--new-session")
     for name, value in environment(world, dict(spec.env)).items():
-        options += ["--setenv", name, value]
+        options += ("--setenv", name, value)
     return options
 
 
-def _shared_directory(spec: SandboxSpec, target: str) -> list[str]:
-    size = spec.limits.temporary_bytes
-    bounded = [] if size is None else ["--size", str(size)]
-    return [*bounded, "--perms", "1777", "--tmpfs", target]
+def _shared_directory(size_bytes: int | None, target: str) -> tuple[str, ...]:
+    bounded = () if size_bytes is None else ("--size", str(size_bytes))
+    return (*bounded, "--perms", "1777", "--tmpfs", target)
 
 
-def _skeleton(spec: SandboxSpec) -> list[str]:
-    return [
+@functools.cache
+def _skeleton(temporary_bytes: int | None) -> tuple[str, ...]:
+    return (
         *("--dev", "/dev"),
-        *_shared_directory(spec, "/dev/shm"),  # noqa: S108 -- the sandbox's own, not the host's
+        *_shared_directory(temporary_bytes, "/dev/shm"),  # noqa: S108 -- the sandbox's own, not the host's
         *("--proc", "/proc"),
-        *_shared_directory(spec, "/tmp"),  # noqa: S108 -- likewise
-    ]
+        *_shared_directory(temporary_bytes, "/tmp"),  # noqa: S108 -- likewise
+    )
 
 
 def _files(spec: SandboxSpec, entries: tuple[Entry, ...], data: _Data) -> list[str]:
@@ -101,7 +102,8 @@ def _files(spec: SandboxSpec, entries: tuple[Entry, ...], data: _Data) -> list[s
     return options
 
 
-def _parents(*targets: str) -> list[str]:
+@functools.lru_cache(maxsize=64)  # builds differ in what lies directly in the store, which needs none
+def _parents(*targets: str) -> tuple[str, ...]:
     """The directories above mount points, which bubblewrap would make for nobody else to enter."""
     above: set[str] = set()
     for target in targets:
@@ -109,7 +111,7 @@ def _parents(*targets: str) -> list[str]:
         while head:
             above.add(head)
             head = head.rpartition("/")[0]
-    return [option for directory in sorted(above) for option in ("--perms", "0755", "--dir", directory)]
+    return tuple(option for directory in sorted(above) for option in ("--perms", "0755", "--dir", directory))
 
 
 def is_farmed(spec: SandboxSpec) -> bool:
@@ -141,7 +143,7 @@ def command_line(spec: SandboxSpec, entries: tuple[Entry, ...] = (), covers: tup
     options = [
         *_NAMESPACES,
         *_identity(spec),
-        *_skeleton(spec),
+        *_skeleton(spec.limits.temporary_bytes),
         *(rootfs_options(spec.rootfs, entries, spec.world.build_path) if spec.rootfs else ()),
         *(option for mount in covers for option in ("--ro-bind", mount.source, mount.target)),
         *_parents(spec.world.build_path, STORE_PREFIX, *(mount.target for mount in direct if not _in_farm(mount))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 _NOBODY = 65534
 
 
+@functools.lru_cache(maxsize=64)
 def contract_etc(world: World) -> tuple[tuple[str, bytes], ...]:
     """(path, content) of the files in /etc; all are 0444."""
     where, shell = world.build_path, world.shell
@@ -35,6 +37,7 @@ def _kernel(world: World) -> tuple[tuple[str, str], ...]:
     )
 
 
+@functools.lru_cache(maxsize=64)
 def masks(world: World) -> tuple[tuple[str, bytes], ...]:
     """(path, content) of the files of /proc that say something about the host and can be covered."""
     declared = (

@@ -41,7 +41,7 @@ class DirectoryOrder(enum.Enum):
     SHUFFLED = "shuffled"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class World:
     """The surroundings of one build.
 

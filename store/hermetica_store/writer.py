@@ -32,7 +32,7 @@ T = TypeVar("T")
 _Ended: TypeAlias = "Callable[[BaseException | None], None]"
 _WAITING_MAX: Final = 256
 _GROUP_MAX: Final = 128
-_GATHER_S: Final = 0.005  # how long changes that nobody waits for may wait for company
+_GATHER_S: Final = 0.1  # how long changes that nobody waits for may wait for company: each group costs a flush
 
 
 class Commit:
