@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from hermetica.cli.generated import Generated
+
 
 _GARBAGE_MAX = 50_000
 """Objects between two looks for cycles: what a command makes, it keeps to its end."""
@@ -25,13 +27,24 @@ def main(words: Sequence[str]) -> int:
         from hermetica.cli.apart.early import begin  # noqa: PLC0415 -- only where the answer is not known
 
         early = begin(words)
+        generated = _generated() if early else None
         try:
             from hermetica.cli.running import run  # noqa: PLC0415 -- likewise
 
             status = run(words, early)
         finally:
             early.end()
+            if generated is not None:
+                generated.save()
     return status
+
+
+def _generated() -> Generated:
+    from hermetica.cli.generated import Generated, usual_place  # noqa: PLC0415 -- only where attrs is needed
+
+    generated = Generated(usual_place())
+    generated.stand_in()
+    return generated
 
 
 def console() -> NoReturn:

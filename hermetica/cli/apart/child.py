@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from hermetica.cli.apart.project import Project
 
 SAID_BYTES_MAX = 4_000
-_SERVE = "from hermetica.cli.apart.inside import main; main()"  # -m would import runpy, and the package twice
+_SERVE = (  # -m would import runpy, and the package twice
+    "from hermetica.cli.generated import Generated, usual_place; Generated(usual_place()).stand_in(); "
+    "from hermetica.cli.apart.inside import main; main()"
+)
 
 
 class Beginning:

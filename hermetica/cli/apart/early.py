@@ -29,6 +29,10 @@ class Early:
     def __init__(self, child: Child | None = None) -> None:
         self._child = child
 
+    def __bool__(self) -> bool:
+        """Whether there is one."""
+        return self._child is not None
+
     def take(self, beginning: Beginning) -> Child | None:
         """The child, if it began so; None where it did not, and then it is no more."""
         if self._child is not None and not self._child.beginning.is_as(beginning):
