@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from hermetica.cli.misuse import Misuse
-from hermetica.cli.objects import objects_of
-from hermetica.cli.targets import UnknownTarget
 from hermetica.cli.views.words import many, size
-from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator, Mapping
 
     from hermetica.cli.session import Session
+    from hermetica.errors import HermeticaError
     from hermetica_store import Lease, StorePath
     from hermetica_store.exchange import CacheDirectory, Exported, Imported, PublicKey, SecretKey
 
@@ -58,6 +56,8 @@ def add_arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def run_export(session: Session) -> int:
     """Exports."""
+    from hermetica.cli.objects import objects_of  # noqa: PLC0415 -- an import names no targets
+    from hermetica.model import evaluation  # noqa: PLC0415 -- likewise
     from hermetica_store.exchange import LEVEL, export_archive, export_cache  # noqa: PLC0415 -- with the store
 
     options = session.options
@@ -140,6 +140,12 @@ def run_import(session: Session) -> int:
     return 0
 
 
+def _unknown(message: str, hint: str | None = None) -> HermeticaError:
+    from hermetica.cli.targets import UnknownTarget  # noqa: PLC0415 -- brings the whole model
+
+    return UnknownTarget(message, hint=hint)
+
+
 def _from_archive(session: Session, lease: Lease) -> Imported:
     from hermetica_store.exchange import import_archive  # noqa: PLC0415 -- with the store
 
@@ -150,7 +156,7 @@ def _from_archive(session: Session, lease: Lease) -> Imported:
     try:
         file = Path(place).open("rb", buffering=0)  # noqa: SIM115 -- entered below
     except OSError as error:
-        raise UnknownTarget(f"{place} cannot be read: {error.strerror}") from error
+        raise _unknown(f"{place} cannot be read: {error.strerror}") from error
     with file:
         return import_archive(session.objects, file, lease=lease, where=place)
 
@@ -178,8 +184,8 @@ def _in_cache(cache: CacheDirectory, text: str) -> StorePath:
     if exact or (len(found) == 1 and text == digest):
         return (exact or found)[0]
     if found and text == digest:
-        raise UnknownTarget(f"{text} begins several objects of {cache.root}", hint=" or ".join(map(str, found[:3])))
-    raise UnknownTarget(f"{cache.root} has no object {text}")
+        raise _unknown(f"{text} begins several objects of {cache.root}", hint=" or ".join(map(str, found[:3])))
+    raise _unknown(f"{cache.root} has no object {text}")
 
 
 def run_generate_key(session: Session) -> int:
@@ -223,4 +229,4 @@ def _text(place: str) -> str:
         return Path(place).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UnknownTarget(f"{place} cannot be read: {reason}") from error
+        raise _unknown(f"{place} cannot be read: {reason}") from error

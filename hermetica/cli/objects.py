@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermetica.cli.targets import UnknownTarget, find_object
-from hermetica.model import evaluation
-
 if TYPE_CHECKING:
     from hermetica.cli.session import Session
     from hermetica_store import StorePath
@@ -18,6 +15,8 @@ def objects_of(session: Session, text: str) -> list[StorePath]:
     Raises:
         UnknownTarget: it names nothing, or what is not realized yet.
     """
+    from hermetica.cli.targets import UnknownTarget, find_object  # noqa: PLC0415 -- brings the whole model
+
     path = find_object(text, session.objects)
     if path is not None:
         return [path]
@@ -37,6 +36,8 @@ def object_of(session: Session, text: str) -> StorePath:
     Raises:
         NotADerivation: it names several derivations.
     """
+    from hermetica.cli.targets import UnknownTarget, find_object  # noqa: PLC0415 -- brings the whole model
+
     path = find_object(text, session.objects)
     if path is not None:
         return path
@@ -52,5 +53,7 @@ def chosen(session: Session) -> list[StorePath] | None:
     """The objects that the command line's targets name; None where it names none."""
     if not session.options.targets:
         return None
+    from hermetica.model import evaluation  # noqa: PLC0415 -- most of these commands name no targets
+
     with evaluation():
         return [path for text in session.options.targets for path in objects_of(session, text)]

@@ -77,11 +77,11 @@ class Part:
 
 @attrs.frozen(kw_only=True)
 class Composed:
-    """What is known of a tree that was made by links.
+    """What is known of a tree that was made by links, or read while it was written.
 
     Attributes:
         files: the files that need not be read, by inode.
-        references: what the objects refer to from which they come.
+        references: what the objects refer to from which they come, or what was found in them.
     """
 
     files: Mapping[Inode, File] = attrs.field(factory=dict["Inode", File], repr=False)

@@ -86,7 +86,8 @@ def ingest(
         scanner: with the tracked digests whose places are wanted.
         check_writers: look for files still open for writing, and replace them by copies.
         size_limit_bytes: of all regular files; None without end.
-        known: canonical files whose bytes are known, by inode; they are neither read nor changed.
+        known: canonical files whose bytes are known, by inode, with the tracked digests in them; they are neither read
+            nor changed.
 
     Raises:
         TreeTooLarge: it is larger.
@@ -183,10 +184,10 @@ class _Ingestion:
         return self._root + b"/" + descent.path_of(name)
 
     def _take_file(self, descent: Descent, folder: Folder, name: bytes, status: os.stat_result) -> None:
-        known = self._known.get((status.st_dev, status.st_ino))
-        if known is not None and known.size_bytes == status.st_size and is_canonical(status):
-            self._count(known.size_bytes)
+        known = self._known_file(status)
+        if known is not None:
             folder.files[name] = known
+            folder.touched |= bool(known.held)
             return
         if status.st_nlink > 1:
             places = self._linked.setdefault((status.st_dev, status.st_ino), (status, []))[1]
@@ -194,6 +195,13 @@ class _Ingestion:
             return
         file = folder.files[name] = self._file(name, status, descent.fd)
         folder.touched |= bool(file.held)
+
+    def _known_file(self, status: os.stat_result) -> File | None:
+        known = self._known.get((status.st_dev, status.st_ino))
+        if known is None or known.size_bytes != status.st_size or not is_canonical(status):
+            return None
+        self._count(known.size_bytes)
+        return known
 
     def _count(self, size_bytes: int) -> None:
         self._size_bytes += size_bytes
@@ -217,6 +225,8 @@ class _Ingestion:
         return File(digest, size_bytes, bool(status.st_mode & 0o111), held)
 
     def _lone_file(self, status: os.stat_result) -> File:
+        if (known := self._known_file(status)) is not None:
+            return known
         if status.st_nlink > 1:
             self._copy_in_place(self._root, status, None)
             status = os.lstat(self._root)

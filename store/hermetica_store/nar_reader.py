@@ -12,8 +12,12 @@ import os
 import struct
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hermetica_store.canonicalise import write_all
+from blake3 import blake3
+
+from hermetica_store.canonicalise import seal_file, write_all
+from hermetica_store.content import File
 from hermetica_store.descent import Descent
+from hermetica_store.digest import Digest
 from hermetica_store.errors import StoreError
 from hermetica_store.nar import nar_string
 from hermetica_store.reading import working_on
@@ -22,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from hermetica_store.scan import Scanner
+
 _MAGIC: Final = b"nix-archive-1"
 _WORD_MAX: Final = 16  # the longest word of the grammar has 13 bytes
 _NAME_MAX: Final = 255
 _TARGET_MAX: Final = 4095
 _CHUNK_BYTES: Final = 1 << 20
+_WORDS_BYTES: Final = 1 << 16  # read at once where words and small files may follow each other
 _ALIGNMENT: Final = 8
 _LENGTH: Final = struct.Struct("<Q")
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -50,23 +57,28 @@ class ByteStream(Protocol):
         ...
 
 
-def restore_nar(stream: ByteStream, destination: Path) -> None:
+def restore_nar(stream: ByteStream, destination: Path, scanner: Scanner | None = None) -> dict[tuple[int, int], File]:
     """Write the tree of a NAR to a place where nothing is yet.
 
     Args:
         stream: one NAR and nothing else.
         destination: created; files are 0444 or 0555, directories 0755 until prepared. A failure leaves what was
             written so far.
+        scanner: searches the bytes of files as they are written; they are hashed and made canonical then, too.
+
+    Returns:
+        The regular files by (device, inode), so that a preparation need not read them again; none without a scanner.
 
     Raises:
         InvalidNar: the stream is not a canonical NAR.
         TreeError: the system refused.
     """
-    reader = _Reader(stream)
+    reader = _Reader(stream, scanner)
     with working_on(destination):
         reader.expect(_MAGIC)
         _restore(reader, os.fsencode(destination))
         reader.expect_end()
+    return reader.files
 
 
 def _restore(reader: _Reader, root: bytes) -> None:
@@ -133,11 +145,28 @@ def _restore_file(reader: _Reader, name: bytes, dir_fd: int | None) -> None:
         raise reader.error(f"expected executable or contents, got {word!r}")
     fd = os.open(name, _NEW, 0o555 if executable else 0o444, dir_fd=dir_fd)
     try:
-        for chunk in reader.long_word():
-            write_all(fd, chunk)
+        if reader.scanner is None:
+            for chunk in reader.long_word():
+                write_all(fd, chunk)
+        else:
+            _take_down(reader, reader.scanner, fd, executable=executable)
     finally:
         os.close(fd)
     reader.expect(b")")
+
+
+def _take_down(reader: _Reader, scanner: Scanner, fd: int, *, executable: bool) -> None:
+    """Write a file, and know it."""
+    hasher, size_bytes = blake3(), 0
+    for chunk in reader.long_word():
+        write_all(fd, chunk)
+        hasher.update(chunk)
+        scanner.feed(chunk)
+        size_bytes += len(chunk)
+    status = os.fstat(fd)
+    seal_file(fd, status)
+    file = File(Digest(hasher.digest()), size_bytes, executable, scanner.end())
+    reader.files[status.st_dev, status.st_ino] = file
 
 
 @functools.cache
@@ -149,7 +178,9 @@ def _written(word: bytes) -> bytes:
 class _Reader:
     """Words of a NAR, one after the other, out of large reads."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, scanner: Scanner | None) -> None:
+        self.scanner = scanner
+        self.files: dict[tuple[int, int], File] = {}
         self._stream = stream
         self._buffer = b""
         self._at = 0  # in the buffer
@@ -199,7 +230,7 @@ class _Reader:
         """The next bytes, at least one and at most as many as asked."""
         if self._at == len(self._buffer):
             self._refill(size_bytes)
-        data = self._buffer[self._at : self._at + size_bytes]
+        data = self._buffer[self._at : self._at + size_bytes]  # all of it, and then no copy, in the midst of a file
         self._at += len(data)
         return data
 
@@ -217,6 +248,7 @@ class _Reader:
 
     def _refill(self, wanted: int) -> None:
         self._before += len(self._buffer)
-        self._buffer, self._at = self._stream.read(_CHUNK_BYTES), 0
+        large = wanted > _WORDS_BYTES  # of one file, and so not cut again
+        self._buffer, self._at = self._stream.read(min(wanted, _CHUNK_BYTES) if large else _WORDS_BYTES), 0
         if not self._buffer:
             raise self.error(f"it ends {wanted} bytes too early")

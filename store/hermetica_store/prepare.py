@@ -56,7 +56,7 @@ class Candidate:
         discard_references: whether it counts as referring to nothing, whatever it mentions.
         check_writers: whether foreign descriptors may still be able to write to it.
         size_limit_bytes: of its regular files, holes counted: more is not even read. None without end.
-        composed: what is known of it, where it was made from registered objects.
+        composed: what is known of it, where it was made from registered objects or read while it was written.
     """
 
     tree: Path
@@ -148,7 +148,7 @@ def _take(candidate: Candidate, known: Collection[str], scratch: Sequence[str]) 
         size_limit_bytes=candidate.size_limit_bytes,
         known=composed.files,
     )
-    mentions = scanner.found
+    mentions = scanner.found.union(text for file in composed.files.values() for _, text in file.held)
     if not candidate.discard_references:
         mentions |= {path.digest.encode() for path in composed.references if path.digest in known}
     return _Taken(candidate, content, frozenset(mentions))

@@ -10,8 +10,6 @@ from hermetica.cli import exchanging, integrity, usage
 from hermetica.cli.collecting import plain, tell
 from hermetica.cli.objects import chosen, object_of
 from hermetica.cli.parser import actions
-from hermetica.cli.targets import UnknownTarget
-from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     import argparse
@@ -111,6 +109,8 @@ def _delete(session: Session) -> int:
 def _add(session: Session) -> int:
     source = Path(session.options.path)
     if not os.path.lexists(source):
+        from hermetica.cli.targets import UnknownTarget  # noqa: PLC0415 -- brings the whole model
+
         raise UnknownTarget(f"no file {source}")
     with session.objects.lease() as lease:
         path = session.objects.add_tree(source, session.options.name or source.resolve().name, lease=lease)
@@ -120,6 +120,8 @@ def _add(session: Session) -> int:
 
 
 def _path(session: Session) -> int:
+    from hermetica.model import evaluation  # noqa: PLC0415 -- only this names what may be a target
+
     with evaluation():
         path = object_of(session, session.options.target)
     place = session.objects.on_disk(path)

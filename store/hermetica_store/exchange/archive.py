@@ -5,10 +5,10 @@ Source: docs/format-archive.md, "Archives".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
-from functools import partial
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,7 +22,6 @@ from hermetica_store.exchange.staging import Claim, Imported, Staging
 from hermetica_store.exchange.streams import LEVEL, Decompressed, InvalidArchive, Part, Sealed, Sealer, compressor
 from hermetica_store.exchange.transfer import transferring
 from hermetica_store.nar import nar_string
-from hermetica_store.nar_reader import restore_nar
 from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
@@ -143,8 +142,11 @@ def import_archive(store: ObjectStore, stream: ByteStream, *, lease: Lease, wher
         ContentMismatch: an object is not what it is said to be.
         CannotTransfer: it cannot be read.
     """
-    reader = _Reader(stream, where)
-    with store.scratch() as room, Staging(store, lease, room.path, where) as staging:
+    with (
+        contextlib.closing(_Reader(stream, where)) as reader,
+        store.scratch() as room,
+        Staging(store, lease, room.path, where) as staging,
+    ):
         reader.expect(_MAGIC)
         objects, roots = reader.beginning()
         present = staging.present(objects)
@@ -154,7 +156,7 @@ def import_archive(store: ObjectStore, stream: ByteStream, *, lease: Lease, wher
             if path in present:
                 part.skip()
             else:
-                staging.take(claim, partial(restore_nar, part), sequential=True)
+                staging.take_nar(claim, part)
             if part.left:
                 raise reader.error("it is cut short")
         reader.end()
@@ -172,8 +174,11 @@ class _Reader:
 
     def __init__(self, stream: ByteStream, where: str) -> None:
         self._sealed = Sealed(stream, where)
-        self._source = Decompressed(self._sealed, "zstd", where)
+        self._source = Decompressed(self._sealed, "zstd", where, ahead=True)
         self._where = where
+
+    def close(self) -> None:
+        self._source.close()
 
     def error(self, what: str) -> InvalidArchive:
         return InvalidArchive(self._where, what)

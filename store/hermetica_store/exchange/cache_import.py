@@ -66,7 +66,7 @@ def import_cache(
                 require_signature(info.fingerprint, info.signatures, keys, str(cache.narinfo_path(info.path)))
         for info in _in_order(found, where):
             restore = partial(_restore, directory, info)
-            staging.take(Claim(path=info.path, references=info.references), restore, sequential=False)
+            staging.take(Claim(path=info.path, references=info.references), restore)
         prepared = staging.publish()
     return Imported(
         roots=tuple(sorted(set(wanted))),

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
+from hermetica_store.compose import Composed
 from hermetica_store.errors import StoreError
+from hermetica_store.nar_reader import restore_nar
 from hermetica_store.prepare import Candidate, Prepared
 from hermetica_store.refusals import working_in
+from hermetica_store.scan import Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hermetica_store.leases import Lease
+    from hermetica_store.nar_reader import ByteStream
     from hermetica_store.path import StorePath
     from hermetica_store.store import ObjectStore
 
@@ -137,28 +141,40 @@ class Staging:
         if missing:
             raise IncompleteClosure(self._where, missing[0], claim.path)
 
-    def take(self, claim: Claim, restore: Callable[[Path], object], *, sequential: bool) -> None:
-        """Takes an object whose references are known.
+    def take(self, claim: Claim, restore: Callable[[Path], object]) -> None:
+        """Takes an object whose references are known, beside others.
 
         Args:
             claim: what it is said to be; checked, at the latest by `publish`.
             restore: writes it to the place given.
-            sequential: whether ``restore`` has to run here and now, because the next object follows in one stream.
 
         Raises:
             StoreError: it, or one before it, is not what it was said to be.
         """
-        self.require(claim)
-        self._known.add(claim.path)
-        place = self._room / str(len(self._prepared) + len(self._pending))
-        if sequential:
-            with working_in(self._store.root):
-                restore(place)
-            self._pending.append(self._pool.submit(self._prepare, claim, place).result)
-        else:
-            self._pending.append(self._pool.submit(self._restore, claim, place, restore).result)
+        place = self._place(claim)
+        self._pending.append(self._pool.submit(self._restore, claim, place, restore).result)
         while len(self._pending) > 2 * _WORKERS:
             self._prepared.append(self._pending.popleft()())
+
+    def take_nar(self, claim: Claim, stream: ByteStream) -> None:
+        """Takes an object whose references are known from a stream in which the next one follows.
+
+        Its files are hashed and searched out of the same bytes that are written: nothing is read again.
+
+        Raises:
+            StoreError: it is not what it was said to be.
+        """
+        place, own = self._place(claim), claim.path.digest
+        scanner = Scanner([each.digest for each in claim.references if each.digest != own], tracked=[own])
+        with working_in(self._store.root):
+            files = restore_nar(stream, place, scanner)
+        found = frozenset(each for each in claim.references if each.digest.encode() in scanner.found)
+        self._prepared.append(self._prepare(claim, place, Composed(files=files, references=found)))
+
+    def _place(self, claim: Claim) -> Path:
+        self.require(claim)
+        self._known.add(claim.path)
+        return self._room / str(len(self._prepared) + len(self._pending))
 
     def publish(self) -> tuple[Prepared, ...]:
         """Makes everything objects; returns when it is durable.
@@ -182,13 +198,14 @@ class Staging:
             restore(place)
         return self._prepare(claim, place)
 
-    def _prepare(self, claim: Claim, place: Path) -> Prepared:
+    def _prepare(self, claim: Claim, place: Path, composed: Composed | None = None) -> Prepared:
         candidate = Candidate(
             tree=place,
             name=claim.path.name,
             scratch_digest=claim.path.digest,
             discard_references=not claim.references,
             check_writers=False,
+            composed=composed,
         )
         others = [each for each in claim.references if each != claim.path]
         (prepared,) = self._store.prepare([candidate], others)

@@ -19,6 +19,7 @@ import zstandard
 from blake3 import blake3
 
 from hermetica_store.errors import StoreError
+from hermetica_store.exchange.ahead import Ahead
 from hermetica_store.exchange.transfer import transferring
 
 if TYPE_CHECKING:
@@ -64,15 +65,19 @@ class Decompressed:
         raw: the compressed stream.
         method: ``zstd``, ``xz``, ``gzip``, ``bzip2`` or ``none``.
         where: what to call it.
+        ahead: whether a thread of its own reads and decompresses, ahead of who wants it; to be closed then.
     """
 
     METHODS: Final = ("zstd", "xz", "gzip", "bzip2", "none")
 
-    def __init__(self, raw: ByteStream, method: str, where: str) -> None:
+    def __init__(self, raw: ByteStream, method: str, where: str, *, ahead: bool = False) -> None:
         self._where = where
         self._is_zstd = method == "zstd"
+        self._ahead: Ahead | None = None
         tail = zstandard.ZstdCompressor(write_checksum=True).compress(_MARK) if self._is_zstd else b""
         self._source = _open(io.BufferedReader(_Appended(raw, tail), _READ_BYTES), method)
+        if ahead:
+            self._source = self._ahead = Ahead(self._source)
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes; none at the end."""
@@ -82,6 +87,11 @@ class Decompressed:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise InvalidArchive(self._where, "it cannot be decompressed") from error
+
+    def close(self) -> None:
+        """Ends the thread, if there is one."""
+        if self._ahead is not None:
+            self._ahead.close()
 
     def finish(self) -> None:
         """Refuses a stream that does not end here.
