@@ -122,6 +122,7 @@ TABLE: Final = {
     "hermetica.realize.errors.BuildCancelled": INTERRUPTED,
     "hermetica.realize.errors.FixedOutputMismatch": MISMATCH,
     "hermetica.realize.errors.NotReproducible": NOT_REPRODUCIBLE,
+    "hermetica.realize.errors.NothingToBuild": USAGE,
     "hermetica.realize.errors.NothingToCheck": USAGE,
     "hermetica.realize.errors.NotRealizable": EVALUATION,
     "hermetica.realize.errors.HookFailed": HOOK_FAILED,

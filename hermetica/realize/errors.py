@@ -262,3 +262,9 @@ class NothingToCheck(RealizeError):
     """A derivation is to be checked, and the store has no build of it."""
 
     code = "HM118"
+
+
+class NothingToBuild(RealizeError):
+    """A derivation is to be built in other worlds, and none can change what it makes."""
+
+    code = "HM500"
