@@ -135,13 +135,7 @@ def workshop(
         HermeticaError: an input cannot be realized.
         NothingToBuild: no builder runs for it.
     """
-    if work_of(derivation) is not Work.BUILD or derivation.fixed is not None:
-        raise NothingToBuild(
-            derivation,
-            "nothing of its world can change it: "
-            + ("its hash is declared" if derivation.fixed is not None else "Python makes it on the host"),
-            hint="study what is built from it",
-        )
+    _require_builder(derivation)
     check_system(derivation)
     options, cancellation = options or Options(), cancellation or Cancellation()
     with ExitStack() as held:
@@ -169,6 +163,16 @@ def workshop(
             emit=on_event,
         )
         yield Workshop(resolved, context)
+
+
+def _require_builder(derivation: Derivation) -> None:
+    if work_of(derivation) is not Work.BUILD or derivation.fixed is not None:
+        raise NothingToBuild(
+            derivation,
+            "nothing of its world can change it: "
+            + ("its hash is declared" if derivation.fixed is not None else "Python makes it on the host"),
+            hint="study what is built from it",
+        )
 
 
 def _paths(results: Realizations) -> dict[Token, StorePath]:

@@ -121,7 +121,12 @@ class Attribution:
     def sets(self) -> tuple[Atoms, ...]:
         """All minimal sets, each once, the smallest first."""
         found = dict.fromkeys(each for file in self.files for each in file.sets)
-        return tuple(sorted(found, key=lambda each: (len(each), sorted(each))))
+        return _in_order(found)
+
+
+def _in_order(sets: Iterable[Atoms]) -> tuple[Atoms, ...]:
+    """The smallest first, then ascending by name."""
+    return tuple(sorted(sets, key=lambda each: (len(each), sorted(each))))
 
 
 def attribute(space: Space) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], Attribution]:
@@ -268,8 +273,10 @@ class _Inquiry:
         return None
 
     def _within(self, path: str, atoms: Atoms) -> list[Atoms]:
-        """The largest parts of ``atoms`` that contain no known cause of a file."""
-        inside = [each for each in self._sets[path] if each <= atoms]
+        """The largest parts of ``atoms`` that vary all factors of no known cause of a file, at whichever level."""
+        here = {atom.factor: atom for atom in atoms}
+        known = [{atom.factor for atom in each} for each in self._sets[path]]
+        inside = [frozenset(here[factor] for factor in each) for each in known if each <= here.keys()]
         return [atoms - hit for hit in hitting_sets(inside)]
 
     def _minimal_in(
@@ -320,7 +327,7 @@ class _Inquiry:
         files = tuple(
             Causes(
                 path=path,
-                sets=() if path in racy else minimal(self._sets[path]),
+                sets=() if path in racy else _in_order(minimal(self._sets[path])),
                 races=path in racy,
                 is_complete=path not in self._unsure and (self.is_complete or path not in self._open),
             )

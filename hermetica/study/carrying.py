@@ -164,7 +164,7 @@ class Carrier:
                 setting = Setting(
                     target=name,
                     compare=self.study.compare,
-                    tier=self.study.tier or Tier.T3,
+                    tier=Tier.T3 if self.study.tier is None else self.study.tier,
                     processor=processor,
                     timeout_s=self.study.timeout_s,
                 )

@@ -122,7 +122,7 @@ class Study:
     timeout_s: float | None = None
 
     def __attrs_post_init__(self) -> None:
-        check(self, lambda key: key)
+        check(self, str)
 
     def to_json(self) -> dict[str, Any]:
         """The study as a JSON object; what its log begins with."""

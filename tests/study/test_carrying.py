@@ -1,0 +1,218 @@
+"""Studies in real sandboxes: causes are found, nothing is built twice, and a kill at any moment changes no result."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+import hermetica as hm
+from hermetica.realize.errors import NothingToBuild
+from hermetica.realize.in_world import workshop
+from hermetica.sandbox import Cancellation, Tier, TierUnavailable, World, vary
+from hermetica.study.carrying import Carrier
+from hermetica.study.declaration import Budget, Design, Study
+from hermetica.study.log import FORMAT, NAME, Log, LogDamaged, NoLog, StudyRunning, read_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+pytestmark = pytest.mark.sandbox
+
+FACTORS = {
+    "uid": ("2345",),
+    "hostname": ("other",),
+    "home": ("other",),
+    "tz": ("ahead", "behind"),
+    "umask": ("002",),
+    "gid": ("678",),
+}
+
+
+def study(*targets: str, **changes: Any) -> Study:
+    return attrs.evolve(Study(name="test", targets=targets, factors=FACTORS, tier=Tier.T0), **changes)
+
+
+def carried(store: hm.Store, chosen: Mapping[str, hm.Derivation], directory: Path, **changes: Any) -> dict[str, Any]:
+    """What a study finds out: target -> the event that ends it."""
+    Carrier(study=study(*chosen, **changes), store=store).run(chosen, directory)
+    return outcomes(directory)
+
+
+def outcomes(directory: Path) -> dict[str, Any]:
+    events = read_log(directory)
+    return {each["target"]: each for each in events if each["kind"] == "target-finished"}
+
+
+def causes(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    return {each["path"]: each["sets"] or each["races"] for each in outcome["attribution"]["files"]}
+
+
+def test_causes_are_found_per_file(store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path) -> None:
+    found = carried(store, targets, tmp_path / "study")
+    assert {name: causes(outcome) for name, outcome in found.items()} == {
+        "clean": {},
+        "two": {"out/a": [{"home": "other"}], "out/b": [{"hostname": "other"}, {"uid": "2345"}]},
+        "pair": {"out": [{"home": "other", "tz": "ahead"}]},
+        "race": {"out": True},
+        "picky": {"(whether it builds)": [{"home": "other"}], "out": [{"hostname": "other"}]},
+    }
+    assert store.path(targets["clean"]) is None
+    trials = [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]
+    loci = {path: found for each in trials if each["levels"] == {"uid": "2345"} for path, found in each["loci"].items()}
+    assert loci["out/b"][0]["what"] == "line"
+    assert (loci["out/b"][0]["first"], loci["out/b"][0]["second"]) == ("1000", "2345")
+    failed = next(each for each in trials if each["target"] == "picky" and each["failed"])
+    assert "no such home" in failed["log_tail"]
+
+
+def test_what_is_in_the_log_is_not_built_again(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    chosen = {"two": targets["two"]}
+    first = carried(store, chosen, tmp_path / "study")
+    before = [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]
+    assert carried(store, chosen, tmp_path / "study")["two"]["attribution"] == first["two"]["attribution"]
+    assert [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"] == before
+
+
+def test_a_budget_stops_it_and_more_of_it_goes_on(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    chosen = {"two": targets["two"]}
+    whole = carried(store, chosen, tmp_path / "whole")
+    for builds in (4, 9):
+        Carrier(study=study("two", budget=Budget(builds=builds)), store=store).run(chosen, tmp_path / "study")
+        assert len([each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]) == builds
+        assert outcomes(tmp_path / "study") == {}
+    assert carried(store, chosen, tmp_path / "study")["two"]["attribution"] == whole["two"]["attribution"]
+
+
+def test_a_time_that_is_up_stops_it(store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path) -> None:
+    ended = Carrier(study=study("clean", budget=Budget(seconds=1e-6)), store=store).run(
+        {"clean": targets["clean"]}, tmp_path / "study"
+    )
+    assert (ended.finished, ended.stopped) == ((), ("clean",))
+
+
+@pytest.mark.parametrize("design", [Design.OFAT, Design.PAIRWISE])
+def test_a_fixed_design_builds_every_world_as_often_as_it_says(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path, design: Design
+) -> None:
+    factors = {"home": ("other",), "tz": ("ahead",), "uid": ("2345",)}
+    found = carried(store, {"two": targets["two"]}, tmp_path / "study", design=design, factors=factors, rebuilds=2)
+    trials = [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]
+    assert len(found["two"]["trials"]) == len(trials)
+    assert all(("home" in each["levels"]) == ("out/a" in (each["changed"] or {})) for each in trials)
+    assert found["two"]["attribution"] is None
+
+
+def test_a_tier_that_is_demanded_and_not_there_is_an_error(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    chosen = {"clean": targets["clean"]}
+    ended = Carrier(study=study("clean", tier=Tier.T3), store=store).run(chosen, tmp_path / "study")
+    if ended.failures:
+        assert isinstance(ended.failures["clean"], TierUnavailable)
+    else:  # this host has it
+        assert outcomes(tmp_path / "study")["clean"]["tier"] == "T3"
+
+
+def test_a_cancelled_study_stops_in_order(store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path) -> None:
+    cancellation = Cancellation()
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if event["kind"] == "trial":
+            cancellation.cancel()
+
+    carrier = Carrier(study=study(*targets), store=store, cancellation=cancellation, tell=tell)
+    ended = carrier.run(targets, tmp_path / "study")
+    assert not ended.failures
+    assert ended.stopped
+
+
+def test_what_no_world_can_change_is_no_matter_of_studies(store: hm.Store) -> None:
+    with hm.evaluation(), pytest.raises(NothingToBuild, match="Python makes it"), workshop(store, hm.text("t", "x")):
+        pass
+
+
+def test_an_attempt_is_gone_when_it_is_left(store: hm.Store, targets: dict[str, hm.Derivation]) -> None:
+    with workshop(store, targets["two"]) as shop:
+        with shop.build(vary(World(), {"uid": "2345"}), shaken=3) as attempt:
+            tree = attempt.trees["out"]
+            assert (tree / "b").read_text().splitlines()[0] == "2345"
+        assert not tree.exists()
+        assert shop.scratch_names()["out"] in str(tree)
+
+
+def test_two_processes_do_not_share_a_study(tmp_path: Path) -> None:
+    with Log(tmp_path / "study"), pytest.raises(StudyRunning):
+        Log(tmp_path / "study")
+
+
+def test_a_torn_last_line_is_taken_back_and_any_other_is_refused(tmp_path: Path) -> None:
+    with Log(tmp_path) as log:
+        log.write("trial", 1.0, key="a")
+    path = tmp_path / NAME
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"format":"hermet')
+    assert [each["key"] for each in read_log(tmp_path)] == ["a"]
+    with Log(tmp_path) as log:
+        assert [each["key"] for each in log.before] == ["a"]
+    assert path.read_bytes() == whole
+    path.write_bytes(b"nonsense\n" + whole)
+    with pytest.raises(LogDamaged, match=":1:"):
+        read_log(tmp_path)
+    with pytest.raises(LogDamaged):
+        Log(tmp_path)
+
+
+def test_a_directory_without_a_study_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NoLog, match="holds no study"):
+        read_log(tmp_path)
+
+
+def test_every_line_of_a_log_says_what_it_is(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    carried(store, {"clean": targets["clean"]}, tmp_path / "study")
+    events = [json.loads(line) for line in (tmp_path / "study" / NAME).read_text().splitlines()]
+    assert {each["format"] for each in events} == {FORMAT}
+    assert [events[0]["kind"], events[-1]["kind"]] == ["study-started", "study-finished"]
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_ten_times_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    words = [sys.executable, str(Path(__file__).with_name("carry.py")), str(tmp_path)]
+    draws = random.Random(11)  # noqa: S311 -- repeatable, not secret
+    subprocess.run([*words, "whole"], check=True)
+    log = tmp_path / "killed" / NAME
+    for _ in range(10):
+        until = _lines(log) + draws.randint(1, 8)
+        process = subprocess.Popen([*words, "killed"])
+        while process.poll() is None and _lines(log) < until:
+            time.sleep(0.002)
+        time.sleep(draws.uniform(0, 0.05))
+        process.kill()
+        process.wait()
+    assert _lines(log) > 10
+    subprocess.run([*words, "killed"], check=True)
+    whole, killed = outcomes(tmp_path / "whole"), outcomes(tmp_path / "killed")
+    assert set(whole) == {"two", "pair", "picky"}
+    assert {name: each["attribution"] for name, each in killed.items()} == {
+        name: each["attribution"] for name, each in whole.items()
+    }
+    for directory in ("whole", "killed"):
+        trials = [each for each in read_log(tmp_path / directory) if each["kind"] == "trial"]
+        assert len({each["key"] for each in trials}) == len(trials)
