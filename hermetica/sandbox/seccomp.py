@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import functools
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from hermetica.sandbox.errors import SandboxUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 SET_ID_BITS: Final = 0o6000
 _CREATES: Final = 0o100 | 0o20000000  # O_CREAT, __O_TMPFILE: only then does open(2) read its mode
@@ -168,8 +171,19 @@ def _refuse_unreadable_sockets() -> Program:
     return (_argument(0), Instruction(_JEQ, 0, 1, _SOCKETCALL_SOCKET), _answer(_ENOSYS), _PASS)
 
 
-def _when(number: int, body: Program) -> Program:
-    return (Instruction(_JEQ, 0, len(body), number), *body)
+def _when(numbers: Sequence[int], body: Program) -> Program:
+    """One body for all of the calls: the kernel compiles the filter anew for every sandbox, so it is kept short."""
+    *others, last = numbers
+    jumps = (Instruction(_JEQ, len(others) - index, 0, number) for index, number in enumerate(others))
+    return (*jumps, Instruction(_JEQ, 0, len(body), last), *body)
+
+
+def _by_argument(calls: Mapping[int, int]) -> dict[int, list[int]]:
+    """Index of an argument -> the calls that it is of."""
+    found: dict[int, list[int]] = {}
+    for number, index in calls.items():
+        found.setdefault(index, []).append(number)
+    return found
 
 
 def _within(first: int, last: int, body: Program) -> Program:
@@ -178,14 +192,14 @@ def _within(first: int, last: int, body: Program) -> Program:
 
 def _rules(abi: Abi) -> tuple[Program, ...]:
     return (
-        *(_when(number, _refuse_creation(flags)) for number, flags in abi.open.items()),
-        *(_when(number, _refuse_set_id(mode)) for number, mode in abi.chmod.items()),
-        _when(abi.ioctl, _refuse_terminal_input()),
-        _when(abi.socket, _refuse_families()),
-        *((_when(abi.socketcall, _refuse_unreadable_sockets()),) if abi.socketcall is not None else ()),
+        *(_when(numbers, _refuse_creation(flags)) for flags, numbers in _by_argument(abi.open).items()),
+        *(_when(numbers, _refuse_set_id(mode)) for mode, numbers in _by_argument(abi.chmod).items()),
+        _when((abi.ioctl,), _refuse_terminal_input()),
+        _when((abi.socket,), _refuse_families()),
+        *((_when((abi.socketcall,), _refuse_unreadable_sockets()),) if abi.socketcall is not None else ()),
         *(_within(first, last, (_answer(_ENOTSUP),)) for first, last in abi.xattr),
-        *(_when(number, (_answer(_ENOSYS),)) for number in abi.absent),
-        *(_when(number, (_answer(0),)) for number in abi.getgroups),
+        _when(abi.absent, (_answer(_ENOSYS),)),
+        _when(abi.getgroups, (_answer(0),)),
     )
 
 
