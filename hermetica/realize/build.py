@@ -135,7 +135,9 @@ def prepare_spec(
     os.mkdir(build_dir, 0o755)  # noqa: PTH102 -- a thousand times; so are paths made of text here
     os.mkdir(store_dir, 0o755)  # noqa: PTH102
     for name, text in files.items():
-        Path(build_dir, name).write_text(text, encoding="utf-8")
+        file = Path(build_dir, name)
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o644)  # whatever the umask of this process is
     return SandboxSpec(
         builder=with_own_paths(resolved.builder, own),
         args=tuple(with_own_paths(argument, own) for argument in resolved.args),

@@ -72,8 +72,6 @@ def realize_step(
     if resolved is None:
         check_system(derivation)
         resolved = resolve(derivation, path_of)
-    if (found := _look_up(resolved, context)) is not None:
-        return found
     with context.store.claim(
         resolved.id.raw,
         on_wait=lambda: context.emit(

@@ -1,4 +1,4 @@
-"""The calls of the C library that Python lacks: posix_spawn with closefrom, unshare, personality, ptrace.
+"""The calls of the C library that Python lacks: posix_spawn with closefrom, unshare, personality, ptrace, mount.
 
 Everything here releases the interpreter's lock while it runs. Source: posix_spawn(3), unshare(2),
 personality(2), ptrace(2).
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CLONE_FS: Final = 0x200
+_CLONE_NEWNS: Final = 0x20000
+_MS_REC: Final = 0x4000
+_MS_SLAVE: Final = 0x80000
+_MNT_DETACH: Final = 2
 _ADDR_NO_RANDOMIZE: Final = 0x0040000
 _PTRACE_CONT: Final = 7
 _PTRACE_SEIZE: Final = 0x4206
@@ -74,6 +78,21 @@ class Native:
         persona = 0 if wanted else _ADDR_NO_RANDOMIZE
         if self.library.personality(ctypes.c_ulong(persona)) == -1:
             raise _failed(f"personality({persona:#x})")
+
+    def own_mounts(self) -> None:
+        """Give the calling thread a table of mounts of its own; what others mount still comes into it, none goes out.
+
+        Raises:
+            OSError: it may not.
+        """
+        if self.library.unshare(_CLONE_NEWNS) != 0:
+            raise _failed("unshare(CLONE_NEWNS)")
+        if self.library.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None) != 0:
+            raise _failed("mount(MS_SLAVE)")
+
+    def detach(self, place: str) -> None:
+        """Take a mount out of the calling thread's table, and what is mounted below it; no error if it is not there."""
+        self.library.umount2(os.fsencode(place), _MNT_DETACH)
 
     def seize(self, pid: int) -> None:
         """Make the calling thread the tracer of a process, without stopping it; the process dies with the thread."""

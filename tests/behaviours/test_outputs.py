@@ -128,6 +128,15 @@ def test_b16_placeholders_resolve_in_env_args_attributes_and_text(store: hm.Stor
     assert read(store, result.out, "text") == f"path={store.path(dependency)}"
 
 
+def test_b16_the_files_that_a_builder_is_given_have_the_same_mode_on_every_host(store: hm.Store, sh: Shell) -> None:
+    before = os.umask(0o077)
+    try:
+        result = store.realize(sh("x", "mkdir $out; stat -c %a $HERMETICA_ATTRS > $out/mode", structured={"a": 1}))
+    finally:
+        os.umask(before)
+    assert read(store, result.out, "mode") == "644\n"
+
+
 def test_b17_files_and_structured_attributes_reach_the_builder(store: hm.Store, sh: Shell) -> None:
     nested: dict[str, Any] = {"a": [1, True, None, {"b": 'ü " \\ \n'}], "empty": {}}
     result = store.realize(

@@ -86,6 +86,7 @@ PURE = (
     "hermetica.sandbox.outcome",
     "hermetica.sandbox.refusal",
     "hermetica.sandbox.rootfs",
+    "hermetica.sandbox.mount_table",
     "hermetica.sandbox.seccomp",
     "hermetica.sandbox.spec",
     "hermetica.sandbox.status",
