@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CASES: Final = Path(__file__).parent / "cases"
 CORPORA: Final = ("core", "extension", "held_out")
-"""The first 44 programs; what they leave out; and programs that were written afterwards and tuned to by nobody."""
+"""The first 44 programs; what they leave out; and others that were written apart from the search."""
 
 SCRIPT: Final = "build.sh"
 _KEYS: Final = frozenset({"files", "note", "script", "truth"})

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import hermetica as hm
-from hermetica_derivations.pins import debs
+from hermetica_derivations.pins import debs, lock
 from hermetica_derivations.toolchain import base_c, ca_bundle, locales
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from benchmarks.reproducibility.case import Case
 
+LOCK: Final = Path(__file__).parent / "hermetica.lock"
 LOCALES: Final = ("et_EE.UTF-8", "fr_CH.UTF-8", "tr_TR.UTF-8")
 """What a study may vary the locale to; a program that finds none of its name falls back to C, and nothing varies."""
 
@@ -26,14 +27,16 @@ exec /bin/sh -e build.sh
 
 
 def tools(names: Sequence[str] = LOCALES) -> hm.Derivation:
-    """Debian's compilers, archivers, shells, Perl and Python, with locales where programs look for them.
+    """Debian's compilers, archivers, shells, Perl and Python with its headers; locales where programs look for them.
 
     Args:
         names: of the locales.
     """
     place = 'mkdir -p "$out/usr/lib" && cp -r "$made/lib/locale" "$out/usr/lib/"'
     placed = hm.run("locales-in-place", place, rootfs=base_c, made=locales(*names))
-    return hm.debian_rootfs("case-tools", debs("full"), trees=[ca_bundle, placed])
+    have = {pin.name for pin in lock().group("full").pins}
+    headers = [pin.fetch() for pin in hm.Lock.read(LOCK).group("python-headers").pins if pin.name not in have]
+    return hm.debian_rootfs("study-tools", [*debs("full"), *headers], trees=[ca_bundle, placed])
 
 
 def derive(case: Case, rootfs: hm.Derivation, directory: Path) -> hm.Derivation:

@@ -1,0 +1,60 @@
+"""The truth of a case by force: every factor alone, and every conjunction, without any cleverness of a search.
+
+What a search finds is held against the truth; the truth is held against this, on the host at hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.reproducibility.identical import build
+from benchmarks.reproducibility.truth import RACE, Cause, Truth, minimal, write_truth
+from hermetica.sandbox.factors import FACTORS, fixed_world, vary
+from hermetica.sandbox.world import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.reproducibility.case import Case
+    from hermetica.realize.in_world import Workshop
+
+_TIMES: Final = 3
+_SHAKES: Final = 8
+_BUSY: Final = {"cpus": "all", "jobs": "4"}  # room for a race
+
+
+def discrepancies(made: Workshop, case: Case) -> list[str]:
+    """What of a case's truth does not hold here, in words; empty where all of it does."""
+    fixed = fixed_world(Tier.T3)
+    bases = [build(made, fixed) for _ in range(_TIMES)]
+    if bases[0].failed:
+        return [f"it cannot be built: {bases[0].failed}"]
+    shaken = [build(made, vary(fixed, _BUSY), shaken=seed) for seed in range(_SHAKES)]
+    chance = {
+        name for first, *others in (bases, shaken) for other in others for name in _differing(first.files, other.files)
+    }
+    found: defaultdict[str, set[Cause]] = defaultdict(set, {name: {frozenset({RACE})} for name in chance})
+    for cause in sorted({*map(frozenset[str], ([name] for name in FACTORS)), *_conjunctions(case)}, key=sorted):
+        for level in range(max(len(FACTORS[name].varied) for name in cause)):
+            levels = {name: FACTORS[name].varied[min(level, len(FACTORS[name].varied) - 1)] for name in cause}
+            varied = build(made, vary(fixed, levels))
+            for name in _differing(bases[0].files, varied.files) - chance:
+                found[name].add(cause)
+    return [
+        f"{name}: {_written(minimal(found[name]))} change it, not {_written(case.truths.get(name, frozenset()))}"
+        for name in sorted({*found, *case.truths})
+        if minimal(found[name]) != case.truths.get(name, frozenset())
+    ]
+
+
+def _conjunctions(case: Case) -> set[Cause]:
+    return {cause for truth in case.truths.values() for cause in truth if RACE not in cause}
+
+
+def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> set[str]:
+    return {name for name in {*first, *second} if first.get(name) != second.get(name)}
+
+
+def _written(truth: Truth) -> str:
+    return ", ".join(write_truth(truth)) or "nothing"
