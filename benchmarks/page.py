@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from benchmarks.targets import TARGETS, reached
+from benchmarks.targets import MEMORY, TARGETS, Target, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ _PAGE: Final = Path("docs/performance.md")
 _IMAGES: Final = Path("docs/images")
 _BEGIN: Final = "<!-- table: written by python -m benchmarks.page -->\n"
 _END: Final = "<!-- end of the table -->\n"
+_JUDGES: Final = {"wall_s": "the clock", MEMORY: "the kernel"}  # where there is no peer
 PIPE, ESCAPED = "|", "\\|"
 _COLOURS: Final = {"hermetica": "#2563eb", "nix": "#b45309", "make+bwrap": "#6b7280"}
 
@@ -47,7 +48,9 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if row is None:
             continue
         own = row["figures"]["hermetica"]["wall_s"]
-        text, time = ("", "") if target.text == shown else (target.text, _seconds(own))
+        if target.figure == MEMORY:
+            own = row["figures"]["hermetica"][MEMORY]
+        text, time = ("", "") if target.text == shown else (target.text, _amount(target, own))
         shown = target.text
         found, name = reached(target, row), target.peer.replace("|", "\\|")
         if found is None:
@@ -57,11 +60,15 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
         verdict = "met" if found <= target.most else f"**missed**, {found / target.most:.2g} times"
         peer = row["figures"][target.peer]["wall_s"] if target.peer else None
         lines.append(
-            f"| {text} | {time} | {name or 'the clock'} | {_seconds(peer) if peer is not None else ''} "
+            f"| {text} | {time} | {name or _JUDGES[target.figure]} | {_seconds(peer) if peer is not None else ''} "
             f"| {f'{found:.3g}' if target.peer else ''} "
-            f"| {f'{target.most:.2g}' if target.peer else _seconds(target.most)} | {verdict} |"
+            f"| {f'{target.most:.2g}' if target.peer else _amount(target, target.most)} | {verdict} |"
         )
     return lines
+
+
+def _amount(target: Target, value: float) -> str:
+    return f"{value / 1e6:.0f} MB" if target.figure == MEMORY else _seconds(value)
 
 
 def _seconds(value: float) -> str:

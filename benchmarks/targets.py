@@ -17,16 +17,19 @@ class Target:
     Attributes:
         benchmark: its name.
         peer: whom hermetica is compared with; empty for its own time.
-        most: the largest ratio, or time in seconds, that is good.
+        most: the largest ratio, or time in seconds, or number of bytes, that is good.
         text: the workload, in words; the same for all targets of one.
+        figure: which figure of hermetica's counts where there is no peer.
     """
 
     benchmark: str
     peer: str
     most: float
     text: str
+    figure: str = "wall_s"
 
 
+MEMORY: Final = "peak_memory_bytes"
 _BUILDS: Final = "1,000 independent trivial builds, cold"
 _LAYERED: Final = "10 layers of 100 builds, fan-in 3, cold"
 _CHAIN: Final = "a chain of 200 builds, cold"
@@ -60,12 +63,16 @@ TARGETS: Final = (
     Target("import", "nix", 0.5, _IMPORT),
     Target("import", "tar | zstd", 1.2, _IMPORT),
     Target("many-inputs", "bwrap", 0.6, "one build with 1,500 inputs"),
+    Target("scan-1", "blake3", 1 / 0.7, "scan and hash 256 MB, on one core"),
+    Target("scan-2", "blake3", 1.0, "the same on two cores, against one"),
+    Target("memory-10000", "", 250e6, "memory to plan and build 10,000 derivations", MEMORY),
+    Target("memory-100000", "", 1.5e9, "memory to plan and build 100,000 derivations", MEMORY),
 )
 
 
 def reached(target: Target, row: Mapping[str, Any]) -> float | None:
     """What a result has for a target; None where the peer took no part."""
     if not target.peer:
-        return float(row["figures"]["hermetica"]["wall_s"])
+        return float(row["figures"]["hermetica"][target.figure])
     ratio = row.get("ratios", {}).get(f"hermetica/{target.peer}")
     return None if ratio is None else float(ratio)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import graphs
 from benchmarks.building import builds, chained, cutoff, layered, many_inputs, noop
 from benchmarks.explaining import explain
+from benchmarks.hashing import scan
 from benchmarks.live import live
 from benchmarks.measure import Fresh, Sample, compare, interleave, report, run
+from benchmarks.memory import memory
 from benchmarks.pages import pages
 from benchmarks.peers import hermetica, missing, nix_options
 from benchmarks.rootfs import rootfs
@@ -22,6 +21,7 @@ from benchmarks.tools import JOBS, Hermetica, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Workload = Callable[..., None]
 
@@ -126,58 +126,6 @@ def startup(runs: int, *, smoke: bool) -> None:
     compare("startup", interleave(contestants, times), {}, runs=times)
 
 
-def scan(runs: int, *, smoke: bool) -> None:
-    """Scanning for references while hashing, against BLAKE3 alone on one thread over the same bytes."""
-    size = (8 if smoke else 256) << 20
-    fresh = Fresh.make()
-    try:
-        path = fresh.path / "bytes"
-        _real_bytes(path, size)
-        rates: dict[str, list[float]] = {"blake3": [], "scan+hash": []}
-        for _ in range(runs):
-            for contestant, script in _SCANS.items():
-                rates[contestant].append(float(_python(script, path)))
-        best = {contestant: max(taken) for contestant, taken in rates.items()}
-        figures = {contestant: {"mib_per_s": round(rate, 1)} for contestant, rate in best.items()}
-        ratio = round(best["scan+hash"] / best["blake3"], 4)
-        report("scan", {"bytes": size, "runs": runs, "figures": figures, "ratios": {"scan+hash/blake3": ratio}})
-    finally:
-        fresh.remove()
-
-
-def _real_bytes(path: Path, size: int) -> None:
-    """Programs and libraries of this machine, repeated up to ``size``: bytes as outputs hold them."""
-    sources = sorted(Path("/usr/lib").rglob("*.so*"), key=lambda source: source.name) + sorted(
-        Path("/usr/bin").iterdir()
-    )
-    written = 0
-    with path.open("wb") as out:
-        while written < size:
-            for source in sources:
-                if written >= size:
-                    break
-                if source.is_file() and not source.is_symlink() and os.access(source, os.R_OK):
-                    data = source.read_bytes()[: size - written]
-                    out.write(data)
-                    written += len(data)
-
-
-_CLOCK: Final = "import sys, time, os\npath = sys.argv[1]\nopen(path, 'rb').read()\nstarted = time.perf_counter()\n{}\n"
-_RATE: Final = "print(os.stat(path).st_size / 2**20 / (time.perf_counter() - started))"
-_SCANS: Final = {
-    "blake3": "from blake3 import blake3\n"
-    + _CLOCK.format("h = blake3()\nwith open(path, 'rb', buffering=0) as f:\n  while d := f.read(1 << 20): h.update(d)")
-    + _RATE,
-    "scan+hash": "from hermetica_store.reading import scan_and_hash\n" + _CLOCK.format("scan_and_hash(path)") + _RATE,
-}
-
-
-def _python(script: str, path: Path) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
 def stdenv(runs: int, *, smoke: bool) -> None:
     """Real packages from their tarballs, against the same commands by hand in a plain bwrap with the same tools."""
     from benchmarks import packages  # noqa: PLC0415 -- evaluates recipes, which the others do without
@@ -204,6 +152,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "collect": collect,
     "startup": startup,
     "scan": scan,
+    "memory": memory,
     "stdenv": stdenv,
     "rootfs": rootfs,
     "pages": pages,

@@ -9,6 +9,7 @@ from hermetica_store.path import store_path
 from hermetica_store.publish import publish
 from hermetica_store.refusals import working_in
 from hermetica_store.rows import check_rows, write_rows
+from hermetica_store.schema import OBJECTS
 from hermetica_store.scratch import scratch
 from hermetica_store.statcache import IndexedStatCache
 from hermetica_store.trees import hash_tree
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hermetica_store.path import StorePath
     from hermetica_store.schema import Row
     from hermetica_store.shared import Shared
+    from hermetica_store.transaction import Transaction
     from hermetica_store.writer import Commit
 
 
@@ -55,24 +57,36 @@ def add_tree(
     """
     if expected is None and (known := _known(shared, source, name, lease, files)) is not None:
         return known
-    from hermetica_store.copy import copy_tree  # noqa: PLC0415 -- only adding needs it
+    from hermetica_store.compose import Composed  # noqa: PLC0415 -- only adding needs it
+    from hermetica_store.copy import Copied, copy_tree  # noqa: PLC0415 -- likewise
     from hermetica_store.prepare import Candidate, prepare  # noqa: PLC0415 -- likewise
 
     with scratch(shared.layout) as room, working_in(shared.layout.root):
-        tree = room.path / "tree"
-        copy_tree(source, tree, files)
-        (prepared,) = prepare([Candidate(tree=tree, name=name, discard_references=True, check_writers=False)])
+        tree, copied = room.path / "tree", Copied()
+        copy_tree(source, tree, files, copied)
+        composed = Composed(files=copied.files)
+        (prepared,) = prepare(
+            [Candidate(tree=tree, name=name, discard_references=True, check_writers=False, composed=composed)]
+        )
         if expected is not None and prepared.path != expected:
             raise SourceChanged(source, expected, prepared.path)
         publish(shared, [prepared], lease, ())
+        IndexedStatCache(shared, writable=True).put_many(copied.sources)
     return prepared.path
 
 
 def _known(shared: Shared, source: Path, name: str, lease: Lease, files: Sequence[str] | None) -> StorePath | None:
-    """The object that a tree is already, now held; None where it is none."""
+    """The object that a tree is already, now held; None where it is none, which is sure where none has that name."""
+    ending = f"-{name}".encode()
+    if not any(base.endswith(ending) for each in (shared, *shared.lowers) for base in each.index.read(_keys)):
+        return None
     cache = IndexedStatCache(shared, writable=True)
     path = store_path(name, hash_tree(source, files, cache=cache).tree)
     return path if shared.is_there(path) and lease.hold([path]) else None
+
+
+def _keys(tx: Transaction) -> set[bytes]:
+    return tx.keys(OBJECTS)
 
 
 def add_bytes(

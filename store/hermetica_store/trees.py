@@ -179,7 +179,7 @@ class _Hashing:
     def _digests(
         self, files: list[tuple[bytes, os.stat_result]], dir_fd: int | None, directory: bytes
     ) -> tuple[list[bytes], list[Stamp]]:
-        stamps = [_stamp(status) for _, status in files]
+        stamps = [stamp_of(status) for _, status in files]
         self.file_count += len(files)
         self.size_bytes += sum(stamp[2] for stamp in stamps)
         known = self._cache.get_many(stamps) if self._cache is not None else [None] * len(stamps)
@@ -193,7 +193,7 @@ class _Hashing:
         fd = os.open(name, FILE_FLAGS, dir_fd=dir_fd)
         try:
             digest, size_bytes = hash_file(fd, stamp[2])
-            if size_bytes != stamp[2] or _stamp(os.fstat(fd)) != stamp:
+            if size_bytes != stamp[2] or stamp_of(os.fstat(fd)) != stamp:
                 raise TreeChanged(directory + b"/" + name if dir_fd is not None else name)
         finally:
             os.close(fd)
@@ -202,9 +202,7 @@ class _Hashing:
         return digest.raw
 
     def _is_young(self, stamp: Stamp) -> bool:
-        changed_ns = stamp[4]
-        granularity_ns = _TICK_NS if changed_ns % _SECOND_NS else _COARSE_NS
-        return changed_ns > self._now_ns - granularity_ns
+        return is_young(stamp, self._now_ns)
 
     def _target(self, name: bytes, dir_fd: int | None, path: bytes, depth: int) -> bytes:
         target = os.readlink(name, dir_fd=dir_fd)
@@ -215,5 +213,12 @@ class _Hashing:
         return self._root + b"/" + descent.path_of(name)
 
 
-def _stamp(status: os.stat_result) -> Stamp:
+def is_young(stamp: Stamp, now_ns: int) -> bool:
+    """Whether a file could change once more without another stamp."""
+    changed_ns = stamp[4]
+    return changed_ns > now_ns - (_TICK_NS if changed_ns % _SECOND_NS else _COARSE_NS)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

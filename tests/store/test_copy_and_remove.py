@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,11 @@ from hermetica_store.reading import SpecialFile, TreeError
 from hermetica_store.remove import remove_tree
 from hermetica_store.trees import hash_tree
 from tests.store import trees
+from tests.store.processes import settle
 from tests.store.trees import TREES, File, Link, Tree
+
+if TYPE_CHECKING:
+    from hermetica_store import ObjectStore
 
 
 @given(TREES)
@@ -102,3 +108,27 @@ def test_a_socket_or_link_by_itself_is_removed(tmp_path: Path, monkeypatch: pyte
 def test_what_the_system_will_not_remove_is_an_error_that_names_it() -> None:
     with pytest.raises(TreeError, match="/proc/self"):
         remove_tree(Path("/proc/self/status"))
+
+
+def test_what_was_added_is_known_from_the_copy_and_not_read_again(object_store: ObjectStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    for name, size in (("small", 10), ("empty", 0), ("deep/program", 70), ("deep/large", 1 << 17)):
+        (source / name).write_bytes(os.urandom(size))
+    (source / "deep" / "program").chmod(0o711)
+    (source / "deep" / "link").symlink_to("../small")
+    expected = hash_tree(source)
+    time.sleep(0.05)
+    with object_store.lease() as lease:
+        path = object_store.add_tree(source, "source", lease=lease)
+        info = object_store.info(path)
+        assert info is not None
+        assert info.tree == expected.tree
+        settle(object_store)
+        again = object_store.hash_source(source)
+        assert (again.tree, again.read_count) == (expected.tree, 1)  # the large one, which the kernel copied
+        (source / "small").write_bytes(b"changed")
+        changed = object_store.add_tree(source, "source", lease=lease)
+        assert object_store.on_disk(changed).joinpath("small").read_bytes() == b"changed"
+        assert changed != path
+    assert not object_store.verify().problems
