@@ -45,7 +45,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     shown = ""
     for target in TARGETS:
         row = results.get(target.benchmark)
-        if row is None:
+        if row is None or "hermetica" not in row["figures"]:
             continue
         own = row["figures"]["hermetica"]["wall_s"]
         if target.figure == MEMORY:

@@ -36,6 +36,8 @@ _CHAIN: Final = "a chain of 200 builds, cold"
 _INGEST: Final = "take in 50,000 files, 400 MB"
 _EXPORT: Final = "give out 500 objects, 500 MB"
 _IMPORT: Final = "take them back"
+_LUA: Final = "compile Lua, one build"
+_LUA_FILES: Final = "compile Lua, one build a file"
 _COLLECT: Final = "collect 10,000 objects, half dead"
 TARGETS: Final = (
     Target("builds", "nix", 1 / 6, _BUILDS),
@@ -62,6 +64,14 @@ TARGETS: Final = (
     Target("export", "tar | zstd", 1.2, _EXPORT),
     Target("import", "nix", 0.5, _IMPORT),
     Target("import", "tar | zstd", 1.2, _IMPORT),
+    Target("lua", "make+bwrap", 1.05, _LUA),
+    Target("lua", "nix", 1.0, _LUA),
+    Target("lua", "bazel", 1.0, _LUA),
+    Target("lua", "buildstream", 1.0, _LUA),
+    Target("lua-files", "make+bwrap", 1.05, _LUA_FILES),
+    Target("lua-files", "nix", 1.0, _LUA_FILES),
+    Target("lua-files", "bazel", 1.0, _LUA_FILES),
+    Target("lua-files", "buildstream", 1.0, _LUA_FILES),
     Target("many-inputs", "bwrap", 0.6, "one build with 1,500 inputs"),
     Target("scan-1", "blake3", 1 / 0.7, "scan and hash 256 MB, on one core"),
     Target("scan-2", "blake3", 1.0, "the same on two cores, against one"),

@@ -28,7 +28,7 @@ _BARE: Final = (
     "bwrap --unshare-all --die-with-parent --new-session --clearenv --proc /proc --dev /dev --tmpfs /tmp "
     f"--ro-bind {BUSYBOX} /bin/sh"
 )
-_BST: Final = "HERMETICA_BENCHMARKS_BST"
+BST: Final = "HERMETICA_BENCHMARKS_BST"
 
 
 @attrs.frozen(kw_only=True)
@@ -241,7 +241,7 @@ class BuildStream:
 
     def absent(self) -> str | None:
         """Unless it is installed; benchmarks/peers.sh installs it where HERMETICA_BENCHMARKS_BST says."""
-        return None if os.environ.get(_BST) else missing("bst")
+        return None if os.environ.get(BST) else missing("bst")
 
     def write(self, place: Path, shape: Shape) -> None:
         """A project: an element a build."""
@@ -269,7 +269,7 @@ class BuildStream:
     def build(self, place: Path, shape: Shape) -> Command:
         """``bst build``."""
         del shape
-        words = [os.environ.get(_BST) or "bst", "--no-interactive", "--builders", str(JOBS), "build", "goal.bst"]
+        words = [os.environ.get(BST) or "bst", "--no-interactive", "--builders", str(JOBS), "build", "goal.bst"]
         return Command(words=words, environment={"XDG_CACHE_HOME": str(place / "cache")}, directory=place / "bst")
 
     def end(self, place: Path) -> None:

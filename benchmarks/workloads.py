@@ -126,6 +126,13 @@ def startup(runs: int, *, smoke: bool) -> None:
     compare("startup", interleave(contestants, times), {}, runs=times)
 
 
+def lua(runs: int, *, smoke: bool) -> None:
+    """A real compile, in one build and in one for each file, against build tools with the same compiler."""
+    from benchmarks import compiling  # noqa: PLC0415 -- evaluates recipes, which the others do without
+
+    compiling.lua(runs, smoke=smoke)
+
+
 def stdenv(runs: int, *, smoke: bool) -> None:
     """Real packages from their tarballs, against the same commands by hand in a plain bwrap with the same tools."""
     from benchmarks import packages  # noqa: PLC0415 -- evaluates recipes, which the others do without
@@ -154,6 +161,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "scan": scan,
     "memory": memory,
     "stdenv": stdenv,
+    "lua": lua,
     "rootfs": rootfs,
     "pages": pages,
     "live": live,

@@ -54,12 +54,14 @@ def _take_away(shared: Shared, bases: Iterable[bytes], trash: Path) -> int:
     objects = os.open(shared.layout.objects, DIRECTORY_FLAGS)
     try:
         for base in bases:
-            with contextlib.suppress(FileNotFoundError):
-                try:
-                    os.unlink(base, dir_fd=objects)
-                except (IsADirectoryError, PermissionError):
+            try:
+                os.unlink(base, dir_fd=objects)
+            except FileNotFoundError:
+                continue
+            except (IsADirectoryError, PermissionError):
+                with contextlib.suppress(FileNotFoundError):
                     move(shared.layout.objects / os.fsdecode(base), trash / str(taken))
-                taken += 1
+            taken += 1
     finally:
         os.close(objects)
     return taken
