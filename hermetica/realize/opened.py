@@ -60,7 +60,7 @@ def lookups(processes: Iterable[str], directory: str = "/build") -> list[Lookup]
             if call[2] == "AT_FDCWD" and call[3]:
                 here = call[3]
             base = call[3] if call[2] not in {None, "AT_FDCWD"} and call[3] else here
-            path = posixpath.normpath(posixpath.join(base, _unescaped(call[4])))
+            path = posixpath.normpath(posixpath.join(base, unescaped(call[4])))
             found = not result[1].startswith("-") or result[2] not in {"ENOENT", "ENOTDIR"}
             before = seen.get(path, Lookup(path=path, found=False))
             run = before.run or call[1].startswith("execve")
@@ -70,7 +70,9 @@ def lookups(processes: Iterable[str], directory: str = "/build") -> list[Lookup]
     return list(seen.values())
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """A text as it was before strace wrote it between quotes."""
+
     def letter(found: re.Match[bytes]) -> bytes:
         if found[1]:
             return bytes([int(found[1], 8) & 0xFF])

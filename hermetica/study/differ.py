@@ -6,11 +6,10 @@ told; where only the order of members differs, that is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-import attrs
+from typing import TYPE_CHECKING, Final
 
 from hermetica.study.forms import Form, Part, form_of
+from hermetica.study.locus import Locus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,36 +19,6 @@ _EXCERPT_BYTES: Final = 24
 _EXCERPT_CHARACTERS: Final = 160
 _LINES_MAX: Final = 20_000
 FOUND_MAX: Final = 40
-
-
-@attrs.frozen(kw_only=True)
-class Locus:
-    """One place in which two files differ.
-
-    Attributes:
-        inside: the way to it: (kind of what is looked into, name of the part), outermost first.
-        what: ``bytes``, ``line``, ``order``, ``missing``, ``added``, or the fact that differs, such as ``mtime``.
-        place: of bytes, the offset; of a line, its number from 1; else None.
-        first: what the first has there, for people.
-        second: likewise.
-    """
-
-    inside: tuple[tuple[str, str], ...] = ()
-    what: str
-    place: int | None = None
-    first: str = ""
-    second: str = ""
-
-    def __str__(self) -> str:
-        """One line for people."""
-        where = " > ".join(f"{kind} {name}" for kind, name in self.inside)
-        point = {"bytes": "byte ", "line": "line "}.get(self.what)
-        at = self.what if point is None or self.place is None else f"{point}{self.place:,}"
-        return f"{where}{': ' if where else ''}{at}: {self.first or 'nothing'}, then {self.second or 'nothing'}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The locus as a JSON object."""
-        return {**attrs.asdict(self), "inside": [list(each) for each in self.inside]}
 
 
 def loci(first: bytes, second: bytes) -> list[Locus]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import blake3
 
 from hermetica.study.comparing import Print, Prints
-from hermetica.study.differ import Locus, loci
+from hermetica.study.differ import loci
 from hermetica.study.forms import UNPACKED_MAX_BYTES, form_of
+from hermetica.study.locus import Locus
 from hermetica.study.stabilise import stabilised_digest
 
 if TYPE_CHECKING:

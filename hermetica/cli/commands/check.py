@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hermetica.cli.causes import add_arguments as add_causes_arguments
 from hermetica.cli.realizing import add_build_options, realize
 from hermetica.model import evaluation
 
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all checks of ./pkgs.py where none is named")
     parser.add_argument("--pure", action="store_true", help="evaluate in other surroundings; ids must be the same")
+    add_causes_arguments(parser)
     add_build_options(parser)
 
 
@@ -26,6 +28,10 @@ def run(session: Session) -> int:
         from hermetica.cli.purity import check_purity  # noqa: PLC0415 -- another command in all but name
 
         return check_purity(session, session.options.targets or ["./pkgs.py"])
+    if session.options.explain:
+        from hermetica.cli.causes import check_causes  # noqa: PLC0415 -- likewise
+
+        return check_causes(session, session.options.targets)
     session.options.keep_going = True
     with evaluation():
         texts = session.options.targets or ["./pkgs.py"]

@@ -1,0 +1,148 @@
+"""``hermetica check --explain``: why targets are not reproducible, and what to do about it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from hermetica.cli.misuse import Misuse
+from hermetica.cli.realizing import cancelling, positive, run_options
+from hermetica.cli.report import show
+from hermetica.cli.status import INTERRUPTED, NOT_REPRODUCIBLE, OK, combine, status_of
+from hermetica.cli.studying import Progress
+from hermetica.model import evaluation
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from hermetica.cli.session import Session
+    from hermetica.model import Derivation
+    from hermetica.realize.written import Writer
+    from hermetica.study.declaration import Study
+    from hermetica.study.verdict import Verdict
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    group = parser.add_argument_group("reproducibility")
+    group.add_argument("--explain", action="store_true", help="say why targets are not reproducible, and what to do")
+    group.add_argument("--builds", type=positive, metavar="N", help="builds of each target at most (45)")
+    group.add_argument("--tier", choices=("T0", "T2", "T3"), help="how much of the world is fixed (all that can be)")
+    group.add_argument(
+        "--compare",
+        choices=("bitwise", "normalised", "stabilised"),
+        default="normalised",
+        help="what counts as a difference (normalised: what a store keeps)",
+    )
+    group.add_argument("--study", metavar="DIRECTORY", help="keep what was built there, and go on from what it holds")
+
+
+def check_causes(session: Session, texts: Sequence[str]) -> int:
+    """Builds each target in many worlds, and says what changes it; 104 where anything does.
+
+    Raises:
+        Misuse: no target is named.
+    """
+    if not texts:
+        raise Misuse("--explain: which target?", hint="hermetica check --explain ./pkgs.py:NAME")
+    from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
+    from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
+    from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
+
+    with evaluation(), ExitStack() as held:
+        chosen = session.evaluator(texts).derivations(texts)
+        targets = {each.name: each.derivation for each in chosen}
+        kept = session.options.study
+        directory = Path(kept or held.enter_context(tempfile.TemporaryDirectory(prefix="hermetica-study-")))
+        progress = held.enter_context(Progress(session, len(targets)))
+        cancellation = Cancellation()
+        carrier = Carrier(
+            study=_study(session, tuple(targets)),
+            store=session.store,
+            options=Options(**run_options(session)),
+            cancellation=cancellation,
+            tell=progress,
+        )
+        with cancelling(cancellation) as received:
+            ended = carrier.run(targets, directory)
+        progress.close()
+        if received:
+            session.console.say("interrupted" + (f"; --study {kept} goes on from here" if kept else ""))
+            return 128 + received[0]
+        verdicts = _verdicts(session, targets, directory, ended.finished)
+        _print(session, verdicts)
+    for error in ended.failures.values():
+        show(error, session.console)
+    differs = any(not each.is_reproducible for each in verdicts)
+    statuses = [*map(status_of, ended.failures.values()), NOT_REPRODUCIBLE if differs else OK]
+    return combine([*statuses, INTERRUPTED if ended.stopped else OK])
+
+
+def _study(session: Session, targets: tuple[str, ...]) -> Study:
+    from hermetica.sandbox import Tier  # noqa: PLC0415 -- as above
+    from hermetica.study.attribution import BUILDS_MAX  # noqa: PLC0415 -- likewise
+    from hermetica.study.comparing import Alike  # noqa: PLC0415 -- likewise
+    from hermetica.study.declaration import Budget, Study, all_factors  # noqa: PLC0415 -- likewise
+
+    options = session.options
+    tier = None if options.tier is None else Tier[options.tier]
+    return Study(
+        name="explain",
+        targets=targets,
+        tier=tier,
+        compare=Alike(options.compare),
+        factors=all_factors(Tier.T3 if tier is None else tier),
+        budget=Budget(builds_per_target=options.builds or BUILDS_MAX),
+        timeout_s=options.timeout,
+    )
+
+
+def _verdicts(
+    session: Session, targets: Mapping[str, Derivation], directory: Path, finished: Sequence[str]
+) -> list[Verdict]:
+    from hermetica.study.log import read_log  # noqa: PLC0415 -- as above
+    from hermetica.study.verdict import verdicts_of  # noqa: PLC0415 -- likewise
+
+    found = {each.target: each for each in verdicts_of(read_log(directory))}
+    return [_with_writers(session, found[name], targets[name]) for name in targets if name in finished]
+
+
+def _with_writers(session: Session, verdict: Verdict, derivation: Derivation) -> Verdict:
+    """The verdict with which command wrote each file that changes, where that can be seen."""
+    if not verdict.evidence:
+        return verdict
+    from hermetica.errors import HermeticaError  # noqa: PLC0415 -- only where something differs
+
+    try:
+        writers = _traced(session, derivation)
+    except HermeticaError as error:
+        session.console.say(f"which command wrote what is not known: {error.message}")
+        return verdict
+    evidence = {
+        path: attrs.evolve(each, writer=writers[path].command, callers=writers[path].callers)
+        if path in writers
+        else each
+        for path, each in verdict.evidence.items()
+    }
+    return attrs.evolve(verdict, evidence=evidence)
+
+
+def _traced(session: Session, derivation: Derivation) -> dict[str, Writer]:
+    from hermetica.realize.in_world import workshop  # noqa: PLC0415 -- as above
+    from hermetica.realize.writing import writers_of  # noqa: PLC0415 -- likewise
+
+    with workshop(session.store, derivation) as shop:
+        return writers_of(shop)
+
+
+def _print(session: Session, verdicts: Sequence[Verdict]) -> None:
+    from hermetica.study.verdict import FORMAT  # noqa: PLC0415 -- as above
+
+    document: dict[str, Any] = {"format": FORMAT, "targets": [each.to_json() for each in verdicts]}
+    lines = [line for number, each in enumerate(verdicts) for line in ([""] if number else []) + list(each.lines())]
+    session.console.result(document, lines)

@@ -1,0 +1,101 @@
+"""How far a study is: one line that is written anew on a terminal, and a line a target elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from hermetica.cli.session import Session
+
+_CLEAR: Final = "\r\x1b[2K"
+
+
+class Progress:
+    """Takes the events of a study's log, from any thread.
+
+    Args:
+        session: the command's.
+        total: how many targets there are.
+    """
+
+    def __init__(self, session: Session, total: int) -> None:
+        self._console = session.console
+        self._ui = session.options.ui
+        self._live = self._ui in {"auto", "live"} and session.console.is_terminal
+        self._total = total
+        self._done = 0
+        self._builds: dict[str, int] = {}
+        self._began_s = time.monotonic()
+        self._lock = threading.Lock()
+        self._drawn = False
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Takes one event."""
+        with self._lock:
+            if self._ui == "json":
+                self._console.print_json(event, indent=None)
+                return
+            if self._ui != "quiet":
+                self._take(event)
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        kind, target = event["kind"], event.get("target", "")
+        if kind == "trial":
+            self._builds[target] = self._builds.get(target, 0) + 1
+            self._draw(target, event)
+        elif kind in {"target-finished", "target-failed"}:
+            self._done += 1
+            if self._total > 1 or not self._live:
+                self._say(f"{target}: {_outcome(event)} after {self._builds.get(target, 0)} builds")
+
+    def _draw(self, target: str, event: Mapping[str, Any]) -> None:
+        if not self._live:
+            return
+        varied = ", ".join(event["levels"]) or "nothing"
+        shaken = ", scheduling disturbed" if event["shaken"] else ""
+        done = f"[{self._done}/{self._total}] " if self._total > 1 else ""
+        took_s = time.monotonic() - self._began_s
+        text = f"{done}{target}: {self._builds[target]} builds in {took_s:.0f} s; last varied {varied}{shaken}"
+        width = self._console.width - 1
+        sys.stderr.write(_CLEAR + (text if len(text) <= width else f"{text[: width - 1]}…"))
+        sys.stderr.flush()
+        self._drawn = True
+
+    def _say(self, text: str) -> None:
+        self._wipe()
+        self._console.say(text)
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            sys.stderr.write(_CLEAR)
+            self._drawn = False
+
+    def close(self) -> None:
+        """Takes its line away."""
+        with self._lock:
+            self._wipe()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _outcome(event: Mapping[str, Any]) -> str:
+    if event["kind"] == "target-failed":
+        return f"{event['code']} {event['message']}"
+    found = event["attribution"]
+    if found is None:
+        return "all worlds built"
+    if found["failed"]:
+        return "not to be built in the fixed world"
+    return f"changes with {', '.join(found['factors'])}" if found["factors"] else "nothing changes it"

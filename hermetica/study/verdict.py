@@ -1,0 +1,252 @@
+"""What was found out about one derivation, put together for people and programs: ``hermetica.causes/1``. Pure.
+
+Files that change for the same reasons stand together, each group with where in it the difference is, which command of
+the build wrote it, and what is usually done about such a cause.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from hermetica.study.advice import advice_for
+from hermetica.study.attribution_form import read_attribution
+from hermetica.study.locus import Locus
+from hermetica.study.trials import BUILDS, Atom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from hermetica.study.attribution import Attribution, Causes
+    from hermetica.study.trials import Atoms
+
+FORMAT: Final = "hermetica.causes/1"
+_FILES_SHOWN: Final = 4
+_LOCI_SHOWN: Final = 3
+_COMMAND_CHARACTERS: Final = 90
+_STORE: Final = re.compile(r"/hermetica/store/[0-9a-z]{32}-")
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """How a file differs.
+
+    Attributes:
+        loci: JSON objects of `Locus`, the first few.
+        levels: of the world in which that was seen.
+        writer: the command that wrote it, where that is known; empty where not.
+        callers: those that called it, the nearest first.
+    """
+
+    loci: Sequence[Mapping[str, Any]] = ()
+    levels: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    writer: str = ""
+    callers: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """Everything about one derivation.
+
+    Attributes:
+        target: as it was asked for.
+        attribution: which factors change what.
+        tier: how much of the world was fixed.
+        left_out: factor -> why this host or tier cannot vary it.
+        evidence: file -> how it differs.
+        seconds: what the builds took.
+    """
+
+    target: str
+    attribution: Attribution
+    tier: str
+    left_out: Mapping[str, str]
+    evidence: Mapping[str, Evidence]
+    seconds: float
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether nothing changed any file."""
+        return not self.attribution.files and not self.attribution.failed
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as a JSON object."""
+        found = self.attribution
+        return {
+            "target": self.target,
+            "reproducible": self.is_reproducible,
+            "complete": found.is_complete,
+            "failed": found.failed,
+            "tier": self.tier,
+            "left_out": dict(self.left_out),
+            "builds": found.builds,
+            "seconds": round(self.seconds, 3),
+            "examined": found.examined,
+            "factors": sorted(found.factors),
+            "files": [self._file_json(each) for each in found.files],
+            "advice": [
+                {"number": each.number, "title": each.title, "fix": each.fix, "page": each.anchor}
+                for each in advice_for(found.factors)
+            ],
+        }
+
+    def _file_json(self, causes: Causes) -> dict[str, Any]:
+        evidence = self.evidence.get(causes.path, Evidence())
+        return {
+            "path": causes.path,
+            "causes": [{atom.factor: atom.level for atom in sorted(each)} for each in causes.sets],
+            "races": causes.races,
+            "complete": causes.is_complete,
+            "loci": list(evidence.loci),
+            "seen_with": dict(evidence.levels),
+            "writer": evidence.writer or None,
+            "callers": list(evidence.callers),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The verdict for people."""
+        found = self.attribution
+        if found.failed:
+            yield f"{self.target}: it cannot be built in the fixed world: {found.failed}"
+            return
+        cost = f"{found.builds} builds, {self.seconds:.0f} s, tier {self.tier}"
+        files = _many(found.examined, "file")
+        if self.is_reproducible:
+            yield f"{self.target}: reproducible: nothing that was varied changes any of its {files} ({cost})"
+        else:
+            changing = sum(each.path != BUILDS for each in found.files)
+            verb = "changes" if changing == 1 else "change"
+            yield f"{self.target}: not reproducible: {changing:,} of {files} {verb} ({cost})"
+            for causes, paths in _grouped(found.files):
+                yield ""
+                yield from self._group(causes, paths)
+            yield from self._advice()
+        yield from self._limits()
+
+    def _group(self, causes: Causes, paths: Sequence[str]) -> Iterator[str]:
+        yield f"  {_because(causes)}"
+        for path in paths[:_FILES_SHOWN]:
+            evidence = self.evidence.get(path, Evidence())
+            yield f"    {path}"
+            for locus in evidence.loci[:_LOCI_SHOWN]:
+                yield f"      {_locus_line(locus)}"
+            if (more := len(evidence.loci) - _LOCI_SHOWN) > 0:
+                yield f"      and {more} more places"
+            if evidence.writer:
+                yield f"      written by  {_shortened(evidence.writer)}"
+            if evidence.callers:
+                yield f"      called by   {_shortened(evidence.callers[0])}"
+        if (more := len(paths) - _FILES_SHOWN) > 0:
+            yield f"    and {_many(more, 'file')} more"
+
+    def _advice(self) -> Iterator[str]:
+        found = advice_for(self.attribution.factors)
+        if found:
+            yield ""
+            yield "  what to do"
+        for each in found:
+            acting = ", ".join(factor for factor in each.factors if factor in self.attribution.factors)
+            yield f"    {acting}: {each.title.lower()}"
+            yield from (f"      {line}" for line in _wrapped(each.fix, 92))
+            yield f"      {each.anchor}"
+
+    def _limits(self) -> Iterator[str]:
+        if not self.attribution.is_complete:
+            yield ""
+            yield "  there may be more causes: the builds did not suffice to look for all; --builds N allows more"
+        if self.left_out:
+            yield ""
+            reasons: dict[str, list[str]] = {}
+            for factor, why in self.left_out.items():
+                reasons.setdefault(why, []).append(factor)
+            for why, factors in reasons.items():
+                yield f"  not varied: {', '.join(factors)} ({why})"
+
+
+def verdicts_of(events: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    """The verdicts of a log: of each target the last one, in the order in which they came."""
+    trials = {event["key"]: event for event in events if event["kind"] == "trial"}
+    last = {event["target"]: event for event in events if event["kind"] == "target-finished"}
+    return [_verdict(event, trials) for event in last.values() if event["attribution"] is not None]
+
+
+def _verdict(event: Mapping[str, Any], trials: Mapping[str, Mapping[str, Any]]) -> Verdict:
+    attribution = read_attribution(event["attribution"])
+    mine = [trials[key] for key in dict.fromkeys(event["trials"])]
+    paths = {each.path for each in attribution.files}
+    return Verdict(
+        target=event["target"],
+        attribution=attribution,
+        tier=event["tier"],
+        left_out=event["left_out"],
+        evidence={path: each for path, each in evidence_from(mine).items() if path in paths},
+        seconds=sum(float(each["duration_s"]) for each in mine),
+    )
+
+
+def _grouped(files: Iterable[Causes]) -> list[tuple[Causes, list[str]]]:
+    """Files with the same causes, the first of them and the paths of all; what changes most files first."""
+    groups: dict[tuple[tuple[Atoms, ...], bool, bool], tuple[Causes, list[str]]] = {}
+    for each in files:
+        key = (each.sets, each.races, each.path == BUILDS)
+        groups.setdefault(key, (each, []))[1].append(each.path)
+    return sorted(groups.values(), key=lambda group: -len(group[1]))
+
+
+def _because(causes: Causes) -> str:
+    if causes.races:
+        return "changes from build to build in one world: a race, or chance that no factor fixes"
+    what = "is built or not, by" if causes.path == BUILDS else "changes with"
+    if not causes.sets:
+        return f"{what} something that was not found"
+    return f"{what} {'; or with '.join(map(in_words, causes.sets))}"
+
+
+def in_words(atoms: Atoms | Mapping[str, str]) -> str:
+    """A cause for people: ``clock (2040-02-29)``, or ``locale and shell together``."""
+    listed = sorted(atoms if isinstance(atoms, frozenset) else (Atom(*pair) for pair in atoms.items()))
+    if len(listed) == 1:
+        return f"{listed[0].factor} ({listed[0].level})"
+    names = [each.factor for each in listed]
+    return f"{', '.join(names[:-1])} and {names[-1]} together"
+
+
+def _locus_line(locus: Mapping[str, Any]) -> str:
+    return str(Locus.from_json(locus))
+
+
+def _shortened(command: str) -> str:
+    """A command in one line, programs of the store by their names."""
+    text = " ".join(_STORE.sub("", command).split())
+    return text if len(text) <= _COMMAND_CHARACTERS else f"{text[: _COMMAND_CHARACTERS - 1]}…"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    if line:
+        yield line
+
+
+def evidence_from(events: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
+    """How each file differs, from the events of trials; of several, in the world that varies least."""
+    found: dict[str, Evidence] = {}
+    for event in sorted(events, key=lambda each: (bool(each["shaken"]), len(each["levels"]), each["trial"])):
+        for path, loci in event["loci"].items():
+            if path not in found and loci:
+                found[path] = Evidence(loci=loci, levels=event["levels"])
+        if event["failed"] and BUILDS not in found:
+            said = {"inside": [], "what": "fails", "place": None, "first": event["failed"], "second": ""}
+            found[BUILDS] = Evidence(loci=[said], levels=event["levels"])
+    return found
