@@ -14,6 +14,7 @@ GROUPS: Final = {
     "Write and build": ("init", "build", "run", "shell", "develop", "check"),
     "Look and understand": (
         *("ls", "show", "log", "explain", "diff", "why-depends", "graph", "size", "query", "events", "replay"),
+        *("study", "metrics"),
     ),
     "Pin and fetch": ("lock", "update", "prefetch", "source"),
     "Keep the store": ("gc", "root", "store"),
@@ -27,6 +28,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("build ./pkgs.py:app --check", "build it again, and compare"),
         ("build -n ./pkgs.py:app", "what would be done, and why"),
     ),
+    "study": (
+        ("study run wheels.toml", "carry it out; after an interrupt, go on"),
+        ("study report wheels.toml -o wheels.html", "the rates, and a page of them"),
+    ),
+    "metrics": (("metrics --json", "with numerators, denominators and intervals"),),
     "run": (("run ./pkgs.py:app -- --version", "its only program, or the one of its name"),),
     "shell": (("shell ./pkgs.py:jq -- jq --version", "without a command: your shell"),),
     "develop": (
@@ -36,6 +42,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "check": (
         ("check", "every check of ./pkgs.py"),
         ("check --pure ./pkgs.py", "what ids depend on besides the project"),
+        ("check --explain ./pkgs.py:app", "why it is not reproducible, and what to do"),
     ),
     "ls": (("ls", "of ./pkgs.py"), ("ls './pkgs.py:pkgs.py*'", "those that fit")),
     "show": (("show ./pkgs.py:app", "fields, inputs, ids"), ("show 3f2a9c01", "a derivation in the store, by its id")),

@@ -31,6 +31,8 @@ COMMANDS: Final = {
     "query": "ask about derivations and objects",
     "events": "list recorded runs, or print the schema of their events",
     "replay": "show a recorded run again, or make a report or a trace of it",
+    "study": "study what makes builds differ: rates, causes, tables and a page",
+    "metrics": "print how many artifacts are reproducible, and how many are flaky",
     "lock": "pin what a project needs, by content, in a lock file",
     "update": "make the pins of a lock again, and say what changed",
     "prefetch": "bring what a lock pins into the store, so that building needs no network",

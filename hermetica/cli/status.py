@@ -138,6 +138,7 @@ TABLE: Final = {
     "hermetica.study.log.LogDamaged": USAGE,
     "hermetica.study.log.NoLog": USAGE,
     "hermetica.study.log.StudyRunning": ENVIRONMENT,
+    "hermetica.study.parquet.ParquetMissing": ENVIRONMENT,
     "hermetica.sandbox.errors.SandboxError": ENVIRONMENT,
     "hermetica.sandbox.errors.ArgumentsTooLong": FAILED,
     "hermetica.sandbox.errors.BuilderNotFound": FAILED,

@@ -14,14 +14,15 @@ import attrs
 
 from hermetica.model import resolve
 from hermetica.realize.again import First, Turn, build_again
-from hermetica.realize.errors import NothingToCheck
+from hermetica.realize.comparisons import keep_comparison
+from hermetica.realize.errors import NothingToCheck, NotReproducible
 from hermetica.realize.outcome import Outcome, Realization
 from hermetica.realize.plan import Plan, Step, make_plan, work_of
 from hermetica.realize.sources import add_sources
 from hermetica.realize.step import realize_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hermetica.model import Derivation, Resolved, Token
     from hermetica.realize.context import RunContext
@@ -100,8 +101,21 @@ def confirm_rounds(resolved: Resolved, context: RunContext, prepared: Sequence[P
     if rounds == 1 or not has_rounds(resolved.derivation):
         return
     first = {each.output: First(path=each.path, tree=each.tree, on_disk=each.tree_on_disk) for each in prepared}
-    for number in range(2, rounds + 1):
-        build_again(resolved, context, first, Turn(number=number, total=rounds, is_round=True))
+    turns = [Turn(number=number, total=rounds, is_round=True) for number in range(2, rounds + 1)]
+    _compared(resolved, context, first, turns, "rounds")
+
+
+def _compared(
+    resolved: Resolved, context: RunContext, first: Mapping[str, First], turns: Sequence[Turn], by: str
+) -> None:
+    """Builds again, turn after turn, and keeps for the metrics how many turns it took to differ, if any does."""
+    for number, turn in enumerate(turns, 1):
+        try:
+            build_again(resolved, context, first, turn)
+        except NotReproducible:
+            keep_comparison(context.store, resolved, by, again=number, differing=1)
+            raise
+    keep_comparison(context.store, resolved, by, again=len(turns), differing=0)
 
 
 def _rounds(derivation: Derivation, context: RunContext) -> int:
@@ -131,8 +145,14 @@ def _check(
         )
     first = {output: _registered(path, context) for output, path in outputs.items()}
     add_sources(derivation, context.store, context.lease, lambda: context.cancellation.is_cancelled)
-    for number in range(1, rebuilds + 1):
-        build_again(resolved, context, first, Turn(number=number, total=rebuilds, is_round=False))
+    by = "check" if context.options.check else "rounds"
+    _compared(
+        resolved,
+        context,
+        first,
+        [Turn(number=each + 1, total=rebuilds, is_round=False) for each in range(rebuilds)],
+        by,
+    )
     return Realization(
         derivation=derivation,
         outcome=Outcome.REPRODUCED,

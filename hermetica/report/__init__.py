@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hermetica.report.chrome import chrome_trace
     from hermetica.report.course import Course, Task, course_of
     from hermetica.report.markdown import summary
-    from hermetica.report.pages import graph_page, report_page
+    from hermetica.report.pages import graph_page, report_page, study_page
     from hermetica.report.recording import NotARecording, Recorder, recorded_events
     from hermetica.report.runs import RecordedRun, recorded_runs, recorder_of_run
 
@@ -30,6 +30,7 @@ __all__ = [
     "recorded_runs",
     "recorder_of_run",
     "report_page",
+    "study_page",
     "summary",
 ]
 
@@ -39,7 +40,7 @@ __getattr__ = import_on_demand(
         "chrome": ("chrome_trace",),
         "course": ("Course", "Task", "course_of"),
         "markdown": ("summary",),
-        "pages": ("graph_page", "report_page"),
+        "pages": ("graph_page", "report_page", "study_page"),
         "recording": ("NotARecording", "Recorder", "recorded_events"),
         "runs": ("RecordedRun", "recorded_runs", "recorder_of_run"),
     },

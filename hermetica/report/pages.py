@@ -42,6 +42,16 @@ def graph_page(title: str, document: Mapping[str, Any]) -> str:
     return _page("graph.html", ("base.css", "graph.css"), (*_SHARED, "graph_alone.js"), title, document)
 
 
+def study_page(results: Mapping[str, Any]) -> str:
+    """The page of a study.
+
+    Args:
+        results: ``hermetica.study-results/1``, as ``study.js`` reads it.
+    """
+    title = str(results["study"].get("name") or "study")
+    return _page("study.html", ("base.css", "study.css"), ("words.js", "study.js"), title, results)
+
+
 def _page(template: str, styles: Sequence[str], scripts: Sequence[str], title: str, document: Mapping[str, Any]) -> str:
     style, script = ("".join(map(_asset, names)) for names in (styles, scripts))
     parts = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica.errors import HermeticaError
+from hermetica.realize.comparisons import keep_comparison
 from hermetica.realize.errors import BuildCancelled
 from hermetica.realize.in_world import workshop
 from hermetica.realize.options import Options
@@ -204,13 +205,20 @@ class Carrier:
                     continue
                 except BudgetSpent:
                     return None
-                known = {**known, **{event["key"]: event for event in bench.events.values()}}
+                self._keep(shop, [each for each in bench.events.values() if each["key"] not in known])
                 return {
                     "tier": setting.tier.name,
                     "left_out": left_out | self._beyond(setting.tier),
                     "trials": [bench.events[trial.key]["key"] for trial in asked],
                     "attribution": None if attribution is None else attribution_json(attribution),
                 }
+
+    def _keep(self, shop: Workshop, fresh: Sequence[Mapping[str, Any]]) -> None:
+        """Keeps for the metrics what the builds of this run found; earlier runs kept theirs."""
+        if fresh:
+            again = [bool(each["changed"]) for each in fresh if not each["levels"] and each["repeat"]]
+            differs = any(each["changed"] or each["failed"] for each in fresh if each["levels"])
+            keep_comparison(self.store.objects, shop.resolved, "study", len(again), sum(again), worlds_differ=differs)
 
     def _beyond(self, tier: Tier) -> dict[str, str]:
         """The factors that a study names and a tier does not reach."""

@@ -45,7 +45,13 @@ class Locus:
     def from_json(cls, document: Mapping[str, Any]) -> Locus:
         """The locus that a JSON object tells of."""
         inside = tuple((str(kind), str(name)) for kind, name in document["inside"])
-        return cls(**{**document, "inside": inside})
+        return cls(
+            inside=inside,
+            what=document["what"],
+            place=document["place"],
+            first=document["first"],
+            second=document["second"],
+        )
 
 
 _POINTS = {"bytes": "byte", "line": "line", "order": "order, from line"}

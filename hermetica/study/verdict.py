@@ -169,12 +169,21 @@ def verdicts_of(events: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     """The verdicts of a log: of each target the last one, in the order in which they came."""
     trials = {event["key"]: event for event in events if event["kind"] == "trial"}
     last = {event["target"]: event for event in events if event["kind"] == "target-finished"}
-    return [_verdict(event, trials) for event in last.values() if event["attribution"] is not None]
+    return [
+        verdict_of(event, [trials[key] for key in dict.fromkeys(event["trials"])], read_attribution(found))
+        for event in last.values()
+        if (found := event["attribution"]) is not None
+    ]
 
 
-def _verdict(event: Mapping[str, Any], trials: Mapping[str, Mapping[str, Any]]) -> Verdict:
-    attribution = read_attribution(event["attribution"])
-    mine = [trials[key] for key in dict.fromkeys(event["trials"])]
+def verdict_of(event: Mapping[str, Any], mine: Sequence[Mapping[str, Any]], attribution: Attribution) -> Verdict:
+    """The verdict about one target.
+
+    Args:
+        event: that ended it.
+        mine: its builds.
+        attribution: what they say.
+    """
     paths = {each.path for each in attribution.files}
     return Verdict(
         target=event["target"],
@@ -247,6 +256,12 @@ def evidence_from(events: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
             if path not in found and loci:
                 found[path] = Evidence(loci=loci, levels=event["levels"])
         if event["failed"] and BUILDS not in found:
-            said = {"inside": [], "what": "fails", "place": None, "first": event["failed"], "second": ""}
+            said: dict[str, Any] = {
+                "inside": [],
+                "what": "fails",
+                "place": None,
+                "first": event["failed"],
+                "second": "",
+            }
             found[BUILDS] = Evidence(loci=[said], levels=event["levels"])
     return found

@@ -1,0 +1,163 @@
+"""``hermetica study``: carries studies of reproducibility out, says how far they are, and what came of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hermetica.cli.misuse import Misuse
+from hermetica.cli.parser import actions
+from hermetica.cli.realizing import add_build_options, cancelling, run_options
+from hermetica.cli.report import show
+from hermetica.cli.status import OK, combine, status_of
+from hermetica.cli.studying import Progress
+from hermetica.model import evaluation
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from hermetica.cli.session import Session
+    from hermetica.study.carrying import Ended
+    from hermetica.study.declaration import Study
+
+ACTIONS: Final = {
+    "run": "carry a study out, or go on with it",
+    "status": "say how far a study is",
+    "report": "compute what came of a study, as text, page, tables or JSON",
+}
+_SUFFIX: Final = ".study"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    made = actions(parser, ACTIONS)
+    for each in made.values():
+        each.add_argument("study", metavar="STUDY.toml", help="the declaration")
+        each.add_argument("--directory", metavar="PATH", help="where the log is (STUDY.study beside the declaration)")
+    add_build_options(made["run"])
+    made["report"].add_argument("-o", "--page", metavar="FILE", help="write a page that needs nothing beside it")
+    made["report"].add_argument("--csv", metavar="FILE", help="write a row for each target and factor")
+    made["report"].add_argument("--builds-csv", metavar="FILE", help="write a row for each build")
+    made["report"].add_argument("--parquet", metavar="FILE", help="likewise, as Parquet; needs the extra `parquet`")
+
+
+def run(session: Session) -> int:
+    """Does what was asked."""
+    does: Mapping[str, Callable[[Session], int]] = {"run": _run, "status": _status, "report": _report}
+    return does[session.options.action](session)
+
+
+def _run(session: Session) -> int:
+    from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
+    from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
+    from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
+
+    study, directory = _declared(session), _directory(session)
+    with evaluation():
+        chosen = session.evaluator(study.targets).derivations(study.targets)
+        targets = {each.name: each.derivation for each in chosen}
+        cancellation = Cancellation()
+        with Progress(session, len(targets)) as progress, cancelling(cancellation) as received:
+            carrier = Carrier(
+                study=study,
+                store=session.store,
+                options=Options(**run_options(session)),
+                cancellation=cancellation,
+                tell=progress,
+            )
+            ended = carrier.run(targets, directory)
+    for error in ended.failures.values():
+        show(error, session.console)
+    _print(session, directory)
+    if received:
+        session.console.say("interrupted; the same command goes on from here")
+        return 128 + received[0]
+    return _tell_end(session, ended)
+
+
+def _tell_end(session: Session, ended: Ended) -> int:
+    if ended.stopped:
+        named = ", ".join(ended.stopped)
+        session.console.say(f"the budget is spent; not finished: {named}. Raise it and run again to go on")
+    return combine(map(status_of, ended.failures.values())) if ended.failures else OK
+
+
+def _declared(session: Session) -> Study:
+    from hermetica.study.declaration import parse  # noqa: PLC0415 -- as above
+
+    path = Path(session.options.study)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise Misuse(f"{path}: {cause}", hint="docs/guides/design-a-study.md has one to begin with") from error
+    return parse(text, str(path))
+
+
+def _directory(session: Session) -> Path:
+    if session.options.directory:
+        return Path(session.options.directory)
+    path = Path(session.options.study)
+    return path if path.is_dir() else path.with_suffix(_SUFFIX)
+
+
+def _events(directory: Path) -> list[dict[str, Any]]:
+    from hermetica.study.log import read_log  # noqa: PLC0415 -- as above
+
+    return read_log(directory)
+
+
+def _print(session: Session, directory: Path) -> None:
+    from hermetica.study.results import results_of  # noqa: PLC0415 -- as above
+    from hermetica.study.summary import summary_lines  # noqa: PLC0415 -- likewise
+
+    results = results_of(_events(directory))
+    if session.options.ui != "json":
+        session.console.result(results, summary_lines(results))
+
+
+def _status(session: Session) -> int:
+    from hermetica.study.results import results_of  # noqa: PLC0415 -- as above
+
+    results = results_of(_events(_directory(session)))
+    rows = [{key: each[key] for key in ("target", "state", "builds", "seconds")} for each in results["targets"]]
+    document = {"format": "hermetica.study-status/1", "builds": results["builds"], "targets": rows}
+    width = max((len(row["target"]) for row in rows), default=0)
+    lines = [
+        f"{row['target']:<{width}}  {row['state']:<8}  {row['builds']:>6,} builds  {row['seconds']:>9,.1f} s"
+        for row in rows
+    ]
+    done = sum(row["state"] == "finished" for row in rows)
+    session.console.result(document, [*lines, f"{done} of {len(rows)} finished, {results['builds']:,} builds"])
+    return OK
+
+
+def _report(session: Session) -> int:
+    from hermetica.study.results import results_of  # noqa: PLC0415 -- as above
+    from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows  # noqa: PLC0415 -- likewise
+
+    options, directory = session.options, _directory(session)
+    events = _events(directory)
+    results = results_of(events)
+    if options.page:
+        from hermetica.report import study_page  # noqa: PLC0415 -- likewise
+
+        _write(options.page, study_page(results).encode())
+    if options.csv:
+        _write(options.csv, csv(CELLS, cell_rows(results)).encode())
+    if options.builds_csv:
+        _write(options.builds_csv, csv(TRIALS, trial_rows(events)).encode())
+    if options.parquet:
+        from hermetica.study.parquet import parquet_of  # noqa: PLC0415 -- likewise
+
+        _write(options.parquet, parquet_of(trial_rows(events)))
+    _print(session, directory)
+    return OK
+
+
+def _write(place: str, data: bytes) -> None:
+    try:
+        Path(place).write_bytes(data)
+    except OSError as error:
+        raise Misuse(f"{place}: {error.strerror}", hint="name a file that can be written") from error

@@ -1,0 +1,62 @@
+"""``hermetica check --explain``: causes for people and for programs, and the statuses that go with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_a_target_that_changes_is_explained_with_place_writer_and_remedy(hermetica: CommandLine) -> None:
+    hermetica.module(
+        "app = sh('app-1.0', 'mkdir $out; echo prefix=$HOME > $out/conf; echo for $LC_ALL > $out/lang; echo > $out/x')",
+    )
+    ended = hermetica("check", "--explain", "./pkgs.py:app", "--tier", "T0", status=104)
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("./pkgs.py:app: not reproducible: 2 of 3 files change (")
+    text = ended.stdout
+    assert "changes with home (other)\n    out/conf\n" in text
+    assert "line 1: prefix=/homeless-shelter, then prefix=/nonexistent/second-home" in text
+    assert "changes with locale (et_EE.UTF-8)\n    out/lang\n" in text
+    assert "home: what the environment says" in text
+    assert "docs/guides/twelve-causes.md#the-locale" in text
+    if shutil.which("strace"):
+        assert "written by  " in text
+    else:
+        assert "which command wrote what is not known" in ended.stderr
+    assert "./pkgs.py:app: changes with home, locale after" in ended.stderr
+
+
+def test_a_target_that_nothing_changes_is_told_so(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo same > $out")')
+    ended = hermetica("check", "--explain", "./pkgs.py:app", "--tier", "T0")
+    assert "reproducible: nothing that was varied changes any of its 1 file (" in ended.stdout
+
+
+def test_the_same_for_programs(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "id -u > $out")', 'bad = sh("bad-1.0", "exit 3")')
+    ended = hermetica(
+        "check", "--explain", "--json", "--tier", "T0", "./pkgs.py:app", "./pkgs.py:bad", "--study", "kept", status=104
+    )
+    document = json.loads(ended.stdout)
+    assert document["format"] == "hermetica.causes/1"
+    app, bad = document["targets"]
+    assert [(each["path"], each["causes"]) for each in app["files"]] == [("out", [{"uid": "2345"}])]
+    assert app["files"][0]["loci"][0]["first"] == "1000"
+    assert app["advice"][0]["title"] == "Users and permissions"
+    assert (bad["failed"][:5], bad["reproducible"], bad["builds"]) == ("HM105", False, 3)
+    again = hermetica("check", "--explain", "--json", "--tier", "T0", "./pkgs.py:app", "--study", "kept", status=104)
+    assert json.loads(again.stdout)["targets"][0]["files"] == app["files"]
+
+
+def test_it_needs_a_target_that_a_builder_makes(hermetica: CommandLine) -> None:
+    hermetica.module('note = hm.text("note", "x")')
+    assert "which target?" in hermetica("check", "--explain", status=2).stderr
+    assert "HM500" in hermetica("check", "--explain", "./pkgs.py:note", status=2).stderr

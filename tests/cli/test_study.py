@@ -1,0 +1,70 @@
+"""``hermetica study`` and ``hermetica metrics``: run, go on, read as text, page, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+pytestmark = pytest.mark.sandbox
+
+DECLARED = """\
+name = "small"
+targets = ["./pkgs.py:app", "./pkgs.py:calm"]
+tier = "T0"
+rebuilds = 2
+[factors]
+home = true
+uid = true
+"""
+
+
+def test_a_study_is_run_gone_on_with_and_reported(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo $HOME > $out")', 'calm = sh("calm-1.0", "echo x > $out")')
+    hermetica.write("small.toml", DECLARED)
+    ran = hermetica("study", "run", "small.toml")
+    assert "small: 2 targets" in ran.stdout
+    assert "./pkgs.py:app   changes with home" in ran.stdout
+    assert "./pkgs.py:calm  nothing changes it" in ran.stdout
+    assert "./pkgs.py:app: changes with home after" in ran.stderr
+    again = hermetica("study", "run", "small.toml")
+    assert again.stdout == ran.stdout
+    assert "./pkgs.py:app: changes with home after 0 builds" in again.stderr
+    assert "2 of 2 finished" in hermetica("study", "status", "small.toml").stdout
+    files = ("-o", "page.html", "--csv", "cells.csv", "--builds-csv", "builds.csv")
+    reported = hermetica("study", "report", "small.toml", "--json", *files)
+    results = json.loads(reported.stdout)
+    assert results["format"] == "hermetica.study-results/1"
+    assert results["targets"][0]["factors"]["home"]["state"] == "alone"
+    assert "<!doctype html>" in (hermetica.directory / "page.html").read_text()
+    assert "./pkgs.py:app,app-1.0,home,alone,2,2,1,T0" in (hermetica.directory / "cells.csv").read_text()
+    assert (hermetica.directory / "builds.csv").read_text().count("\n") == results["builds"] + 1
+    metrics = json.loads(hermetica("metrics", "--json").stdout)
+    assert metrics["M1"]["reproducible_artifacts"]["total"] == 2
+    assert (metrics["M1"]["in_every_world"]["hits"], metrics["M1"]["in_every_world"]["total"]) == (1, 2)
+    assert "M10  flaky derivations" in hermetica("metrics").stdout
+
+
+def test_a_budget_that_is_spent_is_told(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo $HOME > $out")', 'calm = sh("calm-1.0", "echo x > $out")')
+    hermetica.write("small.toml", DECLARED.replace("[factors]", "[budget]\nbuilds = 3\n[factors]"))
+    ran = hermetica("study", "run", "small.toml")
+    assert "the budget is spent; not finished: ./pkgs.py:app, ./pkgs.py:calm" in ran.stderr
+    assert "0 of 2 finished, 3 builds" in hermetica("study", "status", "small.toml").stdout
+
+
+def test_what_is_wrong_with_a_study_is_told_with_its_line(hermetica: CommandLine) -> None:
+    hermetica.write("bad.toml", DECLARED.replace("home = true", "hoem = true"))
+    ended = hermetica("study", "run", "bad.toml", status=2)
+    assert "error[HM501] bad.toml:6 factors.hoem: there is no factor 'hoem'" in ended.stderr
+    assert "did you mean home?" in ended.stderr
+    assert "HM504" in hermetica("study", "status", "bad.toml", status=2).stderr
+    assert "No such file" in hermetica("study", "run", "none.toml", status=2).stderr
+
+
+def test_without_comparisons_metrics_say_what_makes_them(hermetica: CommandLine) -> None:
+    assert "nothing was compared yet" in hermetica("metrics").stderr

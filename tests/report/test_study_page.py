@@ -1,0 +1,66 @@
+"""The page of a study in a real browser: rates, the matrix, details of a target; nothing leaves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hermetica.report import study_page
+from hermetica.study.results import results_of
+from tests.chromium import Chromium, chromium, missing_chromium
+from tests.study.test_results import finished, log
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(bool(missing_chromium()), reason=missing_chromium() or "there is one")
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Chromium]:
+    with chromium() as found:
+        yield found
+
+
+def results() -> dict[str, Any]:
+    return results_of(log(EVIL, "never", ended=finished(target=EVIL)))
+
+
+def test_the_page_shows_rates_the_matrix_and_what_changes_a_target(browser: Chromium, tmp_path: Path) -> None:
+    place = tmp_path / "study.html"
+    place.write_text(study_page(results()), encoding="utf-8")
+    page = browser.page(place)
+    page.until("document.documentElement.dataset.ready")
+    page.settle()
+    assert page.text("h1") == "s"
+    assert "0 of 1" in page.text("#rate-rows")
+    states = page.evaluate(
+        "[...document.querySelectorAll('#cells tbody tr:first-child td[data-state]')].map(it => it.dataset.state)"
+    )
+    assert states == ["together", "alone", "together", "left out", "none"]
+    assert page.text("#details h2") == EVIL
+    assert page.evaluate("document.images.length") == 0
+    assert "changes with home (other); or with tz and uid together" in page.text("#details")
+    assert "needs tier T3" in page.text("#details")
+    page.evaluate("document.getElementById('cells').focus()")
+    page.key("ArrowDown")
+    assert page.text("#details h2") == "never"
+    page.key("/")
+    page.write("nev")
+    assert page.text("#found") == "1 of 2 targets"
+    page.key("Escape")
+    assert page.text("#found") == "2 targets"
+    assert page.errors == []
+    assert page.requests == [place.resolve().as_uri()]
+
+
+def test_an_empty_study_has_a_page(browser: Chromium, tmp_path: Path) -> None:
+    place = tmp_path / "empty.html"
+    place.write_text(study_page(results_of([])), encoding="utf-8")
+    page = browser.page(place, dark=True)
+    page.until("document.documentElement.dataset.ready")
+    assert page.text("#found") == "0 targets"
+    assert page.errors == []
