@@ -47,7 +47,7 @@ def test_a_chance_is_never_part_of_a_conjunction() -> None:
 def test_a_case_lays_out_its_script_beside_its_files(tmp_path: Path) -> None:
     (case,) = named(CASES, ["order-of-jobs"])
     case.write(tmp_path)
-    assert {each.name for each in tmp_path.iterdir()} == {SCRIPT, "Makefile"}
+    assert {each.name for each in tmp_path.iterdir()} == {SCRIPT, "Makefile", "wait-for"}
     assert (tmp_path / "Makefile").read_text().startswith("all: a b c\n")
 
 
