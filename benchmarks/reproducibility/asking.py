@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.reproducibility.scoring import Answer
@@ -24,7 +26,7 @@ _OUTPUT: Final = "out/"
 def answers(
     store: hm.Store, derivations: Mapping[str, hm.Derivation], directory: Path, *, jobs: int
 ) -> Iterator[tuple[str, Answer]]:
-    """What one study says of each derivation, by its name.
+    """What one study says of each derivation, as it is found: name and answer.
 
     Args:
         store: where tools and sources are.
@@ -32,18 +34,22 @@ def answers(
         directory: of the study's log; empty, so that nothing is known from earlier runs.
         jobs: how many are asked about at once.
     """
-    told: list[Mapping[str, Any]] = []
+    events: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
     study = Study(name=directory.name, targets=tuple(derivations))
-    carrier = Carrier(study=study, store=store, options=Options(jobs=jobs), tell=told.append)
-    ended = carrier.run(derivations, directory)
-    started = {event["target"]: event["time_s"] for event in told if event["kind"] == "target-started"}
-    finished = {event["target"]: event for event in told if event["kind"] == "target-finished"}
-    for name in derivations:
-        if name in finished:
-            yield name, _answer(finished[name], finished[name]["time_s"] - started[name])
-        else:
-            why = str(ended.failures.get(name, "the study stopped")).partition("\n")[0]
-            yield name, Answer(builds=0, wall_s=0.0, failed=why)
+    carrier = Carrier(study=study, store=store, options=Options(jobs=jobs), tell=events.put)
+    started: dict[str, float] = {}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(carrier.run, derivations, directory)
+        running.add_done_callback(lambda _: events.put(None))
+        while (event := events.get()) is not None:
+            if event["kind"] == "target-started":
+                started[event["target"]] = event["time_s"]
+            elif event["kind"] == "target-finished":
+                yield event["target"], _answer(event, event["time_s"] - started[event["target"]])
+        ended = running.result()
+    for name in (*ended.stopped, *ended.failures):
+        why = str(ended.failures.get(name, "the study stopped")).partition("\n")[0]
+        yield name, Answer(builds=0, wall_s=0.0, failed=why)
 
 
 def _answer(event: Mapping[str, Any], wall_s: float) -> Answer:

@@ -25,7 +25,7 @@ from hermetica.realize.options import default_jobs
 from hermetica_derivations.toolchain import base_c
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import hermetica as hm
 
@@ -69,30 +69,34 @@ def cases(store: hm.Store, wanted: Wanted, *, jobs: int, alone: bool, smoke: boo
     tell("machine", machine())
     with tempfile.TemporaryDirectory(prefix="hermetica-cases-") as place:
         directory = Path(place)
-        derivations = {case.name: derive(case, rootfs, directory / "sources") for case in chosen}
+        by_name = {case.name: case for case in chosen}
+        derivations = {name: derive(case, rootfs, directory / "sources") for name, case in by_name.items()}
         for run in range(1, 2 if smoke else wanted.runs + 1):
             told = asking.answers(store, derivations, directory / f"run-{run}", jobs=jobs)
-            by_name = {case.name: case for case in chosen}
-            _tell_marks(OWN, run, [mark(by_name[name], answer) for name, answer in told])
+            _tell_marks(OWN, run, (mark(by_name[name], answer) for name, answer in told))
         if not alone:
             for comparator in (Reprotest(), NixCheck(tree)):
-                _compare(comparator, chosen, directory)
+                _compare(comparator, chosen, directory, jobs)
 
 
-def _compare(comparator: Comparator, chosen: Sequence[Case], directory: Path) -> None:
+def _compare(comparator: Comparator, chosen: Sequence[Case], directory: Path, jobs: int) -> None:
     if reason := comparator.absent():
         tell("skipped", {"tool": comparator.name, "reason": reason})
         return
-    marks: list[Mark] = []
-    for case in chosen:
+
+    def ask(case: Case) -> Mark:
         with tempfile.TemporaryDirectory(dir=directory, ignore_cleanup_errors=True) as place:
-            marks.append(comparator.ask(case, Path(place)))
-    _tell_marks(comparator.name, 1, marks)
+            return comparator.ask(case, Path(place))
+
+    with ThreadPoolExecutor(jobs) as pool:
+        _tell_marks(comparator.name, 1, pool.map(ask, chosen))
 
 
-def _tell_marks(tool: str, run: int, marks: Sequence[Mark]) -> None:
-    for each in marks:
+def _tell_marks(tool: str, run: int, told: Iterable[Mark]) -> None:
+    marks: list[Mark] = []
+    for each in told:
         tell("case", {"tool": tool, "run": run, **each.to_json()})
+        marks.append(each)
     for corpus in CORPORA:
         if of_corpus := [each for each in marks if each.corpus == corpus]:
             tell("score", {"tool": tool, "run": run, "corpus": corpus, **score(of_corpus).to_json()})
