@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as reader
 import io
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -177,7 +178,7 @@ def test_tables_are_read_by_others() -> None:
 def test_parquet_needs_its_extra_or_is_read_back() -> None:
     rows = trial_rows(log("t"))
     try:
-        from pyarrow import parquet  # pyright: ignore[reportMissingImports]
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
         with pytest.raises(ParquetMissing, match="pyarrow"):
             parquet_of(rows)
