@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from hermetica_store.digest import Digest
 
 LONGEST_NAME: Final = NAME_LENGTH_MAX - 65  # leaves room for a dash and the longest name of an output
-_DEFAULT_OUTPUTS: Final = ("out",)
 
 
 class InvalidDerivation(EvaluationError, ValueError):
@@ -101,14 +100,14 @@ class Derivation(Input):
     builder: str
     args: tuple[str, ...] = attrs.field(default=(), converter=fields.args)
     env: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=fields.env)
-    outputs: tuple[str, ...] = attrs.field(default=("out",), converter=fields.outputs)
+    outputs: tuple[str, ...] = attrs.field(default=fields.DEFAULT_OUTPUTS, converter=fields.outputs)
     system: str = "x86_64-linux"
     rootfs: str | None = None
     fixed: FixedOutput | None = None
     structured: Mapping[str, Json] | None = attrs.field(default=None, converter=fields.structured)
     pass_as_file: tuple[str, ...] = attrs.field(default=(), converter=fields.pass_as_file)
-    export_references: Mapping[str, str] = attrs.field(factory=dict[str, str], converter=fields.export_references)
-    checks: Mapping[str, OutputChecks] = attrs.field(factory=dict[str, OutputChecks], converter=fields.checks)
+    export_references: Mapping[str, str] = attrs.field(default=fields.EMPTY, converter=fields.export_references)
+    checks: Mapping[str, OutputChecks] = attrs.field(default=fields.EMPTY, converter=fields.checks)
     features: tuple[str, ...] = attrs.field(default=(), converter=fields.features)
     meta: Meta = _NO_META
     origin: Origin | None = attrs.field(default=attrs.Factory(_origin, takes_self=True))
@@ -155,8 +154,14 @@ class Derivation(Input):
             )
         if self.fixed is not None and not isinstance(self.fixed, FixedOutput):  # pyright: ignore[reportUnnecessaryIsInstance] -- users need not run a type checker
             raise refuse(self.fixed, "fixed", "write hm.FixedOutput(...)")
-        self._check_outputs()
-        self._check_variables()
+        if self.outputs is not fields.DEFAULT_OUTPUTS or self.checks:
+            self._check_outputs()
+        if self.env or self.pass_as_file:
+            self._check_variables()
+        if self.export_references:
+            self._check_exports()
+
+    def _check_exports(self) -> None:
         for name, value in self.export_references.items():
             if type(name) is not str or "/" in name or "\0" in name or name in {"", ".", ".."}:
                 raise InvalidDerivation(f"{self.name}: export_references takes plain file names, not {name!r}")
@@ -184,8 +189,6 @@ class Derivation(Input):
                     raise UnknownOutput(self, current_evaluation().render(name))
 
     def _check_outputs(self) -> None:
-        if self.outputs == _DEFAULT_OUTPUTS and not self.checks:
-            return
         if not self.outputs or len(set(self.outputs)) != len(self.outputs):
             raise InvalidDerivation(
                 f"{self.name}: outputs are {self.outputs!r}", hint="name each once, and at least one"
@@ -254,7 +257,8 @@ class Derivation(Input):
         return self.placeholder()
 
     def __format__(self, specification: str) -> str:
-        return self.placeholder(specification)
+        text = self._tokens.get(specification or self.outputs[0])  # as in placeholder, with less on the way
+        return text if text in current_evaluation().tokens else self.placeholder(specification)
 
     def __repr__(self) -> str:
         return f"<Derivation {self.name} {self.id.hex[:8]}>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from hermetica.model.canonical import UnhashableValue, refuse, with_article
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from hermetica.model.canonical import Json
     from hermetica.model.outputs import OutputChecks
 
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+DEFAULT_OUTPUTS: Final = ("out",)
 _STRING = frozenset({str})
 
 
@@ -34,7 +35,7 @@ def _as_tuple(values: object, field: str) -> tuple[str, ...]:
 
 
 def _ordered(values: Iterable[str], field: str) -> tuple[str, ...]:
-    if isinstance(values, set | frozenset):
+    if type(values) is not list and isinstance(values, set | frozenset):  # the first is the faster test
         raise refuse(cast("object", values), field)
     return _as_tuple(values, field)
 
@@ -43,12 +44,12 @@ def _mapping(values: object, field: str) -> Mapping[str, Any]:
     if type(values) is not dict and not isinstance(values, Mapping):  # the first is the faster test
         raise refuse(values, field, "write a mapping: {name: value}")
     items = cast("Mapping[str, Any]", values)
-    return MappingProxyType(dict(items)) if items else _EMPTY
+    return MappingProxyType(dict(items)) if items else EMPTY
 
 
 def sorted_names(values: Iterable[str], field: str) -> tuple[str, ...]:
     """Strings that have no order of their own: ascending, each once."""
-    return tuple(sorted(set(_as_tuple(values, field)))) if values != () else ()
+    return tuple(sorted(set(_as_tuple(values, field))))
 
 
 def args(values: Iterable[str]) -> tuple[str, ...]:
@@ -58,7 +59,10 @@ def args(values: Iterable[str]) -> tuple[str, ...]:
 
 def outputs(values: Iterable[str]) -> tuple[str, ...]:
     """In order: the first is the default."""
-    return _ordered(values, "outputs")
+    if values is DEFAULT_OUTPUTS:
+        return DEFAULT_OUTPUTS
+    names = _ordered(values, "outputs")
+    return DEFAULT_OUTPUTS if names == DEFAULT_OUTPUTS else names  # those need no check
 
 
 def env(values: Mapping[str, str]) -> Mapping[str, str]:
@@ -73,19 +77,19 @@ def structured(values: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
 
 def pass_as_file(values: Iterable[str]) -> tuple[str, ...]:
     """Names without order."""
-    return sorted_names(values, "pass_as_file")
+    return () if values == () else sorted_names(values, "pass_as_file")
 
 
 def export_references(values: Mapping[str, str]) -> Mapping[str, str]:
     """A mapping."""
-    return _mapping(values, "export_references")
+    return EMPTY if values is EMPTY else _mapping(values, "export_references")
 
 
 def checks(values: Mapping[str, OutputChecks]) -> Mapping[str, OutputChecks]:
     """A mapping."""
-    return _mapping(values, "checks")
+    return EMPTY if values is EMPTY else _mapping(values, "checks")
 
 
 def features(values: Iterable[str]) -> tuple[str, ...]:
     """Names without order."""
-    return sorted_names(values, "features")
+    return () if values == () else sorted_names(values, "features")

@@ -48,12 +48,14 @@ def find(derivations: Iterable[Derivation], path_of: Callable[[Token], StorePath
             check_system(derivation)
             forms.append(resolved_form(derivation, path_of))
     known = _held(forms, context)
+    size_of = context.store.sizes(path for outputs, _ in known.values() for path in outputs.values())
     found: list[Realization] = []
     rows: list[Row] = []
     for each in forms:
         if each.id in known:
             outputs, key = known[each.id]
-            found.append(Realization(derivation=each.derivation, outcome=Outcome.CACHED, outputs=outputs))
+            sizes = {output: size_of.get(path, 0) for output, path in outputs.items()}
+            found.append(Realization(derivation=each.derivation, outcome=Outcome.CACHED, outputs=outputs, sizes=sizes))
             rows += unresolved_rows(each.derivation, outputs, key)
             rows += derivation_rows([each.derivation], outputs[each.derivation.outputs[0]])
     return Wave(

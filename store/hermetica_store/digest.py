@@ -35,6 +35,9 @@ class Digest:
         if len(self.raw) != DIGEST_SIZE_BYTES:
             raise InvalidDigest(f"a BLAKE3 digest has {DIGEST_SIZE_BYTES} bytes, not {len(self.raw)}")
 
+    def __hash__(self) -> int:  # asked for a hundred times for each derivation of a run; bytes know theirs
+        return hash(self.raw)
+
     @classmethod
     def of(cls, data: bytes) -> Self:
         """The digest of ``data``."""

@@ -72,6 +72,9 @@ class StorePath:
         """The last component, ``<digest>-<name>``."""
         return f"{self.digest}-{self.name}"
 
+    def __hash__(self) -> int:  # the digest is of the name too
+        return hash(self.digest)
+
     def __repr__(self) -> str:
         return f"<StorePath {self.digest[:8]}…-{self.name}>"
 
