@@ -35,7 +35,7 @@ def _as_tuple(values: object, field: str) -> tuple[str, ...]:
 
 
 def _ordered(values: Iterable[str], field: str) -> tuple[str, ...]:
-    if type(values) is not list and isinstance(values, set | frozenset):  # the first is the faster test
+    if issubclass(type(values), set | frozenset):
         raise refuse(cast("object", values), field)
     return _as_tuple(values, field)
 
