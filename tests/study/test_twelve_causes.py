@@ -59,7 +59,8 @@ def test_a_mended_build_no_longer_changes(store: hm.Store, advice: Advice) -> No
     from hermetica_derivations.toolchain import base_c
 
     varied = {factor: FACTORS[factor].varied[0] for factor in advice.factors if factor in FACTORS}
-    base = vary(World(), {name: factor.default for name, factor in FACTORS.items()})
+    tier = max(FACTORS[factor].tier for factor in varied)
+    base = vary(World(), {name: factor.default for name, factor in FACTORS.items() if factor.tier <= tier})
     with hm.evaluation():
         for script, changes in zip(pair(advice), (True, False), strict=True):
             env = {"PATH": "/usr/bin:/bin"}
