@@ -2,8 +2,8 @@
 
 A generator that asks for builds and is told what they made; whoever runs it decides how. In order: the base world
 several times; the same world under disturbed scheduling, which shows races; everything varied; halving, down to single
-factors; what is left when those are fixed, at every level of each factor, down to minimal sets; and the worlds of the
-causes once more. A cause is a minimal set of factors, and a file may have several.
+factors; what is left when those are fixed, down to minimal sets; the same at further levels of those factors that act
+alone on no file; and the worlds of the causes once more. A cause is a minimal set of factors; a file may have several.
 
 Where half of the factors change nothing, what the other half does is known without asking; where a half does all that
 the whole does, the other half is left for later. When builds run short, factors are asked for one by one: no halving
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 RACE: Final = "race"
 BUILDS_MAX: Final = 45
 _CONFIRMED_MAX: Final = 4
+_RESERVED: Final = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -45,14 +46,14 @@ class Space:
             together stand together.
         busy: the levels that give a race room: several processors, several jobs.
         bases: builds of the base world.
-        shakes: builds under disturbed scheduling.
+        shakes: builds under disturbed scheduling; the last third of them at the end, as far as builds are left.
         builds_max: builds in all.
     """
 
     factors: Mapping[str, tuple[str, ...]]
     busy: Atoms = frozenset()
     bases: int = attrs.field(default=3, validator=attrs.validators.ge(2))
-    shakes: int = attrs.field(default=5, validator=attrs.validators.ge(0))
+    shakes: int = attrs.field(default=6, validator=attrs.validators.ge(0))
     builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(3))
 
     def mixes(self) -> int:
@@ -161,20 +162,31 @@ class _Inquiry:
             self.failed = sightings[0].failed
             return
         self.know.races(base)
-        shaken = [Trial(atoms=self.space.busy, repeat=number, shaken=True) for number in range(self.space.shakes)]
-        shaken = shaken[: self.know.left]
-        yield from self.know.ask(shaken)
-        self.know.races(shaken)
+        yield from self._shake(self.space.shakes * 2 // 3)
+
+    def _shake(self, count: int) -> Asking:
+        """Builds under disturbed scheduling, until there are so many."""
+        shaken = [Trial(atoms=self.space.busy, repeat=number, shaken=True) for number in range(count)]
+        yield from self.know.ask(shaken[: self.know.affordable(shaken)])
+        self.know.races(each for each in shaken if self.know.was_built(each))
 
     def search(self) -> Asking:
         """Everything varied, single factors, then what is left without those, at each level."""
         for number in range(self.space.mixes()):
-            atoms = self.space.mix(number)
+            atoms = self.space.mix(number) if number == 0 else self._further(number)
+            if not atoms:
+                continue
             buildable = yield from self._buildable(self._ordered(atoms))
             if number == 0:
                 yield from self._singles(buildable)
             while wholes := [each for each in self._within(BUILDS, atoms) if each not in self._explained]:
                 yield from self._rest(wholes[0])
+
+    def _further(self, number: int) -> Atoms:
+        """Further levels, of the factors that act alone on no file; empty where none of the others has so many."""
+        alone = {atom.factor for sets in self._sets.values() for each in sets if len(each) == 1 for atom in each}
+        left = frozenset(atom for atom in self.space.mix(number) if atom.factor not in alone)
+        return left if any(number < len(self.space.factors[atom.factor]) for atom in left) else frozenset()
 
     def _ordered(self, atoms: Iterable[Atom]) -> list[Atom]:
         return sorted(atoms, key=self.space.rank)
@@ -215,7 +227,7 @@ class _Inquiry:
     def _reserve(self) -> int:
         """The builds that are kept for what comes after the single factors: other levels, and confirmation."""
         found = {each for sets in self._sets.values() for each in sets}
-        return self.space.mixes() + 1 + min(len(found), _CONFIRMED_MAX)
+        return _RESERVED + min(len(found), 2)
 
     def _one_by_one(self, atoms: Sequence[Atom]) -> Asking:
         alone = [frozenset([atom]) for atom in atoms]
@@ -317,6 +329,7 @@ class _Inquiry:
         again = wanted[: min(self.know.left, 1 + _CONFIRMED_MAX)]
         yield from self.know.ask(again)
         self.know.races([*again, *(attrs.evolve(each, repeat=0) for each in again)])
+        yield from self._shake(self.space.shakes)
 
     def result(self) -> Attribution:
         """What was found."""

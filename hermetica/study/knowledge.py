@@ -73,6 +73,19 @@ class Knowledge:
             self._differing[trial] = differing(self.base, self._seen[trial])
         return self._differing[trial] - self.racy
 
+    def was_built(self, trial: Trial) -> bool:
+        """Whether a trial was asked for."""
+        return trial in self._seen
+
+    def affordable(self, trials: Sequence[Trial]) -> int:
+        """How many of these, from the first, can be asked for."""
+        fresh = 0
+        for number, trial in enumerate(trials):
+            fresh += trial not in self._seen
+            if fresh > self.left:
+                return number
+        return len(trials)
+
     def was_asked(self, atoms: Atoms) -> bool:
         """Whether that world was built."""
         return Trial(atoms=atoms) in self._seen

@@ -26,25 +26,10 @@ def spinners(parent: int) -> list[int]:
 
 def test_what_disturbs_is_there_while_it_lasts_and_gone_after_it() -> None:
     with shaking(1):
-        assert len(spinners(os.getpid())) == len(os.sched_getaffinity(0))
+        found = spinners(os.getpid())
+        assert len(found) == (len(os.sched_getaffinity(0)) + 1) // 2
+        assert len({frozenset(os.sched_getaffinity(each)) for each in found}) == len(found)
     assert spinners(os.getpid()) == []
-
-
-def test_some_of_what_is_started_yields_to_others() -> None:
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    with shaking(2):
-        children = [subprocess.Popen(["sleep", "60"]) for _ in range(12)]
-        try:
-            until = time.monotonic() + 30
-            nice: set[int] = set()
-            while nice != {own, own + 5} and time.monotonic() < until:
-                time.sleep(0.01)
-                nice = {os.getpriority(os.PRIO_PROCESS, child.pid) for child in children}
-        finally:
-            for child in children:
-                child.kill()
-                child.wait()
-    assert nice == {own, own + 5}
 
 
 def test_what_disturbs_does_not_outlive_a_process_that_is_killed() -> None:
