@@ -119,6 +119,8 @@ def hash_file(fd: int, size_bytes: int) -> tuple[Digest, int]:
 
 def hash_and_scan(fd: int, size_bytes: int, scanner: Scanner) -> tuple[Digest, int, tuple[tuple[int, bytes], ...]]:
     """The digest of an open file, its size, and the places of the scanner's tracked digests, in one read."""
+    if scanner.is_idle:
+        return (*hash_file(fd, size_bytes), ())
     if size_bytes <= LARGE_BYTES:
         data = read_small(fd, size_bytes)
         return Digest(blake3(data).digest()), len(data), scanner.scan(data)

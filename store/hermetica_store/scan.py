@@ -59,6 +59,11 @@ class Scanner:
         self._free_from = 0
         self._places: list[tuple[int, bytes]] = []
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing at all is looked for."""
+        return self._idle
+
     def feed(self, chunk: bytes | bytearray) -> None:
         """Search the next chunk of the current stream; nothing of it is kept by reference."""
         if self._idle:
