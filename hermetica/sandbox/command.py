@@ -14,7 +14,7 @@ import attrs
 
 from hermetica.sandbox.files import contract_etc, masks
 from hermetica.sandbox.rootfs import Entry, etc_is_whole, rootfs_options
-from hermetica.sandbox.world import STORE_PREFIX, check_tier, environment
+from hermetica.sandbox.world import STORE_PREFIX, environment
 
 if TYPE_CHECKING:
     from hermetica.sandbox.spec import Mount, SandboxSpec
@@ -131,11 +131,7 @@ def command_line(spec: SandboxSpec, entries: tuple[Entry, ...] = (), covers: tup
         spec: what to start.
         entries: the top-level entries of its rootfs, ascending by name.
         covers: files to mount over some of the rootfs.
-
-    Raises:
-        TierUnavailable: its world needs more than tier T0.
     """
-    check_tier(spec.world)
     data = _Data()
     inputs = sorted(spec.inputs, key=lambda mount: mount.target)
     farm = tuple(mount for mount in inputs if _in_farm(mount)) if is_farmed(spec) else ()

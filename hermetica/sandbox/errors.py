@@ -64,15 +64,16 @@ class TierUnavailable(SandboxError):
 
     code = "HM304"
 
-    def __init__(self, required: str, available: str) -> None:
+    def __init__(self, required: str, available: str, cause: str = "") -> None:
         super().__init__(
             f"the build's world needs tier {required}",
-            details=(("available", available),),
+            details=(("available", available), *((("cause", cause),) if cause else ())),
             hint="leave the clock, file times, directory order, kernel name and randomness at their defaults; "
             "`hermetica doctor` shows what this host can give",
         )
         self.required = required
         self.available = available
+        self.cause = cause
 
 
 class ArgumentsTooLong(SandboxError):
@@ -140,3 +141,17 @@ class UnknownLevel(SandboxError, ValueError):
         super().__init__(f"the factor {factor} has no level {level!r}", details=(("its levels", ", ".join(levels)),))
         self.factor = factor
         self.level = level
+
+
+class FrozenClockFailed(SandboxError):
+    """A program of a build could not be given its world, so the build was ended."""
+
+    code = "HM261"
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(
+            message,
+            details=(("cause", cause),),
+            hint="a derivation that cannot be built so says features=('clock:running',)",
+        )
+        self.cause = cause

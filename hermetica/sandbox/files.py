@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from hermetica.sandbox.world import World
 
 _NOBODY = 65534
+_RANDOM_BYTES: Final = 1 << 20
 
 
 @functools.lru_cache(maxsize=64)
@@ -49,4 +50,21 @@ def masks(world: World) -> tuple[tuple[str, bytes], ...]:
     return (
         ("/proc/cmdline", b"hermetica\n"),
         *((path, content.encode()) for path, content in declared if content is not None),
+        *(() if world.random_seed is None else _random(world.random_seed)),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _random(seed: int) -> tuple[tuple[str, bytes], ...]:
+    """What of the random numbers can be read from files: as much as any build wants, the same from each beginning."""
+    import hashlib  # noqa: PLC0415 -- studies only
+
+    numbers = hashlib.shake_128(b"hermetica random device %d" % seed).digest(_RANDOM_BYTES)
+    words = numbers[:32].hex()
+    uuids = [f"{each[:8]}-{each[8:12]}-4{each[13:16]}-8{each[17:20]}-{each[20:]}\n" for each in (words[:32], words[32:])]
+    return (
+        ("/dev/random", numbers),
+        ("/dev/urandom", numbers),
+        ("/proc/sys/kernel/random/uuid", uuids[0].encode()),
+        ("/proc/sys/kernel/random/boot_id", uuids[1].encode()),
     )

@@ -32,7 +32,7 @@ class Usage:
     peak_memory_bytes: int
 
 
-def _namespace_of(pid: int) -> int | None:
+def namespace_of(pid: int) -> int | None:
     """The process-id namespace of a process; None if it is dying or gone."""
     try:
         text = os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 -- text wanted, as pid:[4026531836]
@@ -60,7 +60,7 @@ class Init:
     @classmethod
     def attach(cls, started: Started, native: Native) -> Init | None:
         """A handle, or None if the process is gone already. Call it from the thread that will wait."""
-        namespace = _namespace_of(started.pid)
+        namespace = namespace_of(started.pid)
         if namespace == started.namespace:
             with contextlib.suppress(OSError):  # refused or just gone: the pidfd says which
                 native.seize(started.pid)
@@ -69,7 +69,7 @@ class Init:
             pidfd = os.pidfd_open(started.pid)
         except ProcessLookupError:
             return None
-        if _namespace_of(started.pid) not in {started.namespace, None}:
+        if namespace_of(started.pid) not in {started.namespace, None}:
             os.close(pidfd)  # the number belongs to somebody else now
             return None
         return cls(started.pid, pidfd=pidfd)

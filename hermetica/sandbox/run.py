@@ -15,8 +15,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from hermetica.sandbox.complaint import Complaint
+from hermetica.sandbox.errors import FrozenClockFailed
 from hermetica.sandbox.failure import exec_failure, setup_failure
-from hermetica.sandbox.init import Init
 from hermetica.sandbox.outcome import Exit, Outcome, Watchdog
 from hermetica.sandbox.spawn import Spawner
 from hermetica.sandbox.start import start
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from hermetica.sandbox.cancellation import Cancellation
     from hermetica.sandbox.consumption import Consumption
     from hermetica.sandbox.errors import SandboxError
-    from hermetica.sandbox.init import Usage
+    from hermetica.sandbox.frozen.process import TracedInit
+    from hermetica.sandbox.init import Init, Usage
     from hermetica.sandbox.native import Native
     from hermetica.sandbox.spec import SandboxSpec
     from hermetica.sandbox.start import Running
@@ -62,7 +63,7 @@ class Session:
         self.watchdog = watchdog
         self.reader = StatusReader()
         self.complaint = Complaint()
-        self.init: Init | None = None
+        self.init: Init | TracedInit | None = None
         self.reported_all = False
         self.killed_by: int | None = None
         self.spec = spec
@@ -111,6 +112,13 @@ class Session:
             self.killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         return usage
 
+    def broken(self) -> SandboxError | None:
+        """Why the world of the build did not hold, if it did not."""
+        report = getattr(self.init, "report", None)
+        if report is None or report.failure is None:
+            return None
+        return FrozenClockFailed("a program of the build could not be given its world", report.failure)
+
     def drain(self) -> None:
         """Pass on what is left in the pipe; nobody writes to it any more."""
         while self._read_log():
@@ -138,11 +146,11 @@ class Session:
         if not self.reader.is_complete:
             time.sleep(_LINE_S)
         if self.init is None and self.reader.started is not None:
-            self.init = Init.attach(self.reader.started, self.native)
+            self.init = self.running.attach(self.reader.started, self.native)
             if self.init is not None:  # else it is gone, and there is nobody to let go
                 self.running.let_go(self.init.pid)
 
-    def _look_after(self, init: Init) -> Outcome | None:
+    def _look_after(self, init: Init | TracedInit) -> Outcome | None:
         """Keep the first process going; the limit that no kernel enforces and that is exceeded, if any."""
         init.tick(self.native)
         if self.spec is None:
@@ -197,7 +205,9 @@ def run(
         BuilderNotFound: the builder cannot be executed in the sandbox.
         ArgumentsTooLong: the kernel cannot pass the arguments and environment.
         MountSourceMissing: something to mount is not there.
-        TierUnavailable: the world needs more than tier T0.
+        TierUnavailable: the host cannot hold the clock still.
+        FrozenClockFailed: a program could not be given its clock.
+        WorldUnavailable: the host has not what the world needs.
     """
     watchdog = Watchdog(
         started_s=time.monotonic(),
@@ -214,6 +224,8 @@ def run(
         stack.callback(running.close)
         session = Session(running, used.native, log, watchdog, spec)
         outcome, usage = _see_through(session, cancellation)
+        if broken := session.broken():
+            raise broken
         if outcome is Outcome.EXITED and (error := session.failure(spec, bwrap)):
             raise error
         if held := session.complaint.release():

@@ -33,6 +33,7 @@ _SOCKETCALL_SOCKET: Final = 1
 _LD, _JA, _JEQ, _JGT, _JGE, _JSET, _RET = 0x20, 0x05, 0x15, 0x25, 0x35, 0x45, 0x06
 _ALLOW: Final = 0x7FFF0000
 _ERRNO: Final = 0x00050000
+_ASK_TRACER: Final = 0x7FF00000
 _NUMBER, _ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
 _X32_BIT: Final = 0x40000000
 
@@ -135,43 +136,46 @@ def _answer(errno: int) -> Instruction:
     return Instruction(_RET, 0, 0, _ERRNO | errno)
 
 
-def _argument(index: int) -> Instruction:
+def argument(index: int) -> Instruction:
+    """Loads an argument of the call."""
     return _load(16 + 8 * index)  # the low word: every machine here is little-endian
 
 
-_PASS = Instruction(_RET, 0, 0, _ALLOW)
+PASS: Final = Instruction(_RET, 0, 0, _ALLOW)
+TRACE: Final = Instruction(_RET, 0, 0, _ASK_TRACER)
+ABSENT: Final = _answer(_ENOSYS)
 
 
 def _refuse_set_id(mode: int) -> Program:
-    return (_argument(mode), Instruction(_JSET, 0, 1, SET_ID_BITS), _answer(_EPERM), _PASS)
+    return (argument(mode), Instruction(_JSET, 0, 1, SET_ID_BITS), _answer(_EPERM), PASS)
 
 
 def _refuse_creation(flags: int) -> Program:
     mode = _refuse_set_id(flags + 1)
-    return (_argument(flags), Instruction(_JSET, 0, len(mode) - 1, _CREATES), *mode)
+    return (argument(flags), Instruction(_JSET, 0, len(mode) - 1, _CREATES), *mode)
 
 
 def _refuse_terminal_input() -> Program:
     return (
-        _argument(1),
+        argument(1),
         Instruction(_JEQ, 1, 0, _TIOCSTI),
         Instruction(_JEQ, 0, 1, _TIOCLINUX),
         _answer(_EPERM),
-        _PASS,
+        PASS,
     )
 
 
 def _refuse_families() -> Program:
     last = len(_FAMILIES)
     allowed = (Instruction(_JEQ, last - index, 0, family) for index, family in enumerate(_FAMILIES))
-    return (_argument(0), *allowed, _answer(_EAFNOSUPPORT), _PASS)
+    return (argument(0), *allowed, _answer(_EAFNOSUPPORT), PASS)
 
 
 def _refuse_unreadable_sockets() -> Program:
-    return (_argument(0), Instruction(_JEQ, 0, 1, _SOCKETCALL_SOCKET), _answer(_ENOSYS), _PASS)
+    return (argument(0), Instruction(_JEQ, 0, 1, _SOCKETCALL_SOCKET), _answer(_ENOSYS), PASS)
 
 
-def _when(numbers: Sequence[int], body: Program) -> Program:
+def when(numbers: Sequence[int], body: Program) -> Program:
     """One body for all of the calls: the kernel compiles the filter anew for every sandbox, so it is kept short."""
     *others, last = numbers
     jumps = (Instruction(_JEQ, len(others) - index, 0, number) for index, number in enumerate(others))
@@ -192,26 +196,32 @@ def _within(first: int, last: int, body: Program) -> Program:
 
 def _rules(abi: Abi) -> tuple[Program, ...]:
     return (
-        *(_when(numbers, _refuse_creation(flags)) for flags, numbers in _by_argument(abi.open).items()),
-        *(_when(numbers, _refuse_set_id(mode)) for mode, numbers in _by_argument(abi.chmod).items()),
-        _when((abi.ioctl,), _refuse_terminal_input()),
-        _when((abi.socket,), _refuse_families()),
-        *((_when((abi.socketcall,), _refuse_unreadable_sockets()),) if abi.socketcall is not None else ()),
+        *(when(numbers, _refuse_creation(flags)) for flags, numbers in _by_argument(abi.open).items()),
+        *(when(numbers, _refuse_set_id(mode)) for mode, numbers in _by_argument(abi.chmod).items()),
+        when((abi.ioctl,), _refuse_terminal_input()),
+        when((abi.socket,), _refuse_families()),
+        *((when((abi.socketcall,), _refuse_unreadable_sockets()),) if abi.socketcall is not None else ()),
         *(_within(first, last, (_answer(_ENOTSUP),)) for first, last in abi.xattr),
-        _when(abi.absent, (_answer(_ENOSYS),)),
-        _when(abi.getgroups, (_answer(0),)),
+        when(abi.absent, (_answer(_ENOSYS),)),
+        when(abi.getgroups, (_answer(0),)),
     )
 
 
-def _block(abi: Abi) -> Program:
+def _block(abi: Abi, first: tuple[Program, ...]) -> Program:
     x32 = (Instruction(_JGE, 0, 1, _X32_BIT), _answer(_ENOSYS)) if abi.has_x32 else ()
-    body = (_load(_NUMBER), *x32, *(step for rule in _rules(abi) for step in rule), _PASS)
+    body = (_load(_NUMBER), *x32, *(step for rule in (*first, *_rules(abi)) for step in rule), PASS)
     return (Instruction(_JEQ, 1, 0, abi.architecture), Instruction(_JA, 0, 0, len(body)), *body)
 
 
-def filter_program(abis: tuple[Abi, ...]) -> Program:
-    """The program for a machine that runs these ABIs; every call of another ABI answers ENOSYS."""
-    return (_load(_ARCHITECTURE), *(step for abi in abis for step in _block(abi)), _answer(_ENOSYS))
+def filter_program(abis: tuple[Abi, ...], first: tuple[tuple[Program, ...], ...] = ()) -> Program:
+    """The program for a machine that runs these ABIs; every call of another ABI answers ENOSYS.
+
+    Args:
+        abis: the machine's own one first.
+        first: further rules for each of them, before those of the contract.
+    """
+    blocks = (_block(abi, first[index] if first else ()) for index, abi in enumerate(abis))
+    return (_load(_ARCHITECTURE), *(step for block in blocks for step in block), _answer(_ENOSYS))
 
 
 def packed(program: Program) -> bytes:
@@ -220,8 +230,12 @@ def packed(program: Program) -> bytes:
 
 
 @functools.cache
-def filter_for(machine: str) -> bytes:
-    """The packed filter for a machine, named as ``uname -m`` does.
+def filter_for(machine: str, first: tuple[tuple[Program, ...], ...] = ()) -> bytes:
+    """The packed filter for a machine.
+
+    Args:
+        machine: named as ``uname -m`` does.
+        first: further rules for each of its ABIs, before those of the contract.
 
     Raises:
         SandboxUnavailable: no table of system calls is known for it.
@@ -233,4 +247,4 @@ def filter_for(machine: str) -> bytes:
             f"build on {' or '.join(_MACHINES)}",
             kind="machine",
         )
-    return packed(filter_program(abis))
+    return packed(filter_program(abis, first))

@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -21,6 +21,9 @@ from hermetica.sandbox.errors import SandboxError, SandboxUnavailable
 from hermetica.sandbox.locate import find_bwrap
 from hermetica.sandbox.mount_table import superfluous
 from hermetica.sandbox.native import Action, Native
+
+if TYPE_CHECKING:
+    from hermetica.sandbox.frozen.process import Tracer
 
 _Reply = queue.SimpleQueue[int | Exception]
 
@@ -48,6 +51,7 @@ class Spawner:
         self._constants: dict[bytes, int] = {}
         self._lock = threading.Lock()
         self._bwrap: str | None = None
+        self._tracers: list[Tracer] = []
 
     @classmethod
     def on_this_thread(cls) -> Self:
@@ -120,10 +124,31 @@ class Spawner:
                 os.write(fd, content)
         return f"/proc/self/fd/{fd}"
 
+    def tracer(self) -> Tracer:
+        """A tracer that nobody uses, which is the caller's until its report; it is kept until `close`.
+
+        Raises:
+            TierUnavailable: this machine has none.
+        """
+        from hermetica.sandbox.frozen.process import Tracer  # noqa: PLC0415 -- where a clock is to stand still
+
+        with self._lock:
+            for tracer in self._tracers:
+                if tracer.is_free:
+                    tracer.is_free = False
+                    return tracer
+        made = Tracer()
+        with self._lock:
+            self._tracers.append(made)
+        return made
+
     def close(self) -> None:
-        """Forget the constants."""
+        """Forget the constants, and end the tracers."""
         with self._lock:
             constants, self._constants = self._constants, {}
+            tracers, self._tracers = self._tracers, []
+        for tracer in tracers:
+            tracer.close()
         for fd in constants.values():
             os.close(fd)
 

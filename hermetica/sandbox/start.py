@@ -22,6 +22,7 @@ import attrs
 from hermetica.sandbox.command import ARGUMENTS_FD, FIRST_DATA_FD, SECCOMP_FD, STATUS_FD, Launch, command_line
 from hermetica.sandbox.descriptors import Descriptors
 from hermetica.sandbox.errors import ArgumentsTooLong, InvalidSandboxSpec, MountSourceMissing, SandboxUnavailable
+from hermetica.sandbox.init import Init
 from hermetica.sandbox.limits import ResourceLimit, resource_limits
 from hermetica.sandbox.native import Action, Duplicate, Open
 from hermetica.sandbox.refusal import bwrap_missing, limit_refusal, too_many_processes
@@ -29,12 +30,16 @@ from hermetica.sandbox.rootfs import Entry
 from hermetica.sandbox.seccomp import filter_for
 from hermetica.sandbox.spawn import Start
 from hermetica.sandbox.surroundings import covers, limits_in, open_terminal, processors, settle
-from hermetica.sandbox.world import STORE_PREFIX
+from hermetica.sandbox.world import STORE_PREFIX, Tier, required_tier
 
 if TYPE_CHECKING:
+    from hermetica.sandbox.frozen.held import Held
+    from hermetica.sandbox.frozen.process import TracedInit
     from hermetica.sandbox.limits import Limits
+    from hermetica.sandbox.native import Native
     from hermetica.sandbox.spawn import Spawner
     from hermetica.sandbox.spec import Mount, SandboxSpec
+    from hermetica.sandbox.status import Started
     from hermetica.sandbox.world import World
 
 _FARM_PROGRAM: Final = os.path.join(os.path.dirname(__file__), "farm.py")  # noqa: PTH118, PTH120 -- handed to another process as text
@@ -50,7 +55,7 @@ class Running:
         bubblewrap is gone. log: descriptor to read the builder's output from, non-blocking; None when it
         writes to the caller's terminal. gate: descriptor that waits for the system call filter; None once it has
         got it. limits: of the builder. cpus: the processors that it may run on; None for all. world: the surroundings
-        that it is to have.
+        that it is to have. held: what holds them still; None where nothing has to.
     """
 
     pid: int
@@ -60,6 +65,11 @@ class Running:
     limits: Limits
     cpus: frozenset[int] | None
     world: World
+    held: Held | None
+
+    def attach(self, started: Started, native: Native) -> Init | TracedInit | None:
+        """A handle on the sandbox, or None if it is gone already. Call it from the thread that will wait."""
+        return Init.attach(started, native) if self.held is None else self.held.attach(started)
 
     def let_go(self, init: int) -> None:
         """Let the builder start, as a child of the sandbox's first process.
@@ -76,12 +86,14 @@ class Running:
             gate, self.gate = self.gate, None
             try:
                 settle(init, self.world)
-                _write_all(gate, filter_for(os.uname().machine))
+                _write_all(gate, filter_for(os.uname().machine, () if self.held is None else self.held.rules))
             finally:
                 os.close(gate)
 
     def close(self) -> None:
         """Close the descriptors; the process is another matter."""
+        if self.held is not None:
+            self.held.release()
         if self.gate is not None:
             os.close(self.gate)
             self.gate = None
@@ -226,10 +238,11 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ..
 
     Raises:
         SandboxUnavailable: the host refuses before bubblewrap could.
-        TierUnavailable: the world needs more than tier T0.
+        TierUnavailable: the host cannot hold the world still.
         WorldUnavailable: the host has not what the world needs.
     """
     prepare_directories(spec)
+    held = None if required_tier(spec.world) < Tier.T2 else _held(spec, spawner)
     if spec.rootfs and os.path.islink(spec.rootfs):  # noqa: PTH114 -- text, as a mount would follow it on the host
         raise InvalidSandboxSpec(f"a rootfs is a directory, not a symbolic link: {spec.rootfs}")
     mounted = _with_links_in_place(spec)
@@ -251,8 +264,22 @@ def start(spec: SandboxSpec, bwrap: str, spawner: Spawner, tracer: tuple[str, ..
         if log_in is not None:
             os.set_blocking(log_in, False)
             owned.release(log_in)
-    limits = limits_in(spec.world, spec.limits)
-    return Running(pid=pid, status=status_in, log=log_in, gate=gate_out, limits=limits, cpus=cpus, world=spec.world)
+    return Running(
+        pid=pid,
+        status=status_in,
+        log=log_in,
+        gate=gate_out,
+        limits=limits_in(spec.world, spec.limits),
+        cpus=cpus,
+        world=spec.world,
+        held=held,
+    )
+
+
+def _held(spec: SandboxSpec, spawner: Spawner) -> Held:
+    from hermetica.sandbox.frozen.held import hold  # noqa: PLC0415 -- where a clock is to stand still
+
+    return hold(spec, spawner)
 
 
 def _log(owned: Descriptors, world: World) -> tuple[int, int]:

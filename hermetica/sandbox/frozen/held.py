@@ -1,0 +1,64 @@
+"""What holds one sandbox's world still: a tracer that is its own until the end, and the rules of its filter."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+
+from hermetica.sandbox.frozen.order import order_for
+from hermetica.sandbox.frozen.watched import rules
+
+if TYPE_CHECKING:
+    from hermetica.sandbox.frozen.order import Order
+    from hermetica.sandbox.frozen.process import TracedInit, Tracer
+    from hermetica.sandbox.seccomp import Program
+    from hermetica.sandbox.spawn import Spawner
+    from hermetica.sandbox.spec import SandboxSpec
+    from hermetica.sandbox.status import Started
+
+
+@attrs.define(kw_only=True)
+class Held:
+    """One sandbox's.
+
+    Attributes:
+        tracer: who traces it.
+        order: what is to stand still.
+        since_s: when its directories were made.
+        rules: of its system call filter, before those of the contract, for each ABI.
+    """
+
+    tracer: Tracer
+    order: Order
+    since_s: int
+    rules: tuple[tuple[Program, ...], ...]
+    is_attached: bool = False
+
+    def attach(self, started: Started) -> TracedInit | None:
+        """A handle on the sandbox, traced; None if it is gone already.
+
+        Raises:
+            TierUnavailable: the kernel refuses.
+            FrozenClockFailed: the tracer is gone.
+        """
+        init = self.tracer.attach(started, self.order, self.since_s)
+        self.is_attached = init is not None
+        return init
+
+    def release(self) -> None:
+        """Let others have the tracer that never got anything to do."""
+        if not self.is_attached:
+            self.tracer.is_free = True
+
+
+def hold(spec: SandboxSpec, spawner: Spawner) -> Held:
+    """What holds the world of a specification still.
+
+    Raises:
+        TierUnavailable: this machine has no tracer.
+    """
+    order = order_for(spec.world)
+    since_s = int(min(os.stat(directory).st_mtime for directory in (spec.build_dir, spec.store_dir)))  # noqa: PTH116
+    return Held(tracer=spawner.tracer(), order=order, since_s=since_s, rules=rules(order))
