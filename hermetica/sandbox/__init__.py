@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hermetica.sandbox.errors import (
         ArgumentsTooLong,
         BuilderNotFound,
+        FrozenClockFailed,
         InvalidSandboxSpec,
         MountSourceMissing,
         SandboxError,
@@ -48,6 +49,7 @@ __all__ = [
     "Exit",
     "Factor",
     "Finding",
+    "FrozenClockFailed",
     "InvalidSandboxSpec",
     "Limits",
     "Mount",
@@ -84,6 +86,7 @@ __getattr__ = import_on_demand(
         "errors": (
             "ArgumentsTooLong",
             "BuilderNotFound",
+            "FrozenClockFailed",
             "InvalidSandboxSpec",
             "MountSourceMissing",
             "SandboxError",

@@ -61,7 +61,9 @@ def _random(seed: int) -> tuple[tuple[str, bytes], ...]:
 
     numbers = hashlib.shake_128(b"hermetica random device %d" % seed).digest(_RANDOM_BYTES)
     words = numbers[:32].hex()
-    uuids = [f"{each[:8]}-{each[8:12]}-4{each[13:16]}-8{each[17:20]}-{each[20:]}\n" for each in (words[:32], words[32:])]
+    uuids = [
+        f"{each[:8]}-{each[8:12]}-4{each[13:16]}-8{each[17:20]}-{each[20:]}\n" for each in (words[:32], words[32:])
+    ]
     return (
         ("/dev/random", numbers),
         ("/dev/urandom", numbers),

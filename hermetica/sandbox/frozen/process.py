@@ -17,7 +17,6 @@ import select
 import signal
 import socket
 import struct
-import threading
 import warnings
 from typing import TYPE_CHECKING, Final
 
@@ -58,21 +57,21 @@ def vdso_image() -> bytes:
     raise UnknownVdso("it is not mapped where the kernel says")
 
 
-def check_machine() -> None:
-    """That this machine's programs can be given another clock.
+def check_machine(machine: str) -> None:
+    """That programs of a machine, named as ``uname -m`` does, can be given another clock.
 
     Raises:
         TierUnavailable: it is of a kind that nobody has tried.
     """
-    if platform.machine() != _MACHINE:
-        raise TierUnavailable("T2", "T0", f"a clock can be held on {_MACHINE} only, and this is {platform.machine()}")
+    if machine != _MACHINE:
+        raise TierUnavailable("T2", "T0", f"a clock can be held on {_MACHINE} only, and this is {machine}")
 
 
 class Tracer:
     """A process that traces one sandbox after another. Used by one thread at a time."""
 
     def __init__(self) -> None:
-        check_machine()
+        check_machine(platform.machine())
         try:
             self._image = vdso_image()
         except UnknownVdso as error:
@@ -103,24 +102,27 @@ class Tracer:
         except ProcessLookupError:
             return None
         try:
-            if namespace_of(started.pid) not in {started.namespace, None}:
-                os.close(pidfd)  # the number belongs to somebody else now
-                return None
-            self._send(
-                {
-                    "pid": started.pid,
-                    "order": order.to_json().decode(),
-                    "since_s": since_s,
-                    "patches": [[each.offset, each.content.hex()] for each in changes],
-                }
-            )
-            answer = self._receive()
-            if answer != _READY:
-                raise TierUnavailable("T2", "T0", f"the kernel refuses tracing: {answer.decode(errors='replace')}")
-        except BaseException:
-            os.close(pidfd)
-            raise
-        return TracedInit(started.pid, self, pidfd)
+            if namespace_of(started.pid) in {started.namespace, None}:
+                self._ask(started.pid, order, since_s, changes)
+                init, pidfd = TracedInit(started.pid, self, pidfd), -1
+                return init
+            return None  # the number belongs to somebody else now
+        finally:
+            if pidfd >= 0:
+                os.close(pidfd)
+
+    def _ask(self, first: int, order: Order, since_s: int, changes: tuple[Patch, ...]) -> None:
+        self._send(
+            {
+                "pid": first,
+                "order": order.to_json().decode(),
+                "since_s": since_s,
+                "patches": [[each.offset, each.content.hex()] for each in changes],
+            }
+        )
+        answer = self._receive()
+        if answer != _READY:
+            raise TierUnavailable("T2", "T0", f"the kernel refuses tracing: {answer.decode(errors='replace')}")
 
     def report(self) -> Report:
         """Wait for the end of the sandbox; where the tracer ended first, the kernel ends it."""
@@ -209,7 +211,6 @@ def _fork_tracer(theirs: socket.socket) -> int:
 
 def _become_tracer(channel: int) -> None:
     gc.disable()
-    threading.settrace(None)  # type: ignore[arg-type]
     os.setsid()
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)) or number == signal.SIGCHLD:

@@ -17,13 +17,12 @@ import attrs
 
 from hermetica.sandbox.frozen import kernel as ptrace
 from hermetica.sandbox.frozen.clock import FrozenClock
-from hermetica.sandbox.frozen.kernel import Kernel
 from hermetica.sandbox.frozen.strict import Chance, Strict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hermetica.sandbox.frozen.kernel import Answer, Registers
+    from hermetica.sandbox.frozen.kernel import Answer, Kernel, Registers
     from hermetica.sandbox.frozen.order import Order
     from hermetica.sandbox.frozen.vdso import Patch
 
@@ -87,8 +86,10 @@ class Tracing:
         if chance is not None:
             chance.begin(first)
         strict = Strict(kernel, order, since_s, chance)
-        clock = {} if order.clock_s is None else FrozenClock(kernel, order.clock_s).answers()
-        return cls(kernel, first, patches, {**strict.answers(), **clock}, strict)
+        answers = dict(strict.answers())
+        if order.clock_s is not None:
+            answers |= FrozenClock(kernel, order.clock_s).answers()
+        return cls(kernel, first, patches, answers, strict)
 
     def follow(self) -> Report:
         """See to every stop until no process is left."""
