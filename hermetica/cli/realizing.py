@@ -100,6 +100,7 @@ def run_options(session: Session) -> dict[str, Any]:
         "keep_failed": options.keep_failed or config.keep_failed,
         "trace_files": _record_of_files(options.trace_files),
         "substitute": not options.no_substitute,
+        "clock": config.clock,
         **_hook(session),
         "low_disk": _low_disk(session.config),
         "requested_by": "hermetica",

@@ -45,6 +45,8 @@ class Config:
             in the process of the command.
         eval_cache: whether a build is remembered by what its evaluation read.
         seal: ``auto`` lets runs seal large files with fs-verity, where the file system can; ``off`` does not.
+        clock: ``running`` leaves builds the wall clock of the host, ``frozen`` holds it still where the host can, and
+            ``strict`` also directory order, randomness and times of files; a derivation's own requirement wins.
         trusted_keys: ``NAME:BASE64`` each; where there are any, imports from binary caches need a signature of one.
         reporters: plug-ins that are told what runs do, ``NAME`` or ``NAME=ARGUMENT`` each.
         substituters: plug-ins that may have what builds make, ``NAME`` or ``NAME=ARGUMENT`` each, in order.
@@ -79,6 +81,7 @@ class Config:
     eval_sandbox: str = "auto"
     eval_cache: bool = True
     seal: str = "off"
+    clock: str = "running"
     trusted_keys: tuple[str, ...] = ()
     reporters: tuple[str, ...] = ()
     substituters: tuple[str, ...] = ()

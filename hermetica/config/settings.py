@@ -184,6 +184,7 @@ SETTINGS: Final = {
         Setting(key="eval_sandbox", kind="choice", choices=("auto", "always", "never")),
         Setting(key="eval_cache", kind="switch"),
         Setting(key="seal", kind="choice", choices=("auto", "off")),
+        Setting(key="clock", kind="choice", choices=("running", "frozen", "strict")),
         Setting(key="trusted_keys", kind="texts"),
         Setting(key="reporters", kind="texts"),
         Setting(key="substituters", kind="texts"),

@@ -26,7 +26,7 @@ from hermetica.realize.errors import (
 )
 from hermetica.realize.lacks import files_named, in_words
 from hermetica.realize.places import Spelling
-from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, World, differences, run
+from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, Tier, World, differences, run
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
 from hermetica_store.refusals import lack_of_room
@@ -170,14 +170,21 @@ def build(
         RealizeError: it failed, ran too long, was cancelled, or left an output out.
         SandboxUnavailable: this host offers no sandbox.
         WorldUnavailable: nor this world.
+        TierUnavailable: nor a clock that stands still, which the derivation requires.
     """
+    if world is None and (resolved.derivation.features or context.options.clock != "running"):
+        from hermetica.realize.tiers import tier_for, world_at  # noqa: PLC0415 -- where a clock is to stand still
+
+        tier = tier_for(resolved.derivation, context.options.clock)
+        world = None if tier is Tier.T0 else world_at(tier, context.options.cores)
     if world is None:
         spec = prepare_spec(resolved, context.store, context.options, scratch.path)
         return _run_builder(spec, resolved, context, scratch, log)
-    from hermetica.realize.worlds import dated, directories  # noqa: PLC0415 -- studies only
+    from hermetica.realize.worlds import dated, directories, sources_of  # noqa: PLC0415 -- studies only
 
     with directories(world, scratch) as room:
-        spec = dated(prepare_spec(resolved, context.store, context.options, room, world), resolved, room)
+        spec = prepare_spec(resolved, context.store, context.options, room, world)
+        spec = dated(spec, sources_of(resolved), room)
         return attrs.evolve(_run_builder(spec, resolved, context, scratch, log), world=world)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Hook: TypeAlias = "str | os.PathLike[str] | Callable[[PostBuild], object]"
 """A program's path, or what takes a ``PostBuild``."""
 
+CLOCKS = ("running", "frozen", "strict")
+"""What builds may have held still, each with what comes before it."""
 DEFAULT_LOG_LIMIT_BYTES = 256 << 20
 DEFAULT_BUILD_LIMIT_BYTES = 256 << 30
 DEFAULT_BUILD_LIMIT_ENTRIES = 2_000_000
@@ -52,6 +54,8 @@ class Options:
             durable, one call after another, in a thread of the run's own.
         post_build_hook_timeout_s: how long such a program may run; None for ever. A call is not interrupted.
         substitute: whether the substituters of the settings are asked before anything is built.
+        clock: ``running``, ``frozen`` or ``strict``: what is held still, where the host can, for builds that require
+            nothing of their own; never part of an id.
         low_disk: when to collect beside the builds, and how much; None never does.
         requested_by: who asked, for the build record.
     """
@@ -71,6 +75,7 @@ class Options:
     post_build_hook: Hook | None = None
     post_build_hook_timeout_s: float | None = 600.0
     substitute: bool = True
+    clock: str = attrs.field(default="running", validator=attrs.validators.in_(CLOCKS))
     low_disk: LowDisk | None = None
     requested_by: str = ""
 
@@ -98,5 +103,6 @@ class RunOptions(TypedDict, total=False):
     post_build_hook: Hook | None
     post_build_hook_timeout_s: float | None
     substitute: bool
+    clock: str
     low_disk: LowDisk | None
     requested_by: str

@@ -29,7 +29,7 @@ from hermetica.realize.trace import (
     record_row,
     unresolved_rows,
 )
-from hermetica.sandbox import CONTRACT_VERSION, differences
+from hermetica.sandbox import CONTRACT_VERSION, differences, required_tier
 from hermetica_store import Candidate
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from hermetica.errors import HermeticaError
     from hermetica.model import Derivation, Resolved, Token
+    from hermetica.realize.build import Built
     from hermetica.realize.context import RunContext
     from hermetica.realize.finish import Registered
-    from hermetica.sandbox import World
     from hermetica_store import Commit, StorePath
 
 _NEUTRAL: Final = "any"
@@ -111,10 +111,9 @@ def check_system(derivation: Derivation) -> None:
             hint="build it on a machine of that kind",
         )
     if derivation.features:
-        raise UnsupportedSystem(
-            derivation,
-            f"it requires {', '.join(derivation.features)}, which this host's sandbox does not offer",
-        )
+        from hermetica.realize.tiers import required  # noqa: PLC0415 -- few require anything
+
+        required(derivation)
 
 
 def _look_up(resolved: Resolved, context: RunContext) -> tuple[Realization, Commit | None] | None:
@@ -148,7 +147,7 @@ def _make(resolved: Resolved, context: RunContext) -> tuple[Registered, bytes]:
         try:
             built = make(resolved, context, scratch, log)
             usage = built.usage
-            facts |= _surroundings(built.world)
+            facts |= _surroundings(built)
             facts |= _measured(clock, usage, log)
             return register(resolved, built.candidates, context, (key, facts)), key
         except FixedOutputMismatch as error:
@@ -190,10 +189,11 @@ def _facts(resolved: Resolved, context: RunContext, started_s: float) -> dict[st
     }
 
 
-def _surroundings(world: World | None) -> dict[str, Any]:
-    """What a record says of a world: how it differs from the default one, if it does."""
-    found = {} if world is None else differences(world)
-    return {"world": found} if found else {}
+def _surroundings(built: Built) -> dict[str, Any]:
+    """What a record says of a world: its tier, and how it differs from the default one, if it does."""
+    if built.world is None:
+        return {}
+    return {"clock_tier": required_tier(built.world).name, "world": differences(built.world)}
 
 
 def _measured(clock: float, usage: Usage, log: BuildLog) -> dict[str, Any]:

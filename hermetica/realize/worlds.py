@@ -55,14 +55,19 @@ def bring_home(spec: SandboxSpec, scratch: Scratch) -> None:
     shutil.move(spec.store_dir, scratch.path / "store")
 
 
-def dated(spec: SandboxSpec, resolved: Resolved, room: Path) -> SandboxSpec:
-    """The specification with sources that have the world's time: copies of them, and the files that lie ready."""
+def dated(spec: SandboxSpec, names: frozenset[str], room: Path) -> SandboxSpec:
+    """The specification with sources that have the world's time: copies of them, and the files that lie ready.
+
+    Args:
+        spec: what is to run.
+        names: where the sources are mounted.
+        room: where copies may lie.
+    """
     time_s = spec.world.source_time_s
     if time_s == SOURCE_TIME_S:
         return spec
     for name in os.listdir(spec.build_dir):  # noqa: PTH208 -- names wanted
         os.utime(Path(spec.build_dir, name), (time_s, time_s))
-    names = _names_of_sources(resolved)
     mounts = tuple(
         attrs.evolve(mount, source=_copy(Path(mount.source), room / _COPIES, time_s))
         if mount.target in names
@@ -72,7 +77,7 @@ def dated(spec: SandboxSpec, resolved: Resolved, room: Path) -> SandboxSpec:
     return attrs.evolve(spec, inputs=mounts)
 
 
-def _names_of_sources(resolved: Resolved) -> frozenset[str]:
+def sources_of(resolved: Resolved) -> frozenset[str]:
     """The inputs that nothing was built for: sources, and what was fetched or unpacked."""
     derivation = resolved.derivation
     sources = {str(source.path) for source in derivation.sources}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import pytest
 import hermetica as hm
 from hermetica.model.resolve import resolve
 from hermetica.realize.context import RunContext
+from hermetica.realize.errors import UnsupportedSystem
 from hermetica.realize.logs import BuildLog
 from hermetica.realize.make import make
 from hermetica.realize.options import Options
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.sandbox
 
+needs_x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="a clock is held on x86-64 only")
 MEMORY = Path("/dev/shm")  # noqa: S108 -- what the factor fs uses
 
 SCRIPT = """
@@ -143,3 +147,83 @@ def test_a_store_in_memory_has_no_other_memory_to_build_in(workshop: Workshop, t
                 pass
     finally:
         shutil.rmtree(room)
+
+
+@attrs.frozen
+class Years:
+    """Builds that write the year down, in a store of their own."""
+
+    store: hm.Store
+    busybox: hm.Source
+
+    def build(self, *features: str, **options: str) -> tuple[str, dict[str, object]]:
+        """What a build read of the clock, and its record."""
+        script = "$bb date +%Y > $out"
+        wanted = hm.derivation(
+            name="year",
+            builder=f"{self.busybox}/bin/busybox",
+            args=("sh", "-euc", script),
+            env={"bb": f"{self.busybox}/bin/busybox", "again": "".join(options.values())},
+            features=features,
+        )
+        result = self.store.realize(wanted, **options)  # type: ignore[arg-type] -- ``clock`` alone
+        return self.store.on_disk(result.out).read_text().strip(), dict(result.record or {})
+
+
+@pytest.fixture
+def years(tmp_path: Path) -> Iterator[Years]:
+    tools = tmp_path / "tools/bin"
+    tools.mkdir(parents=True)
+    shutil.copy(shutil.which("busybox") or "busybox", tools / "busybox")
+    with hm.Store.open(tmp_path / "store") as store, hm.evaluation():
+        yield Years(store, hm.source(str(tools.parent), name="busybox"))
+
+
+@needs_x86_64
+def test_a_required_clock_stands_still_and_the_record_says_so(years: Years) -> None:
+    year, record = years.build("clock:frozen")
+    assert year == "2036"
+    assert record["clock_tier"] == "T2"
+    assert record["world"] == {"clock_s": "2082758400"}
+
+
+@needs_x86_64
+def test_a_required_strict_world_is_recorded_with_all_that_differs(years: Years) -> None:
+    year, record = years.build("world:strict")
+    assert year == "2036"
+    assert record["clock_tier"] == "T3"
+    assert isinstance(record["world"], dict)
+    assert {"clock_s", "file_time_s", "random_seed", "kernel_name", "directory_order"} <= record["world"].keys()
+    assert "cpus" not in record["world"]
+
+
+@needs_x86_64
+def test_what_the_caller_prefers_holds_where_nothing_is_required_and_a_requirement_wins(years: Years) -> None:
+    now = str(datetime.now(tz=UTC).year)
+    plain = years.build()
+    assert plain[0] == now
+    assert (plain[1]["clock_tier"], "world" in plain[1]) == ("T0", False)
+    preferred = years.build(clock="frozen")
+    assert (preferred[0], preferred[1]["clock_tier"]) == ("2036", "T2")
+    running = years.build("clock:running", clock="strict")
+    assert (running[0], running[1]["clock_tier"]) == (now, "T0")
+
+
+def test_a_preference_changes_no_id_and_a_requirement_does(years: Years) -> None:
+    def made(*features: str) -> hm.Derivation:
+        return hm.derivation(name="made", builder="/bin/sh", features=features)
+
+    assert made("clock:frozen").id != made().id
+    assert years.store.plan([made()]).steps
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (("kvm",), "requires kvm, which this host's sandbox does not offer"),
+        (("clock:frozen", "clock:running"), "requires clock:frozen and clock:running, which exclude each other"),
+    ],
+)
+def test_features_that_no_sandbox_offers_are_refused(years: Years, features: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UnsupportedSystem, match=message):
+        years.build(*features)

@@ -23,12 +23,19 @@ _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.epilog = f"Exit status {ENVIRONMENT} where nothing can be built."
+    parser.add_argument(
+        "--world", action="store_true", help="try every factor of a build's world: that it can be fixed, and varied"
+    )
+    parser.epilog = f"Exit status {ENVIRONMENT} where nothing can be built, or with --world a factor cannot be had."
 
 
 def run(session: Session) -> int:
     """Prints every finding; ``ENVIRONMENT`` where one keeps builds from starting."""
-    findings = [*_sandbox(), *_store(session), *_mirrors(session), *_plugins()]
+    if session.options.world:
+        from hermetica.cli.worlds import show_worlds  # noqa: PLC0415 -- asked for nowhere else
+
+        return show_worlds(session)
+    findings = [*_sandbox(), *_clock(), *_store(session), *_mirrors(session), *_plugins()]
     can_build = not any(finding["level"] == "error" for finding in findings)
     document = {"format": "hermetica.doctor/1", "can_build": can_build, "findings": findings}
     session.console.result(document, _lines(findings))
@@ -69,6 +76,17 @@ def _sandbox() -> Iterator[dict[str, Any]]:
         else:
             level = "warning" if diagnosis.works else "error"
             yield finding(level, each.what, each.kind or "not as it should be", each.text, each.remedy)
+
+
+def _clock() -> Iterator[dict[str, Any]]:
+    from hermetica.sandbox.frozen.reach import reach  # noqa: PLC0415 -- asked for nowhere else
+
+    reached = reach()
+    if not reached.cause:
+        yield finding("ok", "clock", f"can be held still, and strict worlds be given (tier {reached.tier.name})")
+    else:
+        remedy = "builds that require clock:frozen or world:strict need another host"
+        yield finding("note", "clock", f"no higher tier than {reached.tier.name}", reached.cause, remedy)
 
 
 def _store(session: Session) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,97 @@
+"""Run in sandboxes by the self-test of worlds: prints what it observes of each factor, as one line of JSON.
+
+It imports nothing but the standard library, and the interpreter that runs it may be any of the host's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import pwd
+import resource
+import sys
+import time
+
+SOURCE = "/hermetica/store/source"
+_SYS_TIME = 201
+_NAMES = 40
+
+
+def _file(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 -- no import of pathlib: 5 ms, in every world
+        return hashlib.sha256(file.read()).hexdigest()[:12]
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- as above
+        return file.read().strip()
+
+
+def _file_system() -> str:
+    rows = [line.split() for line in _text("/proc/self/mounts").splitlines()]
+    return next(row[2] for row in reversed(rows) if row[1] == os.getcwd().replace(" ", "\\040"))  # noqa: PTH109
+
+
+def _order() -> str:
+    os.mkdir("names")  # noqa: PTH102 -- as above
+    for number in range(_NAMES):
+        os.close(os.open(f"names/{number * 17 % _NAMES:02}", os.O_CREAT | os.O_WRONLY))
+    return " ".join(os.listdir("names"))  # noqa: PTH208 -- as above
+
+
+def _made() -> int:
+    os.close(os.open("made", os.O_CREAT | os.O_WRONLY, 0o666))
+    return int(os.stat("made").st_mtime)  # noqa: PTH116 -- as above
+
+
+def _umask() -> str:
+    umask = os.umask(0)
+    os.umask(umask)
+    return oct(umask)
+
+
+def _clock() -> list[int]:
+    """By the vDSO, and by a system call."""
+    return [int(time.time()), ctypes.CDLL(None).syscall(_SYS_TIME, None)]
+
+
+def observe() -> dict[str, object]:
+    """What there is of each factor."""
+    system, variables = os.uname(), os.environ
+    return {
+        "aslr": _text("/proc/self/personality"),
+        "build_path": os.getcwd(),  # noqa: PTH109 -- as above
+        "clock": _clock(),
+        "cpuinfo": _file("/proc/cpuinfo"),
+        "cpus": len(os.sched_getaffinity(0)),
+        "domainname": _text("/proc/sys/kernel/domainname"),
+        "env": variables.get("HERMETICA_CANARY", ""),
+        "fs": _file_system(),
+        "gid": os.getgid(),
+        "home": variables["HOME"],
+        "hostname": system.nodename,
+        "jobs": variables["HERMETICA_BUILD_CORES"],
+        "kernel": [system.release, system.version, _text("/proc/version")],
+        "locale": variables["LC_ALL"],
+        "meminfo": _file("/proc/meminfo"),
+        "mtime": _made(),
+        "path": variables["PATH"],
+        "pid": os.getpid(),
+        "random": [os.urandom(8).hex(), hash("hermetica"), _file("/proc/sys/kernel/random/uuid")],
+        "readdir": _order(),
+        "shell": [variables["SHELL"], _file("/bin/sh") if os.path.exists("/bin/sh") else ""],  # noqa: PTH110 -- as above
+        "src_mtime": int(os.stat(SOURCE).st_mtime),  # noqa: PTH116 -- as above
+        "tty": [os.isatty(fd) for fd in (0, 1, 2)],
+        "tz": variables["TZ"],
+        "uid": os.getuid(),
+        "ulimit": [resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_STACK)],
+        "umask": _umask(),
+        "uptime": _file("/proc/uptime"),
+        "username": pwd.getpwuid(os.getuid()).pw_name,
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(observe()) + "\n")
