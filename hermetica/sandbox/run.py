@@ -205,9 +205,8 @@ def run(
         BuilderNotFound: the builder cannot be executed in the sandbox.
         ArgumentsTooLong: the kernel cannot pass the arguments and environment.
         MountSourceMissing: something to mount is not there.
-        TierUnavailable: the host cannot hold the clock still.
+        WorldUnavailable, TierUnavailable: the host has not what the world needs.
         FrozenClockFailed: a program could not be given its clock.
-        WorldUnavailable: the host has not what the world needs.
     """
     watchdog = Watchdog(
         started_s=time.monotonic(),
@@ -219,14 +218,11 @@ def run(
         return _exit(Outcome.CANCELLED, None, None, watchdog)
     with contextlib.ExitStack() as stack:
         used = spawner or stack.enter_context(Spawner.with_own_thread())
-        bwrap = used.bwrap()
-        running = start(spec, bwrap, used, tracer)
+        running = start(spec, used.bwrap(), used, tracer)
         stack.callback(running.close)
         session = Session(running, used.native, log, watchdog, spec)
         outcome, usage = _see_through(session, cancellation)
-        if broken := session.broken():
-            raise broken
-        if outcome is Outcome.EXITED and (error := session.failure(spec, bwrap)):
+        if outcome is Outcome.EXITED and (error := session.failure(spec, used.bwrap())):
             raise error
         if held := session.complaint.release():
             log(held)
@@ -241,6 +237,8 @@ def _see_through(session: Session, cancellation: Cancellation | None) -> tuple[O
     finally:
         usage = session.end()
     session.drain()
+    if broken := session.broken():
+        raise broken
     return outcome, usage
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,6 @@ from hermetica.sandbox import (
     Mount,
     MountSourceMissing,
     SandboxUnavailable,
-    TierUnavailable,
     World,
     enter,
     probe,
@@ -241,10 +241,34 @@ def test_entering_without_a_command_is_refused(tmp_path: Path) -> None:
     ],
 )
 @sandboxed
-def test_a_world_that_needs_a_higher_tier_is_an_error_never_a_weaker_run(box: Box, world: World) -> None:
-    with pytest.raises(TierUnavailable) as caught:
-        box.run(":", world=world)
-    assert caught.value.code == "HM304"
+def test_a_world_that_needs_tracing_is_an_error_where_the_host_refuses_it_never_a_weaker_run(
+    box: Box, world: World
+) -> None:
+    code = """
+import ctypes, pickle, sys
+from pathlib import Path
+from hermetica.sandbox import TierUnavailable
+from hermetica.sandbox.seccomp import PASS, Instruction, packed
+from tests.sandbox.conftest import Box
+program = packed((Instruction(0x20, 0, 0, 0), Instruction(0x15, 0, 1, 101), Instruction(0x06, 0, 0, 0x50001), PASS))
+class Filter(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("program", ctypes.c_char_p))
+library = ctypes.CDLL(None)
+assert library.prctl(38, 1, 0, 0, 0) == 0
+assert library.prctl(22, 2, ctypes.byref(Filter(len(program) // 8, program)), 0, 0) == 0
+box, world = Box(Path(sys.argv[1])), pickle.loads(bytes.fromhex(sys.argv[2]))
+print(box.run("echo without").text.strip())
+try:
+    box.run("echo ran", world=world)
+except TierUnavailable as error:
+    print(error.code, error.cause)
+"""
+    command = [sys.executable, "-c", code, str(box.root), pickle.dumps(world).hex()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+    assert done.stdout.splitlines() == [
+        "without",
+        "HM304 the kernel refuses tracing: ptrace(PTRACE_SEIZE): Operation not permitted",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hermetica.sandbox.spec import Mount, SandboxSpec
 from hermetica.sandbox.world import Tier, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 _BASE: Final = 0x400000
 _PLACE: Final = "/hermetica/store/reads-clocks"
@@ -61,7 +61,7 @@ def _program() -> bytes:
 
 
 @contextlib.contextmanager
-def _spec() -> Iterator[SandboxSpec]:
+def _spec() -> Generator[SandboxSpec]:
     with tempfile.TemporaryDirectory(prefix="hermetica-reach-") as scratch:
         store, build, program = (Path(scratch, name) for name in ("store", "build", "program"))
         store.mkdir()
