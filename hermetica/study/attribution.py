@@ -45,6 +45,7 @@ class Space:
         factors: factor -> its levels other than the default, the one that says most first; factors that tend to act
             together stand together.
         busy: the levels that give a race room: several processors, several jobs.
+        chancy: levels that make each build of a world another one, such as addresses that are drawn.
         bases: builds of the base world.
         shakes: builds under disturbed scheduling; the last third of them at the end, as far as builds are left.
         builds_max: builds in all.
@@ -52,6 +53,7 @@ class Space:
 
     factors: Mapping[str, tuple[str, ...]]
     busy: Atoms = frozenset()
+    chancy: Atoms = frozenset()
     bases: int = attrs.field(default=3, validator=attrs.validators.ge(2))
     shakes: int = attrs.field(default=6, validator=attrs.validators.ge(0))
     builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(3))
@@ -328,7 +330,12 @@ class _Inquiry:
         wanted = [Trial(repeat=self.space.bases), *(Trial(atoms=each, repeat=1) for each in found)]
         again = wanted[: min(self.know.left, 1 + _CONFIRMED_MAX)]
         yield from self.know.ask(again)
-        self.know.races([*again, *(attrs.evolve(each, repeat=0) for each in again)])
+        steady = [each for each in again if not each.atoms & self.space.chancy]
+        self.know.races([*steady, *(attrs.evolve(each, repeat=0) for each in steady)])
+        for each in again:
+            if each.atoms & self.space.chancy:
+                first = self.know.seen_touched(attrs.evolve(each, repeat=0))
+                self.know.racy |= first - self.know.seen_touched(each)
         yield from self._shake(self.space.shakes)
 
     def result(self) -> Attribution:

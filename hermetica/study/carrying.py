@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 BUSY: Final = frozenset([Atom("cpus", "all"), Atom("jobs", "4")])
 """The levels that give a race room."""
+CHANCY: Final = frozenset([Atom("aslr", "on")])
+"""The levels that make each build of a world another one."""
 _TIERS: Final = (Tier.T3, Tier.T2, Tier.T0)
 
 
@@ -240,6 +242,7 @@ class Carrier:
         space = Space(
             factors=factors,
             busy=busy,
+            chancy=CHANCY,
             bases=self.study.rebuilds,
             builds_max=self.study.budget.builds_per_target,
         )

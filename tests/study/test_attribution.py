@@ -6,6 +6,7 @@ import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,6 +183,16 @@ def test_what_more_factors_undo_is_told_as_not_complete_or_found() -> None:
 
     found = investigated(build)
     assert found.factors <= {"tz", "home"}
+
+
+def test_a_level_that_draws_anew_in_each_build_is_a_cause_and_no_race() -> None:
+    draws = random.Random(5)  # noqa: S311 -- repeatable, not secret
+
+    def build(trial: Trial) -> Sighting:
+        return Sighting(files={"out": str(draws.random()) if Atom("aslr", "other") in trial.atoms else "fixed"})
+
+    where = attrs.evolve(space(), chancy=atoms("aslr"))
+    assert sets_of(investigated(build, where)) == {"out": {atoms("aslr")}}
 
 
 def test_fewer_factors_are_as_good_as_many() -> None:
