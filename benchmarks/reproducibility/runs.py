@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,10 +127,10 @@ def packages(store: hm.Store, names: Sequence[str], settings: Sequence[str], *, 
     derivations = {package.name: real.derive(package, rootfs) for package in chosen}
     tell("machine", machine())
     with ThreadPoolExecutor(JOBS) as pool:
-        asked = {name: pool.submit(identical.compare, store, each, wanted) for name, each in derivations.items()}
-        for name, rows in asked.items():
-            for row in rows.result():
-                tell("package", {"package": name, **row})
+        asked = {pool.submit(identical.compare, store, each, wanted): name for name, each in derivations.items()}
+        for compared in as_completed(asked):
+            for row in compared.result():
+                tell("package", {"package": asked[compared], **row})
 
 
 def causes(store: hm.Store, names: Sequence[str], *, jobs: int) -> None:
