@@ -57,7 +57,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             why = row.get("skipped", {}).get(target.peer, "not measured")
             lines.append(f"| {text} | {time} | {name} | - | - | {target.most:.2g} | {why} |")
             continue
-        verdict = "met" if found <= target.most else f"**missed**, {found / target.most:.2g} times"
+        verdict = "met" if found <= target.most else f"**missed**, {found / target.most:.3g} times"
         peer = row["figures"][target.peer]["wall_s"] if target.peer else None
         lines.append(
             f"| {text} | {time} | {name or _JUDGES[target.figure]} | {_seconds(peer) if peer is not None else ''} "
