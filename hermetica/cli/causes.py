@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import cancelling, positive, run_options
 from hermetica.cli.report import show
@@ -18,11 +16,9 @@ from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hermetica.cli.session import Session
-    from hermetica.model import Derivation
-    from hermetica.realize.written import Writer
     from hermetica.study.declaration import Study
     from hermetica.study.verdict import Verdict
 
@@ -53,6 +49,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
     from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
+    from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- likewise
 
     with evaluation(), ExitStack() as held:
         chosen = session.evaluator(texts).derivations(texts)
@@ -66,6 +63,8 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
             store=session.store,
             options=Options(**run_options(session)),
             cancellation=cancellation,
+            diffoscope=find_diffoscope(),
+            writers=True,
             tell=progress,
         )
         with cancelling(cancellation) as received:
@@ -102,42 +101,15 @@ def _study(session: Session, targets: tuple[str, ...]) -> Study:
     )
 
 
-def _verdicts(
-    session: Session, targets: Mapping[str, Derivation], directory: Path, finished: Sequence[str]
-) -> list[Verdict]:
+def _verdicts(session: Session, targets: Iterable[str], directory: Path, finished: Sequence[str]) -> list[Verdict]:
     from hermetica.study.log import read_log  # noqa: PLC0415 -- as above
     from hermetica.study.verdict import verdicts_of  # noqa: PLC0415 -- likewise
 
-    found = {each.target: each for each in verdicts_of(read_log(directory))}
-    return [_with_writers(session, found[name], targets[name]) for name in targets if name in finished]
-
-
-def _with_writers(session: Session, verdict: Verdict, derivation: Derivation) -> Verdict:
-    """The verdict with which command wrote each file that changes, where that can be seen."""
-    if not verdict.evidence:
-        return verdict
-    from hermetica.errors import HermeticaError  # noqa: PLC0415 -- only where something differs
-
-    try:
-        writers = _traced(session, derivation)
-    except HermeticaError as error:
-        session.console.say(f"which command wrote what is not known: {error.message}")
-        return verdict
-    evidence = {
-        path: attrs.evolve(each, writer=writers[path].command, callers=writers[path].callers)
-        if path in writers
-        else each
-        for path, each in verdict.evidence.items()
-    }
-    return attrs.evolve(verdict, evidence=evidence)
-
-
-def _traced(session: Session, derivation: Derivation) -> dict[str, Writer]:
-    from hermetica.realize.in_world import workshop  # noqa: PLC0415 -- as above
-    from hermetica.realize.writing import writers_of  # noqa: PLC0415 -- likewise
-
-    with workshop(session.store, derivation) as shop:
-        return writers_of(shop)
+    events = read_log(directory)
+    for reason in {event["not_traced"]: None for event in events if event.get("not_traced")}:
+        session.console.say(f"which command wrote what is not known: {reason}")
+    found = {each.target: each for each in verdicts_of(events)}
+    return [found[name] for name in targets if name in finished]
 
 
 def _print(session: Session, verdicts: Sequence[Verdict]) -> None:

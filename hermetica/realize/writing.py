@@ -9,7 +9,7 @@ import attrs
 from hermetica.realize.build import prepare_spec, scratch_digest
 from hermetica.realize.tracing import find_tracer
 from hermetica.realize.written import OPTIONS, writers
-from hermetica.sandbox import run
+from hermetica.sandbox import World, run
 from hermetica_store import STORE_PREFIX
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def writers_of(shop: Workshop) -> dict[str, Writer]:
     setpriv, strace = find_tracer()
     context, resolved = shop.context, shop.resolved
     with context.store.scratch() as scratch:
-        spec = prepare_spec(resolved, context.store, context.options, scratch.path)
+        world = World(jobs=context.options.cores)  # strace and the tracer of a clock cannot both be there
+        spec = prepare_spec(resolved, context.store, context.options, scratch.path, world)
         room = scratch.path / "traced"
         room.mkdir()
         run(

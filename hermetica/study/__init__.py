@@ -1,4 +1,73 @@
 """Studies of reproducibility: what is varied, why builds differ, and what that amounts to in numbers.
 
-Everything is decided in pure modules; `runner` and `records` act. Each name is imported when it is first used.
+What to ask and what it comes to is decided in pure modules; `carrying`, `bench` and `log` act. Each name is imported
+when it is first used.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hermetica.lazy import import_on_demand
+
+if TYPE_CHECKING:
+    from hermetica.study.attribution import Attribution, Causes, Space, attribute
+    from hermetica.study.carrying import Carrier, Ended
+    from hermetica.study.comparing import Alike, alike
+    from hermetica.study.declaration import Budget, Design, InvalidStudy, Study, all_factors, parse
+    from hermetica.study.log import LogDamaged, NoLog, StudyRunning, read_log
+    from hermetica.study.metrics import Metrics, metrics_of
+    from hermetica.study.results import results_of
+    from hermetica.study.statistics import Rate, fisher_exact, holm, mcnemar_exact, wilson
+    from hermetica.study.trials import Atom, Sighting, Trial
+    from hermetica.study.verdict import Verdict, verdicts_of
+
+__all__ = [
+    "Alike",
+    "Atom",
+    "Attribution",
+    "Budget",
+    "Carrier",
+    "Causes",
+    "Design",
+    "Ended",
+    "InvalidStudy",
+    "LogDamaged",
+    "Metrics",
+    "NoLog",
+    "Rate",
+    "Sighting",
+    "Space",
+    "Study",
+    "StudyRunning",
+    "Trial",
+    "Verdict",
+    "alike",
+    "all_factors",
+    "attribute",
+    "fisher_exact",
+    "holm",
+    "mcnemar_exact",
+    "metrics_of",
+    "parse",
+    "read_log",
+    "results_of",
+    "verdicts_of",
+    "wilson",
+]
+
+__getattr__ = import_on_demand(
+    __name__,
+    {
+        "attribution": ("Attribution", "Causes", "Space", "attribute"),
+        "carrying": ("Carrier", "Ended"),
+        "comparing": ("Alike", "alike"),
+        "declaration": ("Budget", "Design", "InvalidStudy", "Study", "all_factors", "parse"),
+        "log": ("LogDamaged", "NoLog", "StudyRunning", "read_log"),
+        "metrics": ("Metrics", "metrics_of"),
+        "results": ("results_of",),
+        "statistics": ("Rate", "fisher_exact", "holm", "mcnemar_exact", "wilson"),
+        "trials": ("Atom", "Sighting", "Trial"),
+        "verdict": ("Verdict", "verdicts_of"),
+    },
+)

@@ -140,7 +140,7 @@ def attribute(space: Space) -> Generator[tuple[Trial, ...], tuple[Sighting, ...]
         try:
             yield from inquiry.search()
         except OutOfBuilds:
-            inquiry.is_complete = False
+            inquiry.give_up()
         yield from inquiry.confirm()
     return inquiry.result()
 
@@ -337,6 +337,12 @@ class _Inquiry:
                 first = self.know.seen_touched(attrs.evolve(each, repeat=0))
                 self.know.racy |= first - self.know.seen_touched(each)
         yield from self._shake(self.space.shakes)
+
+    def give_up(self) -> None:
+        """The builds did not suffice: what changed and was not explained stays open."""
+        self.is_complete = False
+        touched = self.know.ever_touched()
+        self._open |= {path for path in touched if not (self._explained and self._sets[path])}
 
     def result(self) -> Attribution:
         """What was found."""

@@ -18,7 +18,8 @@ import blake3
 
 from hermetica.sandbox import FACTORS, World, WorldUnavailable, vary
 from hermetica.study.comparing import Alike, Print, Prints, alike, sighting_at
-from hermetica.study.observe import located, prints_of
+from hermetica.study.diffoscope import told_by_diffoscope
+from hermetica.study.observe import located, pairs_of, prints_of
 from hermetica.study.trials import Sighting, Trial, differing, levels_of
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ class Refused(Exception):
 
     Attributes:
         factors: their names.
-        why: in words.
+        error: why.
     """
 
-    def __init__(self, factors: tuple[str, ...], why: str) -> None:
-        super().__init__(why)
-        self.factors = factors
-        self.why = why
+    def __init__(self, error: WorldUnavailable) -> None:
+        super().__init__(error.cause)
+        self.factors = tuple(error.factor.split(" and "))
+        self.error = error
 
 
 class BudgetSpent(Exception):
@@ -94,6 +95,7 @@ class Setting:
         left_out: factors that this host cannot give; they are as in the default world.
         processor: where builds run that may have one; None for the first.
         timeout_s: how long a build may run; None for many times as long as in the base world.
+        diffoscope: the program, to be asked about what causes change; None asks nothing.
     """
 
     target: str
@@ -102,6 +104,7 @@ class Setting:
     left_out: frozenset[str] = frozenset()
     processor: int | None = None
     timeout_s: float | None = None
+    diffoscope: str | None = None
 
     def world(self, trial: Trial) -> World:
         """The world of a trial."""
@@ -192,7 +195,7 @@ class Bench:
             try:
                 attempt = self._enter(mine, trial, world)
             except WorldUnavailable as error:
-                raise Refused(tuple(error.factor.split(" and ")), error.cause) from error
+                raise Refused(error) from error
             self.purse.spend(attempt.duration_s)
             seen = prints_of(attempt.trees)
             facts: dict[str, Any] = {"prints": None, "changed": None, "alike": None, "loci": {}}
@@ -249,10 +252,13 @@ class Bench:
         paths = differing(base, here)
         tells = bool(paths) and (len(trial.atoms) == 1 or trial.repeat > 0 or trial.shaken)
         loci = located(paths, self._base_trees(), attempt.trees) if tells else {}
+        asks = tells and trial.repeat > 0 and not trial.shaken and bool(trial.atoms) and self.setting.diffoscope
+        said = told_by_diffoscope(asks, pairs_of(paths, self._base_trees(), attempt.trees)) if asks else {}
         return {
             "changed": {path: here.files.get(path) for path in sorted(paths)},
             "alike": str(alike(_prints(self.events[Trial().key]), seen)),
             "loci": {path: [each.to_json() for each in found] for path, found in loci.items()},
+            **({"diffoscope": dict(said)} if said else {}),
         }
 
     def _base_trees(self) -> Mapping[str, Path]:

@@ -20,6 +20,7 @@ from hermetica.realize.errors import BuildCancelled
 from hermetica.realize.in_world import workshop
 from hermetica.realize.options import Options
 from hermetica.realize.step import host_system
+from hermetica.realize.writing import writers_of
 from hermetica.sandbox import CONTRACT_VERSION, FACTORS, Cancellation, Tier, TierUnavailable
 from hermetica.study.attribution import Space, attribute
 from hermetica.study.attribution_form import attribution_json
@@ -76,6 +77,8 @@ class Carrier:
         store: where inputs are realized.
         options: the caller's choices; ``jobs`` is of the targets at once.
         cancellation: ends it in order.
+        diffoscope: the program, to be asked about what causes change; None asks nothing.
+        writers: whether a target that changes is built once more under strace, to see which command wrote what.
         tell: is told each event of the log, in whichever thread.
         on_event: is told what realizing inputs and builders say, likewise.
     """
@@ -84,6 +87,8 @@ class Carrier:
     store: Store
     options: Options = attrs.field(factory=Options)
     cancellation: Cancellation = attrs.field(factory=Cancellation)
+    diffoscope: str | None = None
+    writers: bool = False
     tell: Callable[[Mapping[str, Any]], None] = _nothing
     on_event: Callable[[Event], None] = _nothing
 
@@ -170,6 +175,7 @@ class Carrier:
                     tier=Tier.T3 if self.study.tier is None else self.study.tier,
                     processor=processor,
                     timeout_s=self.study.timeout_s,
+                    diffoscope=self.diffoscope,
                 )
                 found = self._asked(shop, setting, log, known, purse)
         except BuildCancelled:
@@ -198,7 +204,9 @@ class Carrier:
                 try:
                     asked, attribution = self._through(bench, frozenset(left_out))
                 except Refused as refused:
-                    left_out |= dict.fromkeys(refused.factors, refused.why)
+                    if left_out.keys() >= set(refused.factors):  # it is left out, and cannot be had all the same
+                        raise refused.error from None
+                    left_out |= dict.fromkeys(refused.factors, refused.error.cause)
                     continue
                 except TierUnavailable as error:
                     if self.study.tier is not None or setting.tier is Tier.T0:
@@ -213,7 +221,21 @@ class Carrier:
                     "left_out": left_out | self._beyond(setting.tier),
                     "trials": [bench.events[trial.key]["key"] for trial in asked],
                     "attribution": None if attribution is None else attribution_json(attribution),
+                    **(self._written(shop, attribution) if self.writers and attribution is not None else {}),
                 }
+
+    def _written(self, shop: Workshop, attribution: Attribution) -> dict[str, Any]:
+        """Which command wrote each file that changes, or why that is not known."""
+        paths = {each.path for each in attribution.files}
+        if not paths:
+            return {}
+        try:
+            found = writers_of(shop)
+        except BuildCancelled:
+            raise
+        except HermeticaError as error:
+            return {"writers": {}, "not_traced": error.message}
+        return {"writers": {path: attrs.asdict(found[path]) for path in sorted(paths & found.keys())}, "not_traced": ""}
 
     def _keep(self, shop: Workshop, fresh: Sequence[Mapping[str, Any]]) -> None:
         """Keeps for the metrics what the builds of this run found; earlier runs kept theirs."""

@@ -73,6 +73,11 @@ class Knowledge:
             self._differing[trial] = differing(self.base, self._seen[trial])
         return self._differing[trial] - self.racy
 
+    def ever_touched(self) -> frozenset[str]:
+        """The files that differ from the base world in some world that was built."""
+        worlds = [trial for trial in self._seen if trial.atoms and not trial.shaken]
+        return _NONE.union(*map(self.seen_touched, worlds))
+
     def was_built(self, trial: Trial) -> bool:
         """Whether a trial was asked for."""
         return trial in self._seen

@@ -108,6 +108,16 @@ def located(
     return found
 
 
+def pairs_of(
+    paths: Iterable[str], first: Mapping[str, Path], second: Mapping[str, Path]
+) -> Iterator[tuple[str, Path, Path]]:
+    """Name, first and second place of each file that both builds have, ascending."""
+    for path in sorted(paths):
+        one, other = (_place(path, trees) for trees in (first, second))
+        if one is not None and other is not None and _readable(one, other):
+            yield path, one, other
+
+
 def _place(path: str, trees: Mapping[str, Path]) -> Path | None:
     output, _, rest = path.rstrip("/").partition("/")
     place = trees[output] / rest if rest else trees[output]

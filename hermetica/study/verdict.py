@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "hermetica.causes/1"
 _FILES_SHOWN: Final = 4
 _LOCI_SHOWN: Final = 3
+_LINES_SHOWN: Final = 12  # of diffoscope
 _COMMAND_CHARACTERS: Final = 90
 _STORE: Final = re.compile(r"/hermetica/store/[0-9a-z]{32}-")
 
@@ -38,12 +39,14 @@ class Evidence:
         levels: of the world in which that was seen.
         writer: the command that wrote it, where that is known; empty where not.
         callers: those that called it, the nearest first.
+        diffoscope: what diffoscope says of it, where it was asked.
     """
 
     loci: Sequence[Mapping[str, Any]] = ()
     levels: Mapping[str, str] = attrs.field(factory=dict[str, str])
     writer: str = ""
     callers: tuple[str, ...] = ()
+    diffoscope: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -103,6 +106,7 @@ class Verdict:
             "seen_with": dict(evidence.levels),
             "writer": evidence.writer or None,
             "callers": list(evidence.callers),
+            "diffoscope": evidence.diffoscope or None,
         }
 
     def lines(self) -> Iterator[str]:
@@ -134,6 +138,7 @@ class Verdict:
                 yield f"      {_locus_line(locus)}"
             if (more := len(evidence.loci) - _LOCI_SHOWN) > 0:
                 yield f"      and {more} more places"
+            yield from (f"      {line}" for line in evidence.diffoscope.splitlines()[:_LINES_SHOWN])
             if evidence.writer:
                 yield f"      written by  {_shortened(evidence.writer)}"
             if evidence.callers:
@@ -185,12 +190,16 @@ def verdict_of(event: Mapping[str, Any], mine: Sequence[Mapping[str, Any]], attr
         attribution: what they say.
     """
     paths = {each.path for each in attribution.files}
+    evidence = {path: each for path, each in evidence_from(mine).items() if path in paths}
+    for path, writer in event.get("writers", {}).items():
+        found = evidence.get(path, Evidence())
+        evidence[path] = attrs.evolve(found, writer=writer["command"], callers=tuple(writer["callers"]))
     return Verdict(
         target=event["target"],
         attribution=attribution,
         tier=event["tier"],
         left_out=event["left_out"],
-        evidence={path: each for path, each in evidence_from(mine).items() if path in paths},
+        evidence=evidence,
         seconds=sum(float(each["duration_s"]) for each in mine),
     )
 
@@ -251,10 +260,12 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 def evidence_from(events: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
     """How each file differs, from the events of trials; of several, in the world that varies least."""
     found: dict[str, Evidence] = {}
+    events = list(events)
+    said = {path: text for event in events for path, text in event.get("diffoscope", {}).items()}
     for event in sorted(events, key=lambda each: (bool(each["shaken"]), len(each["levels"]), each["trial"])):
         for path, loci in event["loci"].items():
             if path not in found and loci:
-                found[path] = Evidence(loci=loci, levels=event["levels"])
+                found[path] = Evidence(loci=loci, levels=event["levels"], diffoscope=said.get(path, ""))
         if event["failed"] and BUILDS not in found:
             said: dict[str, Any] = {
                 "inside": [],

@@ -195,6 +195,12 @@ def test_a_level_that_draws_anew_in_each_build_is_a_cause_and_no_race() -> None:
     assert sets_of(investigated(build, where)) == {"out": {atoms("aslr")}}
 
 
+def test_what_changed_and_could_not_be_explained_is_told_as_that() -> None:
+    found = investigated(telling({"out/a": [atoms("home")], "out/b": []}), space(builds_max=9))
+    assert [(each.path, each.sets, each.is_complete) for each in found.files] == [("out/a", (), False)]
+    assert not found.is_complete
+
+
 def test_fewer_factors_are_as_good_as_many() -> None:
     few = Space(factors={name: LEVELS[name] for name in ("tz", "home")})
     assert sets_of(investigated(telling({"out": [atoms("tz", "home")]}), few)) == {"out": {atoms("tz", "home")}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from hermetica.realize.in_world import workshop
 from hermetica.sandbox import Cancellation, Tier, TierUnavailable, World, vary
 from hermetica.study.carrying import Carrier
 from hermetica.study.declaration import Budget, Design, Study
+from hermetica.study.diffoscope import find_diffoscope, told_by_diffoscope
 from hermetica.study.log import FORMAT, NAME, Log, LogDamaged, NoLog, StudyRunning, read_log
+from hermetica.study.verdict import verdicts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +153,36 @@ def test_an_attempt_is_gone_when_it_is_left(store: hm.Store, targets: dict[str, 
             assert (tree / "b").read_text().splitlines()[0] == "2345"
         assert not tree.exists()
         assert shop.scratch_names()["out"] in str(tree)
+
+
+def test_a_factor_that_this_host_cannot_vary_is_left_out_and_told(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        factors = {"home": ("other",), "cpus": ("two",)}
+        found = carried(store, {"two": targets["two"]}, tmp_path / "study", factors=factors)["two"]
+    finally:
+        os.sched_setaffinity(0, every)
+    assert "2 processors are wanted" in found["left_out"]["cpus"]
+    assert causes(found) == {"out/a": [{"home": "other"}]}
+
+
+@pytest.mark.skipif(find_diffoscope() is None, reason="there is no diffoscope here")
+def test_diffoscope_is_asked_about_what_causes_change(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    chosen = {"two": targets["two"]}
+    Carrier(study=study("two"), store=store, diffoscope=find_diffoscope()).run(chosen, tmp_path / "study")
+    (verdict,) = verdicts_of(read_log(tmp_path / "study"))
+    assert "/nonexistent/second-home" in verdict.evidence["out/a"].diffoscope
+
+
+def test_what_diffoscope_cannot_tell_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    assert told_by_diffoscope("/nonexistent", [("out", tmp_path / "a", tmp_path / "a")]) == {}
+    assert told_by_diffoscope("/bin/true", [("out", tmp_path / "a", tmp_path / "a")]) == {}
 
 
 def test_two_processes_do_not_share_a_study(tmp_path: Path) -> None:

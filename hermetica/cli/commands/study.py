@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for each in made.values():
         each.add_argument("study", metavar="STUDY.toml", help="the declaration")
         each.add_argument("--directory", metavar="PATH", help="where the log is (STUDY.study beside the declaration)")
+    made["run"].add_argument("--writers", action="store_true", help="see with strace which command wrote what changes")
+    made["run"].add_argument("--diffoscope", action="store_true", help="ask diffoscope about what causes change")
     add_build_options(made["run"])
     made["report"].add_argument("-o", "--page", metavar="FILE", help="write a page that needs nothing beside it")
     made["report"].add_argument("--csv", metavar="FILE", help="write a row for each target and factor")
@@ -64,6 +66,8 @@ def _run(session: Session) -> int:
                 store=session.store,
                 options=Options(**run_options(session)),
                 cancellation=cancellation,
+                diffoscope=_diffoscope(session),
+                writers=session.options.writers,
                 tell=progress,
             )
             ended = carrier.run(targets, directory)
@@ -81,6 +85,18 @@ def _tell_end(session: Session, ended: Ended) -> int:
         named = ", ".join(ended.stopped)
         session.console.say(f"the budget is spent; not finished: {named}. Raise it and run again to go on")
     return combine(map(status_of, ended.failures.values())) if ended.failures else OK
+
+
+def _diffoscope(session: Session) -> str | None:
+    from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- as above
+
+    if not session.options.diffoscope:
+        return None
+    if (found := find_diffoscope()) is None:
+        raise Misuse(
+            "--diffoscope: it is not installed", hint="apt install diffoscope-minimal, or pip install diffoscope"
+        )
+    return found
 
 
 def _declared(session: Session) -> Study:

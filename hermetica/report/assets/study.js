@@ -151,6 +151,7 @@ function showDetails(target) {
     if (!found.files.length && !found.failed) parts.push(element("p", {}, `Nothing that was varied changes any of its ${many(found.examined, "file")}.`));
     for (const file of found.files.slice(0, 60)) {
       parts.push(element("p.file", {}, file.path), element("p.soft", {}, `changes ${why(file)}`), ...file.loci.slice(0, 8).map(locus));
+      if (file.diffoscope) parts.push(element("details", {}, element("summary", {}, "what diffoscope says"), element("pre.locus", {}, file.diffoscope)));
     }
     if (found.files.length > 60) parts.push(element("p.soft", {}, `and ${many(found.files.length - 60, "file")} more; the JSON has all`));
     if (!found.complete) parts.push(element("p.soft", {}, "There may be more causes: the builds did not suffice to look for all."));
