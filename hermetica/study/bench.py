@@ -253,7 +253,8 @@ class Bench:
         tells = bool(paths) and (len(trial.atoms) == 1 or trial.repeat > 0 or trial.shaken)
         loci = located(paths, self._base_trees(), attempt.trees) if tells else {}
         asks = tells and trial.repeat > 0 and not trial.shaken and bool(trial.atoms) and self.setting.diffoscope
-        said = told_by_diffoscope(asks, pairs_of(paths, self._base_trees(), attempt.trees)) if asks else {}
+        pairs = pairs_of(paths, self._base_trees(), attempt.trees) if asks else ()
+        said = told_by_diffoscope(asks, pairs) if asks else dict[str, str]()
         return {
             "changed": {path: here.files.get(path) for path in sorted(paths)},
             "alike": str(alike(_prints(self.events[Trial().key]), seen)),

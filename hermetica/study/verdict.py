@@ -267,12 +267,6 @@ def evidence_from(events: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
             if path not in found and loci:
                 found[path] = Evidence(loci=loci, levels=event["levels"], diffoscope=said.get(path, ""))
         if event["failed"] and BUILDS not in found:
-            said: dict[str, Any] = {
-                "inside": [],
-                "what": "fails",
-                "place": None,
-                "first": event["failed"],
-                "second": "",
-            }
-            found[BUILDS] = Evidence(loci=[said], levels=event["levels"])
+            failure = Locus(what="fails", first=event["failed"])
+            found[BUILDS] = Evidence(loci=[failure.to_json()], levels=event["levels"])
     return found
