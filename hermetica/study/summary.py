@@ -21,7 +21,7 @@ def summary_lines(results: Mapping[str, Any]) -> Iterator[str]:
     """The results, a few lines and one a factor and a target."""
     targets = results["targets"]
     yield (
-        f"{results['study'].get('name', 'study')}: {len(targets):,} targets, {results['builds']:,} builds, "
+        f"{results['study'].get('name', 'study')}: {len(targets):,} target{'' if len(targets) == 1 else 's'}, {results['builds']:,} builds, "
         f"{results['seconds']:,.0f} s of building"
     )
     yield ""
