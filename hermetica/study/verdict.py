@@ -14,7 +14,7 @@ import attrs
 from hermetica.study.advice import advice_for
 from hermetica.study.attribution_form import read_attribution
 from hermetica.study.locus import Locus
-from hermetica.study.trials import BUILDS, Atom
+from hermetica.study.trials import BUILDS, Atom, levels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,6 +37,7 @@ class Evidence:
     Attributes:
         loci: JSON objects of `Locus`, the first few.
         levels: of the world in which that was seen.
+        by_levels: the same of every world in which it was looked for: (levels, loci).
         writer: the command that wrote it, where that is known; empty where not.
         callers: those that called it, the nearest first.
         diffoscope: what diffoscope says of it, where it was asked.
@@ -44,9 +45,15 @@ class Evidence:
 
     loci: Sequence[Mapping[str, Any]] = ()
     levels: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    by_levels: Sequence[tuple[Mapping[str, str], Sequence[Mapping[str, Any]]]] = ()
     writer: str = ""
     callers: tuple[str, ...] = ()
     diffoscope: str = ""
+
+    def of(self, atoms: Atoms) -> Sequence[Mapping[str, Any]]:
+        """The loci in the world of one cause; none where nobody looked."""
+        wanted = levels_of(atoms)
+        return next((loci for levels, loci in self.by_levels if dict(levels) == wanted), ())
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +111,7 @@ class Verdict:
             "complete": causes.is_complete,
             "loci": list(evidence.loci),
             "seen_with": dict(evidence.levels),
+            "loci_by_cause": [list(evidence.of(each)) for each in causes.sets],
             "writer": evidence.writer or None,
             "callers": list(evidence.callers),
             "diffoscope": evidence.diffoscope or None,
@@ -134,10 +142,7 @@ class Verdict:
         for path in paths[:_FILES_SHOWN]:
             evidence = self.evidence.get(path, Evidence())
             yield f"    {path}"
-            for locus in evidence.loci[:_LOCI_SHOWN]:
-                yield f"      {_locus_line(locus)}"
-            if (more := len(evidence.loci) - _LOCI_SHOWN) > 0:
-                yield f"      and {more} more places"
+            yield from _loci_lines(causes, evidence)
             yield from (f"      {line}" for line in evidence.diffoscope.splitlines()[:_LINES_SHOWN])
             if evidence.writer:
                 yield f"      written by  {_shortened(evidence.writer)}"
@@ -231,6 +236,17 @@ def in_words(atoms: Atoms | Mapping[str, str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]} together"
 
 
+def _loci_lines(causes: Causes, evidence: Evidence) -> Iterator[str]:
+    """Where a file differs: of one cause a few places, of several the first one of each."""
+    seen = [(each, evidence.of(each)) for each in causes.sets]
+    if len(seen) > 1:
+        yield from (f"      {in_words(each)}: {_locus_line(loci[0])}" for each, loci in seen if loci)
+        return
+    yield from (f"      {_locus_line(locus)}" for locus in evidence.loci[:_LOCI_SHOWN])
+    if (more := len(evidence.loci) - _LOCI_SHOWN) > 0:
+        yield f"      and {more} more places"
+
+
 def _locus_line(locus: Mapping[str, Any]) -> str:
     return str(Locus.from_json(locus))
 
@@ -264,8 +280,11 @@ def evidence_from(events: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
     said = {path: text for event in events for path, text in event.get("diffoscope", {}).items()}
     for event in sorted(events, key=lambda each: (bool(each["shaken"]), len(each["levels"]), each["trial"])):
         for path, loci in event["loci"].items():
-            if path not in found and loci:
+            if loci and path not in found:
                 found[path] = Evidence(loci=loci, levels=event["levels"], diffoscope=said.get(path, ""))
+            if loci and not event["shaken"]:
+                before = found[path]
+                found[path] = attrs.evolve(before, by_levels=(*before.by_levels, (event["levels"], loci)))
         if event["failed"] and BUILDS not in found:
             failure = Locus(what="fails", first=event["failed"])
             found[BUILDS] = Evidence(loci=[failure.to_json()], levels=event["levels"])

@@ -16,22 +16,25 @@ pytestmark = pytest.mark.sandbox
 
 def test_a_target_that_changes_is_explained_with_place_writer_and_remedy(hermetica: CommandLine) -> None:
     hermetica.module(
-        "app = sh('app-1.0', 'mkdir $out; echo prefix=$HOME > $out/conf; echo for $LC_ALL > $out/lang; echo > $out/x')",
+        "app = sh('app-1.0', 'mkdir $out; echo prefix=$HOME > $out/conf; echo for $LC_ALL > $out/lang; echo > $out/x; '",
+        "         'id -u > $out/ids; id -g >> $out/ids')",
     )
     ended = hermetica("check", "--explain", "./pkgs.py:app", "--tier", "T0", status=104)
     lines = ended.stdout.splitlines()
-    assert lines[0].startswith("./pkgs.py:app: not reproducible: 2 of 3 files change (")
+    assert lines[0].startswith("./pkgs.py:app: not reproducible: 3 of 4 files change (")
     text = ended.stdout
     assert "changes with home (other)\n    out/conf\n" in text
     assert "line 1: prefix=/homeless-shelter, then prefix=/nonexistent/second-home" in text
     assert "changes with locale (et_EE.UTF-8)\n    out/lang\n" in text
     assert "home: what the environment says" in text
+    assert "      uid (2345): line 1: 1000, then 2345\n" in text
+    assert "      gid (678): line 2: 100, then 678\n" in text
     assert "docs/guides/twelve-causes.md#the-locale" in text
     if shutil.which("strace"):
         assert "written by  " in text
     else:
         assert "which command wrote what is not known" in ended.stderr
-    assert "./pkgs.py:app: changes with home, locale after" in ended.stderr
+    assert "./pkgs.py:app: changes with gid, home, locale, uid after" in ended.stderr
 
 
 def test_a_target_that_nothing_changes_is_told_so(hermetica: CommandLine) -> None:

@@ -40,7 +40,7 @@ def test_the_page_shows_rates_the_matrix_and_what_changes_a_target(browser: Chro
     states = page.evaluate(
         "[...document.querySelectorAll('#cells tbody tr:first-child td[data-state]')].map(it => it.dataset.state)"
     )
-    assert states == ["together", "alone", "together", "left out", "none"]
+    assert states == ["none", "together", "alone", "together", "left out"]
     assert page.text("#details h2") == EVIL
     assert page.evaluate("document.images.length") == 0
     assert "changes with home (other); or with tz and uid together" in page.text("#details")

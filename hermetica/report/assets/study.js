@@ -75,7 +75,7 @@ class Matrix {
     this.chosen = -1;
     const names = results.factors.map(each => each.factor);
     const head = element("tr", {}, element("th", {}, "target"), element("th", {}, ""),
-      ...[...names, "race"].map(name => element("th", { scope: "col", title: name }, element("span", {}, name))));
+      ...["race", ...names].map(name => element("th", { scope: "col", title: name }, element("span", {}, name))));
     const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...this.rows.map(each => each.row)));
     const place = document.getElementById("cells");
     place.append(table);
@@ -94,7 +94,7 @@ class Matrix {
     });
     const race = element("td", { "data-state": target.races ? "alone" : "none", title: target.races ? "differs from build to build in one world" : "no race was seen" }, target.races ? SIGNS.alone : SIGNS.none);
     const made = element("tr", { onclick: () => this.select(number) },
-      element("th", { scope: "row", title: target.target }, target.target), element(`td.verdict.${mood}`, {}, text), ...cells, race);
+      element("th", { scope: "row", title: target.target }, target.target), element(`td.verdict.${mood}`, {}, text), race, ...cells);
     return made;
   }
 
@@ -142,6 +142,12 @@ function locus(found) {
   return element("div.locus", {}, element("div.was", {}, inside ? `${inside}: ${at}` : at), element("div", {}, `− ${found.first}`), element("div", {}, `+ ${found.second}`));
 }
 
+function lociOf(file) {
+  const seen = file.causes.map((levels, number) => [levels, file.loci_by_cause[number]]).filter(([, loci]) => loci.length);
+  if (file.causes.length < 2 || !seen.length) return file.loci.slice(0, 8).map(locus);
+  return seen.flatMap(([levels, loci]) => [element("p.soft", {}, `with ${cause(levels)}`), ...loci.slice(0, 3).map(locus)]);
+}
+
 function showDetails(target) {
   const place = document.getElementById("details");
   const parts = [element("h2", {}, target.target), element("p.soft", {}, `${many(target.builds, "build")}, ${seconds(target.seconds)}${target.tier ? `, tier ${target.tier}` : ""}`)];
@@ -150,7 +156,7 @@ function showDetails(target) {
   if (found) {
     if (!found.files.length && !found.failed) parts.push(element("p", {}, `Nothing that was varied changes any of its ${many(found.examined, "file")}.`));
     for (const file of found.files.slice(0, 60)) {
-      parts.push(element("p.file", {}, file.path), element("p.soft", {}, `changes ${why(file)}`), ...file.loci.slice(0, 8).map(locus));
+      parts.push(element("p.file", {}, file.path), element("p.soft", {}, `changes ${why(file)}`), ...lociOf(file));
       if (file.diffoscope) parts.push(element("details", {}, element("summary", {}, "what diffoscope says"), element("pre.locus", {}, file.diffoscope)));
     }
     if (found.files.length > 60) parts.push(element("p.soft", {}, `and ${many(found.files.length - 60, "file")} more; the JSON has all`));
