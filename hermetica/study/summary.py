@@ -20,10 +20,8 @@ _RATES: Final = {
 def summary_lines(results: Mapping[str, Any]) -> Iterator[str]:
     """The results, a few lines and one a factor and a target."""
     targets = results["targets"]
-    yield (
-        f"{results['study'].get('name', 'study')}: {len(targets):,} target{'' if len(targets) == 1 else 's'}, {results['builds']:,} builds, "
-        f"{results['seconds']:,.0f} s of building"
-    )
+    counted = f"{len(targets):,} target{'' if len(targets) == 1 else 's'}, {results['builds']:,} builds"
+    yield f"{results['study'].get('name', 'study')}: {counted}, {results['seconds']:,.0f} s of building"
     yield ""
     width = max(map(len, _RATES.values()))
     for name, words in _RATES.items():

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.sandbox
 
 def test_a_target_that_changes_is_explained_with_place_writer_and_remedy(hermetica: CommandLine) -> None:
     hermetica.module(
-        "app = sh('app-1.0', 'mkdir $out; echo prefix=$HOME > $out/conf; echo for $LC_ALL > $out/lang; echo > $out/x; '",
-        "         'id -u > $out/ids; id -g >> $out/ids')",
+        "app = sh('app-1.0', 'mkdir $out; echo prefix=$HOME > $out/conf; echo for $LC_ALL > $out/lang; '",
+        "         'echo > $out/x; id -u > $out/ids; id -g >> $out/ids')",
     )
     ended = hermetica("check", "--explain", "./pkgs.py:app", "--tier", "T0", status=104)
     lines = ended.stdout.splitlines()
