@@ -71,7 +71,7 @@ PACKAGES: Final = (
     Package(name="hello", script=_GNU),
     Package(name="libdeflate", script=f'{_MAKE} PREFIX="$out" install'),
     Package(name="lua", pin="lua5.4", script=f'{_MAKE} linux; make install INSTALL_TOP="$out"'),
-    Package(name="lz4", script=f'{_MAKE} -C lib PREFIX="$out" install'),
+    Package(name="lz4", script=f'{_MAKE} -C lib PREFIX="$out" BUILD_SHARED=no install'),
     Package(name="mawk", script=_GNU),
     Package(name="mujs", script=f'{_MAKE} HAVE_READLINE=no release; make install prefix="$out" HAVE_READLINE=no'),
     Package(name="sed", script=_GNU),
