@@ -22,9 +22,33 @@ VERSION: Final = 1
 _ROW_HEAD: Final = struct.Struct(">BBHI")  # version, length of the owner, milliseconds since the epoch
 _STAMP_KEY: Final = struct.Struct(">QQ")
 _STAMP: Final = struct.Struct(">QqqI32s")
+_LISTING: Final = struct.Struct(">I32s32s32sQQQq")
 _MODULO: Final = 1  # flag: the digest modulo self-references differs and is there
 _MICROSECONDS: Final = 1_000_000
 _VARINT_BITS_MAX: Final = 70  # ten groups: 64 bits
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """What was kept of a directory.
+
+    Attributes:
+        facts: of the directory then.
+        below: BLAKE3 of the encoded entries of the directories in it.
+        digest: of its message, 32 bytes.
+        message_bytes: the length of the message.
+        size_bytes: of the regular files in the directory itself.
+        file_count: how many these are.
+        settled_ns: from when on none of its files and links was too young.
+    """
+
+    facts: bytes
+    below: bytes
+    digest: bytes
+    message_bytes: int
+    size_bytes: int
+    file_count: int
+    settled_ns: int
 
 
 @attrs.frozen(kw_only=True)
@@ -251,8 +275,34 @@ def match_stamp(stamp: tuple[int, int, int, int, int], value: bytes) -> bytes | 
     return digest if (size_bytes, mtime_ns, ctime_ns) == stamp[2:] else None
 
 
+def encode_listing(listing: Listing, day: int) -> bytes:
+    """The value of a directory in the stat cache; ``day`` as for a file."""
+    return _LISTING.pack(
+        *(day, listing.facts, listing.below, listing.digest, listing.message_bytes),
+        *(listing.size_bytes, listing.file_count, listing.settled_ns),
+    )
+
+
+def decode_listing(value: bytes) -> Listing | None:
+    """What was kept of a directory; None if ``value`` is about none."""
+    if len(value) != _LISTING.size:
+        return None
+    _, facts, below, digest, message_bytes, size_bytes, file_count, settled_ns = _LISTING.unpack(value)
+    return Listing(
+        facts=facts,
+        below=below,
+        digest=digest,
+        message_bytes=message_bytes,
+        size_bytes=size_bytes,
+        file_count=file_count,
+        settled_ns=settled_ns,
+    )
+
+
 def stamp_day(value: bytes) -> int:
     """The day since the epoch on which a row of the stat cache was put; long ago if it is none."""
+    if len(value) == _LISTING.size:
+        return int(_LISTING.unpack(value)[0])
     return int(_STAMP.unpack(value)[3]) if len(value) == _STAMP.size else 0
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 CHUNK_BYTES: Final = 1 << 20
-WINDOW_BYTES: Final = 1 << 18
+WINDOW_BYTES: Final = 1 << 17  # it stays in a core's own cache
 LARGE_BYTES: Final = (
     4 << 20
 )  # from here a second thread hashes: starting one costs as much as hashing a few hundred KiB
@@ -121,16 +121,29 @@ def hash_and_scan(fd: int, size_bytes: int, scanner: Scanner) -> tuple[Digest, i
     """The digest of an open file, its size, and the places of the scanner's tracked digests, in one read."""
     if scanner.is_idle:
         return (*hash_file(fd, size_bytes), ())
-    if size_bytes <= LARGE_BYTES:
+    if size_bytes <= WINDOW_BYTES:
         data = read_small(fd, size_bytes)
         return Digest(blake3(data).digest()), len(data), scanner.scan(data)
+    if size_bytes <= LARGE_BYTES or len(os.sched_getaffinity(0)) == 1:
+        hasher = blake3()
+        total = _scan(fd, scanner, hasher)
+        return Digest(hasher.digest()), total, scanner.end()
+    with _BackgroundHasher(fd) as background:
+        total = _scan(fd, scanner, None)
+    return background.result(), total, scanner.end()
+
+
+def _scan(fd: int, scanner: Scanner, hasher: blake3 | None) -> int:
+    """Search an open file, and hash what is searched while it is in the cache; gives its size."""
     total = 0
     window = bytearray(WINDOW_BYTES)  # one that stays in the cache, not a new one for every read
-    with _BackgroundHasher(fd) as hasher:
-        while read_bytes := os.readv(fd, [window]):
-            scanner.feed(window if read_bytes == WINDOW_BYTES else window[:read_bytes])
-            total += read_bytes
-    return hasher.result(), total, scanner.end()
+    while size_bytes := os.readv(fd, [window]):
+        piece = window if size_bytes == WINDOW_BYTES else window[:size_bytes]
+        if hasher is not None:
+            hasher.update(piece)
+        scanner.feed(piece)
+        total += size_bytes
+    return total
 
 
 def scan_and_hash(path: str | os.PathLike[str], known: Collection[str] | None = None) -> tuple[Digest, frozenset[str]]:

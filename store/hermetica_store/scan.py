@@ -25,7 +25,7 @@ _RUN: Final = b"\1" * (PATH_DIGEST_LENGTH // _STRIDE)
 _IN_ALPHABET: Final = bytes(chr(byte) in ALPHABET for byte in range(256))
 _BLOCK_BYTES: Final = 1 << 16  # with its sample it stays in a core's own cache
 _SAMPLED_BYTES: Final = 1 << 13  # below, sampling does not pay
-_RUNS_MAX: Final = 16  # in a block; beyond, as in text, searching all of it is faster
+_RUNS_MAX: Final = 8  # in a block; beyond, as in text, searching all of it is faster
 _UNSAMPLED_BLOCKS: Final = 4  # after a block that was searched whole
 _NEEDLES_MAX: Final = 3  # three searches that skip cost as much as one by the marker
 

@@ -1,19 +1,30 @@
-"""The stat cache in the index: digests of source files by stamp; an unchanged tree costs one stat a file."""
+"""The stat cache in the index: digests of source files by stamp, and of directories by what is in them.
+
+An unchanged tree costs one ``stat`` a file and one look a directory.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Final
 
-from hermetica_store.codec import encode_stamp, match_stamp, stamp_day, stamp_key
+from hermetica_store.codec import (
+    decode_listing,
+    encode_listing,
+    encode_stamp,
+    match_stamp,
+    stamp_day,
+    stamp_key,
+)
 from hermetica_store.schema import OBJECTS, STATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hermetica_store.codec import Listing
     from hermetica_store.shared import Shared
     from hermetica_store.transaction import Transaction
-    from hermetica_store.trees import Stamp
+    from hermetica_store.trees import Inode, Stamp
 
 _DAY_S: Final = 86_400
 _KEPT_DAYS: Final = 60
@@ -43,8 +54,21 @@ class IndexedStatCache:
         if not self._writable:
             return
         day = int(time.time()) // _DAY_S
-        rows = sorted((stamp_key(stamp[0], stamp[1]), encode_stamp(stamp, digest, day)) for stamp, digest in digests)
+        self._put(sorted((stamp_key(*stamp[:2]), encode_stamp(stamp, digest, day)) for stamp, digest in digests))
 
+    def get_listing(self, inode: Inode) -> Listing | None:
+        """What is kept of a directory."""
+        value = self._shared.index.get(STATS, stamp_key(*inode))
+        return None if value is None else decode_listing(value)
+
+    def put_listings(self, listings: Iterable[tuple[Inode, Listing]]) -> None:
+        """Keep directories; likewise."""
+        if not self._writable:
+            return
+        day = int(time.time()) // _DAY_S
+        self._put(sorted((stamp_key(*inode), encode_listing(listing, day)) for inode, listing in listings))
+
+    def _put(self, rows: list[tuple[bytes, bytes]]) -> None:
         def apply(tx: Transaction) -> None:
             for key, value in rows:
                 tx.put(STATS, key, value)

@@ -25,7 +25,7 @@ class Statistics:
         size_bytes: of all their files.
         rows: how many, by table.
         roots: how many.
-        sources: how many files the stat cache knows.
+        sources: how many files, and directories of files, the stat cache knows.
         logs: how many.
         log_bytes: on disk.
         index_bytes: on disk.

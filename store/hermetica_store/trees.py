@@ -12,12 +12,15 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import attrs
+from blake3 import blake3
 
+from hermetica_store.codec import Listing
 from hermetica_store.descent import Descent, listing
 from hermetica_store.digest import Digest
 from hermetica_store.links import relative_target
 from hermetica_store.reading import FILE_FLAGS, SpecialFile, TreeChanged, hash_file, working_on
 from hermetica_store.selection import Selection, select
+from hermetica_store.survey import Survey
 from hermetica_store.tree import (
     encode_directory,
     encode_file,
@@ -35,13 +38,17 @@ if TYPE_CHECKING:
 Stamp: TypeAlias = tuple[int, int, int, int, int]
 """(device, inode, size, mtime_ns, ctime_ns) of a file."""
 
+Inode: TypeAlias = tuple[int, int]
+"""(device, inode) of a directory."""
+
 _TICK_NS: Final = 20_000_000  # two ticks of the slowest kernel clock
 _COARSE_NS: Final = 2_000_000_000  # file systems that keep whole seconds
 _SECOND_NS: Final = 1_000_000_000
+_KEPT_FROM: Final = 4  # files and links of a directory; fewer are looked up as fast one by one
 
 
 class StatCache(Protocol):
-    """What remembers the digests of files by their stamps."""
+    """What remembers the digests of files by their stamps, and of directories by what is in them."""
 
     def get_many(self, stamps: Sequence[Stamp]) -> Sequence[bytes | None]:
         """The 32 bytes of the digest for each stamp, None where it is not known."""
@@ -49,6 +56,14 @@ class StatCache(Protocol):
 
     def put_many(self, digests: Iterable[tuple[Stamp, bytes]]) -> None:
         """Remember digests."""
+        ...
+
+    def get_listing(self, inode: Inode) -> Listing | None:
+        """What was kept of a directory; None where nothing was."""
+        ...
+
+    def put_listings(self, listings: Iterable[tuple[Inode, Listing]]) -> None:
+        """Keep directories."""
         ...
 
 
@@ -96,15 +111,23 @@ def hash_tree(root: Path, files: Sequence[str] | None = None, *, cache: StatCach
 
 @attrs.define(eq=False)
 class _Frame:
-    """A directory being hashed: its encoded entries so far, and the directories still to come."""
+    """A directory being hashed.
 
-    files: list[tuple[bytes, bytes]] = attrs.field(factory=list[tuple[bytes, bytes]])
-    directories: list[tuple[bytes, bytes]] = attrs.field(factory=list[tuple[bytes, bytes]])
-    symlinks: list[tuple[bytes, bytes]] = attrs.field(factory=list[tuple[bytes, bytes]])
+    Attributes:
+        survey: its files and links; they are looked at when all directories in it are done.
+        pending: the directories still to come.
+        directories: those that are done, encoded, by name.
+        inode: of the directory; None where only some of it counts, so that nothing is kept of it.
+        facts: of all in it; empty where nothing is kept.
+        kept: what was kept under these facts.
+    """
+
+    survey: Survey
     pending: list[tuple[bytes, Selection | None]] = attrs.field(factory=list[tuple[bytes, "Selection | None"]])
-
-    def message(self) -> bytes:
-        return join_entries(self.files, self.directories, self.symlinks)
+    directories: list[tuple[bytes, bytes]] = attrs.field(factory=list[tuple[bytes, bytes]])
+    inode: Inode | None = None
+    facts: bytes = b""
+    kept: Listing | None = None
 
 
 class _Hashing:
@@ -113,6 +136,7 @@ class _Hashing:
         self._cache = cache
         self._now_ns = time.time_ns()
         self._learnt: list[tuple[Stamp, bytes]] = []
+        self._listings: list[tuple[Inode, Listing]] = []
         self.size_bytes = 0
         self.file_count = 0
         self.read_count = 0
@@ -134,6 +158,8 @@ class _Hashing:
         """Hand what was learnt to the cache."""
         if self._cache is not None and self._learnt:
             self._cache.put_many(self._learnt)
+        if self._cache is not None and self._listings:
+            self._cache.put_listings(self._listings)
 
     def _walk(self, descent: Descent, selection: Selection | None) -> Digest:
         frames = [self._enter(descent, selection)]
@@ -144,37 +170,92 @@ class _Hashing:
                 descent.down(name)
                 frames.append(self._enter(descent, below))
                 continue
-            message = frame.message()
-            digest = Digest.of(message)
+            digest, message_bytes = self._leave(descent, frame)
             frames.pop()
             if not frames:
                 return digest
             name = descent.up()
-            frames[-1].directories.append((name, encode_directory(name, digest.hex.encode(), len(message))))
+            frames[-1].directories.append((name, encode_directory(name, digest.hex.encode(), message_bytes)))
 
     def _enter(self, descent: Descent, selection: Selection | None) -> _Frame:
-        frame = _Frame()
+        if selection is None and self._cache is not None:
+            return self._enter_whole(descent, self._cache)
+        entries = listing(descent.fd, selection)
+        leaves = [(name, status) for name, status in entries if not stat.S_ISDIR(status.st_mode)]
+        frame = _Frame(Survey([], b"\0".join([name for name, _ in leaves]), [status for _, status in leaves]))
+        for name, status in entries:
+            if stat.S_ISDIR(status.st_mode):
+                self._add_folder(descent, frame, name, selection[name] if selection is not None else None)
+        return frame
+
+    def _enter_whole(self, descent: Descent, cache: StatCache) -> _Frame:
+        """Take in a directory of which everything counts, and see whether anything in it changed."""
+        survey = Survey.of(descent.fd)
+        frame = _Frame(survey)
+        for name in survey.folders:
+            self._add_folder(descent, frame, name, None)
+        if len(survey.statuses) >= _KEPT_FROM:
+            status = os.fstat(descent.fd)
+            frame.inode = status.st_dev, status.st_ino
+            frame.facts = survey.facts(len(descent.names))
+            kept = cache.get_listing(frame.inode)
+            if kept is not None and kept.facts == frame.facts and kept.settled_ns <= self._now_ns:
+                frame.kept = kept
+        return frame
+
+    def _add_folder(self, descent: Descent, frame: _Frame, name: bytes, below: Selection | None) -> None:
+        if not name.isascii():
+            require_utf8(name, self._path(descent, name), "the name")
+        frame.pending.append((name, below))
+
+    def _leave(self, descent: Descent, frame: _Frame) -> tuple[Digest, int]:
+        """The digest and length of a directory's message, those in it being known."""
+        frame.directories.sort()
+        kept = frame.kept
+        if kept is not None and kept.below == _below(frame):
+            self.size_bytes += kept.size_bytes
+            self.file_count += kept.file_count
+            return Digest(kept.digest), kept.message_bytes
+        size_bytes, file_count = self.size_bytes, self.file_count
+        message = self._message(descent, frame)
+        digest = Digest.of(message)
+        if frame.inode is not None and frame.facts:
+            settled_ns = max(_settled_ns(status.st_ctime_ns) for status in frame.survey.statuses)
+            if settled_ns <= self._now_ns:
+                made = Listing(
+                    facts=frame.facts,
+                    below=_below(frame),
+                    digest=digest.raw,
+                    message_bytes=len(message),
+                    size_bytes=self.size_bytes - size_bytes,
+                    file_count=self.file_count - file_count,
+                    settled_ns=settled_ns,
+                )
+                self._listings.append((frame.inode, made))
+        return digest, len(message)
+
+    def _message(self, descent: Descent, frame: _Frame) -> bytes:
+        files: list[tuple[bytes, bytes]] = []
+        symlinks: list[tuple[bytes, bytes]] = []
         regular: list[tuple[bytes, os.stat_result]] = []
-        for name, status in listing(descent.fd, selection):
+        for name, status in frame.survey.others:
             if not name.isascii():
                 require_utf8(name, self._path(descent, name), "the name")
             kind = stat.S_IFMT(status.st_mode)
             if kind == stat.S_IFREG:
                 regular.append((name, status))
-            elif kind == stat.S_IFDIR:
-                frame.pending.append((name, selection[name] if selection is not None else None))
             elif kind == stat.S_IFLNK:
                 target = self._target(name, descent.fd, self._path(descent, name), len(descent.names) + 1)
-                frame.symlinks.append((name, encode_symlink(name, target)))
+                symlinks.append((name, encode_symlink(name, target)))
             else:
                 raise SpecialFile(self._path(descent, name), status.st_mode)
         if regular:
             digests, stamps = self._digests(regular, descent.fd, self._path(descent, b""))
-            frame.files = [
+            files = [
                 (name, encode_file(name, raw.hex().encode(), stamp[2], executable=bool(status.st_mode & 0o111)))
                 for (name, status), raw, stamp in zip(regular, digests, stamps, strict=True)
             ]
-        return frame
+        return join_entries(files, frame.directories, symlinks)
 
     def _digests(
         self, files: list[tuple[bytes, os.stat_result]], dir_fd: int | None, directory: bytes
@@ -215,8 +296,17 @@ class _Hashing:
 
 def is_young(stamp: Stamp, now_ns: int) -> bool:
     """Whether a file could change once more without another stamp."""
-    changed_ns = stamp[4]
-    return changed_ns > now_ns - (_TICK_NS if changed_ns % _SECOND_NS else _COARSE_NS)
+    return _settled_ns(stamp[4]) > now_ns
+
+
+def _settled_ns(changed_ns: int) -> int:
+    """From when on a file that changed then cannot change once more without another stamp."""
+    return changed_ns + (_TICK_NS if changed_ns % _SECOND_NS else _COARSE_NS)
+
+
+def _below(frame: _Frame) -> bytes:
+    """BLAKE3 of the encoded directories of a frame, sorted by now."""
+    return blake3(b"".join([encoded for _, encoded in frame.directories])).digest()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

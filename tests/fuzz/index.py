@@ -18,9 +18,11 @@ from hermetica.realize.realized import declared_by_id, declared_by_token, realiz
 from hermetica.realize.trace import Trace
 from hermetica_store import ObjectStore, Policy, StorePath
 from hermetica_store.codec import (
+    decode_listing,
     decode_nar,
     decode_object,
     decode_root,
+    encode_listing,
     encode_object,
     encode_root,
     match_stamp,
@@ -64,6 +66,8 @@ def _row(data: bytes) -> None:
 
 def _stamp(data: bytes) -> None:
     match_stamp((0, 0, 0, 0, 0), data)
+    listing = decode_listing(data)
+    expect(listing is None or encode_listing(listing, stamp_day(data)) == data, "a listing is not what it writes")
     stamp_day(data)
     decode_time(data)
 

@@ -14,7 +14,17 @@ from hermetica.fetch.lock_pin import Group, Pin
 from hermetica.model.canonical import encode
 from hermetica.model.record import to_records
 from hermetica_store import StorePath
-from hermetica_store.codec import ObjectInfo, RootValue, encode_nar, encode_object, encode_root, encode_stamp, row_head
+from hermetica_store.codec import (
+    Listing,
+    ObjectInfo,
+    RootValue,
+    encode_listing,
+    encode_nar,
+    encode_object,
+    encode_root,
+    encode_stamp,
+    row_head,
+)
 from hermetica_store.content import Content, File, Folder, Link
 from hermetica_store.digest import Digest
 from hermetica_store.manifest import encode_manifest
@@ -124,6 +134,10 @@ def _values() -> Iterator[tuple[str, bytes]]:
     yield "nar", b"\2" + encode_nar(NarDigest(bytes(32), 300))
     yield "row", b"\3" + row_head(_PATH.base.encode(), 1) + b"value"
     yield "stamp", b"\4" + encode_stamp((1, 2, 3, 4, 5), bytes(32), 7)
+    listing = Listing(
+        facts=bytes(32), below=bytes(32), digest=bytes(32), message_bytes=1, size_bytes=2, file_count=3, settled_ns=4
+    )
+    yield "listing", b"\4" + encode_listing(listing, 7)
     yield "manifest", b"\5" + encode_manifest(Content(folder))
     yield "manifest-packed", b"\5" + encode_manifest(Content(many))
 

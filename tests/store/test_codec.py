@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from hermetica_store import Digest, IndexDamaged, NarDigest, ObjectInfo, StorePath, store_path
 from hermetica_store.codec import (
+    Listing,
     RootValue,
+    decode_listing,
     decode_nar,
     decode_object,
     decode_root,
+    encode_listing,
     encode_nar,
     encode_object,
     encode_root,
@@ -26,6 +29,7 @@ from hermetica_store.codec import (
     row_owner,
     row_value,
     row_written_ms,
+    stamp_day,
     varint,
 )
 from hermetica_store.content import Content, File, Folder, Link
@@ -122,6 +126,23 @@ def test_a_stamp_matches_itself_alone(stamp: Stamp, changed: int, digest: bytes)
     assert match_stamp(stamp, value) == digest
     assert match_stamp((other[0], other[1], other[2], other[3], other[4]), value) is None
     assert match_stamp(stamp, value[:-1]) is None
+
+
+listings = st.builds(
+    Listing,
+    **dict.fromkeys(("facts", "below", "digest"), st.binary(min_size=32, max_size=32)),
+    **dict.fromkeys(("message_bytes", "size_bytes", "file_count"), st.integers(0, 2**63)),
+    settled_ns=st.integers(-(2**63), 2**63 - 1),
+)
+
+
+@given(listings, st.integers(1, 2**32 - 1))
+def test_what_is_kept_of_a_directory_survives_being_written_down(listing: Listing, day: int) -> None:
+    value = encode_listing(listing, day)
+    assert decode_listing(value) == listing
+    assert stamp_day(value) == day
+    assert match_stamp((0, 0, 0, 0, 0), value) is None
+    assert decode_listing(encode_stamp((0, 0, 0, 0, 0), bytes(32), day)) is None
 
 
 components = st.binary(min_size=1, max_size=8).filter(lambda name: b"/" not in name and b"\0" not in name)

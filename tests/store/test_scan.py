@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hermetica_store.digest import ALPHABET, Digest
-from hermetica_store.reading import LARGE_BYTES, TreeError, scan_and_hash
+from hermetica_store.reading import LARGE_BYTES, WINDOW_BYTES, TreeError, scan_and_hash
 from hermetica_store.scan import Scanner, find_digests
 from tests.store.trees import DIGEST_TEXTS
 
@@ -126,6 +127,29 @@ def test_a_large_file_is_hashed_and_scanned_in_one_call(tmp_path: Path, position
     file.write_bytes(data)
     assert scan_and_hash(file) == (Digest.of(bytes(data)), frozenset([token]))
     assert scan_and_hash(file, [token, "hx" + "y" * 30]) == (Digest.of(bytes(data)), frozenset([token]))
+
+
+@pytest.mark.parametrize("core_count", [1, 2])
+@pytest.mark.parametrize("size_bytes", [WINDOW_BYTES + 1, 3 * WINDOW_BYTES, LARGE_BYTES, LARGE_BYTES + 77])
+def test_digests_over_the_borders_of_what_is_read_at_once_are_found_on_any_number_of_cores(
+    core_count: int, size_bytes: int, tmp_path: Path
+) -> None:
+    data = bytearray(size_bytes)
+    tokens = {
+        f"hx{name * 30}": at
+        for name, at in zip("0abc", (0, WINDOW_BYTES - 1, WINDOW_BYTES - 31, size_bytes - 32), strict=True)
+    }
+    for token, at in tokens.items():
+        data[at : at + 32] = token.encode()
+    (tmp_path / "file").write_bytes(data)
+    expected = frozenset(token for token, at in tokens.items() if data.startswith(token.encode(), at))
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[:core_count])
+    try:
+        assert scan_and_hash(tmp_path / "file") == (Digest.of(bytes(data)), expected)
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert len(expected) >= 2
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:

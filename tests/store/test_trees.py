@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from hypothesis import given
 
@@ -16,12 +18,14 @@ from hermetica_store.digest import Digest
 from hermetica_store.reading import LARGE_BYTES, TreeError
 from hermetica_store.selection import InvalidSelection
 from hermetica_store.tree import FileNode, directory_message
-from hermetica_store.trees import Stamp, hash_tree
+from hermetica_store.trees import Inode, Stamp, hash_tree
 from tests.store import trees
 from tests.store.trees import TREES, File, Link, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hermetica_store.codec import Listing
 
 
 class MemoryCache:
@@ -29,12 +33,19 @@ class MemoryCache:
 
     def __init__(self) -> None:
         self.known: dict[Stamp, bytes] = {}
+        self.listings: dict[Inode, Listing] = {}
 
     def get_many(self, stamps: Sequence[Stamp]) -> list[bytes | None]:
         return [self.known.get(stamp) for stamp in stamps]
 
     def put_many(self, digests: Iterable[tuple[Stamp, bytes]]) -> None:
         self.known.update(digests)
+
+    def get_listing(self, inode: Inode) -> Listing | None:
+        return self.listings.get(inode)
+
+    def put_listings(self, listings: Iterable[tuple[Inode, Listing]]) -> None:
+        self.listings.update(listings)
 
 
 def _settled(path: Path) -> Path:
@@ -151,6 +162,102 @@ def test_a_young_file_is_read_even_where_the_cache_claims_to_know_it(tmp_path: P
     stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     cache.known[stamp] = Digest.of(b"old").raw
     assert hash_tree(file, cache=cache).tree == hash_tree(file).tree
+
+
+WIDE: Tree = {
+    "top": {
+        **{f"f{i}": File(b"%d" % i) for i in range(6)},
+        "link": Link("f1"),
+        "d": {f"g{i}": File(b"%d" % i) for i in range(6)},
+        "few": {"x": File(b"x")},
+    }
+}
+
+
+def _swapped(root: Path) -> None:
+    (root / "f0").rename(root / "f")
+    (root / "f1").rename(root / "f0")
+    (root / "f").rename(root / "f1")
+
+
+def _of_equal_time(root: Path) -> None:
+    status = (root / "f3").stat()
+    (root / "f3").write_bytes(b"z")
+    os.utime(root / "f3", ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _other_target(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").symlink_to("f2")
+
+
+def _file_for_link(root: Path) -> None:
+    (root / "link").unlink()
+    (root / "link").write_bytes(b"f1")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "other bytes of the same length and time": _of_equal_time,
+    "two names exchanged": _swapped,
+    "an executable bit": lambda root: (root / "f2").chmod(0o755),
+    "another target": _other_target,
+    "a file less": lambda root: (root / "f5").unlink(),
+    "a file more": lambda root: (root / "new").write_bytes(b"1"),
+    "a file in place of a link": _file_for_link,
+    "an empty directory more": lambda root: (root / "empty").mkdir(),
+    "a directory less": lambda root: shutil.rmtree(root / "few"),
+    "a directory renamed": lambda root: (root / "few").rename(root / "many"),
+    "a change in a directory of many": lambda root: (root / "d" / "g3").write_bytes(b"y"),
+    "a change in a directory of few": lambda root: (root / "few" / "x").write_bytes(b"y"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_kept_of_directories_never_hides_a_change(change: str, tmp_path: Path) -> None:
+    root = _settled(trees.write(WIDE, tmp_path / "t"))
+    cache = MemoryCache()
+    before = hash_tree(root, cache=cache)
+    assert len(cache.listings) == 2
+    assert hash_tree(root, cache=cache).tree == before.tree
+    CHANGES[change](root / "top")
+    for _ in range(2):
+        _settled(root)
+        after = hash_tree(root, cache=cache)
+        assert after.tree == hash_tree(root).tree != before.tree
+        assert (after.file_count, after.size_bytes) == (hash_tree(root).file_count, hash_tree(root).size_bytes)
+
+
+def test_what_is_kept_of_directories_answers_without_asking_for_a_single_file(tmp_path: Path) -> None:
+    root = _settled(trees.write(WIDE, tmp_path / "t"))
+    cache = MemoryCache()
+    before = hash_tree(root, cache=cache)
+    few = {stamp: digest for stamp, digest in cache.known.items() if digest == Digest.of(b"x").raw}
+    cache.known = few
+    after = hash_tree(root, cache=cache)
+    assert (after.tree, after.size_bytes, after.file_count) == (before.tree, before.size_bytes, before.file_count)
+    assert (before.read_count, after.read_count) == (13, 0)
+
+
+def test_a_directory_with_a_young_file_is_neither_kept_nor_believed(tmp_path: Path) -> None:
+    root = _settled(trees.write(WIDE, tmp_path / "t"))
+    cache = MemoryCache()
+    (root / "top" / "f0").write_bytes(b"young")
+    hash_tree(root, cache=cache)
+    assert [kept.file_count for kept in cache.listings.values()] == [6]
+    _settled(root)
+    hash_tree(root, cache=cache)
+    for inode, kept in cache.listings.items():
+        cache.listings[inode] = attrs.evolve(kept, settled_ns=time.time_ns() + 10**9, digest=bytes(32))
+    assert hash_tree(root, cache=cache).tree == hash_tree(root).tree
+
+
+def test_an_absolute_link_into_the_store_is_kept_for_its_depth_only(tmp_path: Path) -> None:
+    target = Link("/hermetica/store/hx" + "1" * 30 + "-zlib/lib")
+    folder: Tree = {**{f"f{i}": File(b"%d" % i) for i in range(6)}, "l": target}
+    root = _settled(trees.write({"a": {"b": folder}}, tmp_path / "t"))
+    cache = MemoryCache()
+    for place in (root, root / "a", root / "a" / "b", root):
+        assert hash_tree(place, cache=cache).tree == hash_tree(place).tree
 
 
 SOURCE: Tree = {
