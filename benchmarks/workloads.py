@@ -144,6 +144,13 @@ def stdenv(runs: int, *, smoke: bool) -> None:
         report("stdenv", {"figures": {}, "ratios": {}, "skipped": skipped})
 
 
+def clock(runs: int, *, smoke: bool) -> None:
+    """Real packages and trivial builds by a clock that stands still, against one that runs, libfaketime and strace."""
+    from benchmarks import clock as standing  # noqa: PLC0415 -- evaluates recipes, which the others do without
+
+    standing.clock(runs, smoke=smoke)
+
+
 WORKLOADS: Final[dict[str, Workload]] = {
     "builds": builds,
     "layered": layered,
@@ -161,6 +168,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
     "scan": scan,
     "memory": memory,
     "stdenv": stdenv,
+    "clock": clock,
     "lua": lua,
     "rootfs": rootfs,
     "pages": pages,

@@ -214,6 +214,10 @@ def _run_builder(spec: SandboxSpec, resolved: Resolved, context: RunContext, scr
             derivation, f"the builder {spec.builder} cannot be run", details=error.details, hint=error.hint
         ) from error
     except RealizeError as error:
+        if spec.world.clock_s is not None:
+            from hermetica.realize.tiers import advise  # noqa: PLC0415 -- where a clock stands still
+
+            advise(error)
         clearer = _explained(error, resolved, context, scratch)
         if options.keep_failed and not isinstance(error, BuildCancelled) and not differences(spec.world):
             clearer.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))

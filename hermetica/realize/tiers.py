@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.realize.errors import UnsupportedSystem
+from hermetica.realize.errors import BuildFailed, BuildSilent, BuildTimedOut, UnsupportedSystem
 from hermetica.sandbox import FACTORS, Tier, World, fixed_world, vary
 from hermetica.sandbox.frozen.reach import reach
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hermetica.model import Derivation
+    from hermetica.realize.errors import RealizeError
 
 FEATURES: Final[Mapping[str, Tier]] = MappingProxyType(
     {"clock:running": Tier.T0, "clock:frozen": Tier.T2, "world:strict": Tier.T3}
@@ -59,6 +60,28 @@ def tier_for(derivation: Derivation, clock: str) -> Tier:
         return needed
     preferred = _PREFERRED[clock]
     return preferred if preferred is Tier.T0 else min(preferred, reach().tier)
+
+
+_TRACED: Final = (
+    "does not work under ptrace",
+    "ptrace: Operation not permitted",
+    "ptrace(PTRACE_SEIZE",
+    "ptrace(PTRACE_TRACEME",
+    "ptrace(PTRACE_ATTACH",
+    "Could not attach to process",
+)
+_RUNNING: Final = "features=('clock:running',)"
+
+
+def advise(error: RealizeError) -> None:
+    """Adds to a failure in a world that stands still what may be behind it."""
+    if isinstance(error, BuildTimedOut | BuildSilent):
+        more = f"its clock stands still: a program that waits for it to go on needs {_RUNNING}"
+    elif isinstance(error, BuildFailed) and any(each in (error.log_tail or "") for each in _TRACED):
+        more = f"it is traced already, for its clock stands still: a build that traces needs {_RUNNING}"
+    else:
+        return
+    error.hint = f"{error.hint}; {more}" if error.hint else more
 
 
 @functools.lru_cache(maxsize=8)

@@ -38,6 +38,18 @@ def _kernel(world: World) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _load(world: World) -> tuple[tuple[str, str], ...]:
+    """What else tells how long the machine has run, and at what."""
+    if world.uptime is None or world.clock_s is None:
+        return ()
+    booted_s = world.clock_s - int(world.uptime.partition(".")[0])
+    rows = "".join(f"cpu{name} 1 0 1 1 0 0 0 0 0 0\n" for name in (" ", *range(world.cpus or 1)))
+    return (
+        ("/proc/loadavg", "0.00 0.00 0.00 1/1 2\n"),
+        ("/proc/stat", f"{rows}intr 0\nctxt 0\nbtime {booted_s}\nprocesses 2\nprocs_running 1\nprocs_blocked 0\n"),
+    )
+
+
 @functools.lru_cache(maxsize=64)
 def masks(world: World) -> tuple[tuple[str, bytes], ...]:
     """(path, content) of the files of /proc that say something about the host and can be covered."""
@@ -46,6 +58,7 @@ def masks(world: World) -> tuple[tuple[str, bytes], ...]:
         ("/proc/cpuinfo", world.cpu_info),
         ("/proc/meminfo", world.memory_info),
         *_kernel(world),
+        *_load(world),
     )
     return (
         ("/proc/cmdline", b"hermetica\n"),

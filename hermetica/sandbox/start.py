@@ -86,7 +86,7 @@ class Running:
             gate, self.gate = self.gate, None
             try:
                 settle(init, self.world)
-                _write_all(gate, filter_for(os.uname().machine, () if self.held is None else self.held.rules))
+                _write_all(gate, filter_for(os.uname().machine) if self.held is None else self.held.filter)
             finally:
                 os.close(gate)
 

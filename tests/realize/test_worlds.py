@@ -227,3 +227,23 @@ def test_a_preference_changes_no_id_and_a_requirement_does(years: Years) -> None
 def test_features_that_no_sandbox_offers_are_refused(years: Years, features: tuple[str, ...], message: str) -> None:
     with pytest.raises(UnsupportedSystem, match=message):
         years.build(*features)
+
+
+@needs_x86_64
+@pytest.mark.parametrize(
+    ("script", "options", "advice"),
+    [
+        ("echo 'LeakSanitizer does not work under ptrace (strace, gdb, etc)'; exit 1", {}, "a build that traces needs"),
+        ("while test $(date +%Y) = 2036; do sleep 0.1; done", {"timeout_s": 1.0}, "waits for it to go on needs"),
+    ],
+)
+def test_a_failure_that_the_standing_clock_may_be_behind_says_the_way_out(
+    years: Years, script: str, options: dict[str, float], advice: str
+) -> None:
+    bb = f"{years.busybox}/bin/busybox"
+    head = f"date() {{ {bb} date $@; }}; sleep() {{ {bb} sleep $@; }}; test() {{ {bb} test $@; }}; "
+    for features, advised in ((("clock:frozen",), True), ((), False)):
+        wanted = hm.derivation(name="fails", builder=bb, args=("sh", "-c", head + script), features=features)
+        result = years.store.realize_all([wanted], keep_going=True, timeout_s=options.get("timeout_s")).failures[0]
+        assert (advice in (result.error.hint or "")) == advised
+        assert ("features=('clock:running',)" in (result.error.hint or "")) == advised

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,11 @@ import attrs
 
 from hermetica.sandbox.frozen.order import order_for
 from hermetica.sandbox.frozen.watched import rules
+from hermetica.sandbox.seccomp import filter_for
 
 if TYPE_CHECKING:
     from hermetica.sandbox.frozen.order import Order
     from hermetica.sandbox.frozen.process import TracedInit, Tracer
-    from hermetica.sandbox.seccomp import Program
     from hermetica.sandbox.spawn import Spawner
     from hermetica.sandbox.spec import SandboxSpec
     from hermetica.sandbox.status import Started
@@ -27,14 +28,17 @@ class Held:
         tracer: who traces it.
         order: what is to stand still.
         since_s: when its directories were made.
-        rules: of its system call filter, before those of the contract, for each ABI.
     """
 
     tracer: Tracer
     order: Order
     since_s: int
-    rules: tuple[tuple[Program, ...], ...]
     is_attached: bool = False
+
+    @property
+    def filter(self) -> bytes:
+        """Its system call filter, packed."""
+        return _filter(self.order)
 
     def attach(self, started: Started) -> TracedInit | None:
         """A handle on the sandbox, traced; None if it is gone already.
@@ -61,4 +65,9 @@ def hold(spec: SandboxSpec, spawner: Spawner) -> Held:
     """
     order = order_for(spec.world)
     since_s = int(min(os.stat(directory).st_mtime for directory in (spec.build_dir, spec.store_dir)))  # noqa: PTH116
-    return Held(tracer=spawner.tracer(), order=order, since_s=since_s, rules=rules(order))
+    return Held(tracer=spawner.tracer(), order=order, since_s=since_s)
+
+
+@functools.lru_cache(maxsize=64)
+def _filter(order: Order) -> bytes:
+    return filter_for(os.uname().machine, rules(order))

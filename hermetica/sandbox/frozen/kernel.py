@@ -64,10 +64,14 @@ class Kernel:
     _library: Any = attrs.field(factory=lambda: ctypes.CDLL(None, use_errno=True))
     _ptrace: Any = None
     _wait4: Any = None
+    _to_registers: Any = None
+    _to_ending: tuple[Any, Any] = (None, None)
 
     def __attrs_post_init__(self) -> None:
         """Tell ctypes of the signatures."""
         self._ptrace, self._wait4 = self._library.ptrace, self._library.wait4
+        self._to_registers = ctypes.byref(self.registers)
+        self._to_ending = ctypes.byref(self.status), ctypes.byref(self._usage)
         self._ptrace.restype = ctypes.c_long
         self._ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
         self._wait4.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
@@ -88,8 +92,9 @@ class Kernel:
 
     def wait(self) -> int:
         """The next process that stopped or ended; 0 where none is left. `status` says which."""
+        status, usage = self._to_ending
         while True:
-            pid: int = self._wait4(-1, ctypes.byref(self.status), WALL, ctypes.byref(self._usage))
+            pid: int = self._wait4(-1, status, WALL, usage)
             if pid > 0:
                 return pid
             number = ctypes.get_errno()
@@ -122,11 +127,11 @@ class Kernel:
 
     def read_registers(self, pid: int) -> bool:
         """Fill `registers`; false where it was killed."""
-        return bool(self._ptrace(_GETREGS, pid, None, ctypes.byref(self.registers)) == 0)
+        return bool(self._ptrace(_GETREGS, pid, None, self._to_registers) == 0)
 
     def write_registers(self, pid: int) -> None:
         """Give it `registers`."""
-        self._ptrace(_SETREGS, pid, None, ctypes.byref(self.registers))
+        self._ptrace(_SETREGS, pid, None, self._to_registers)
 
     def skip(self, pid: int, result: int) -> None:
         """Have the system call that it is about to make answer at once; `registers` are its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ def _number_after(text: str | None, label: str) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
+@functools.lru_cache(maxsize=64)
 def order_for(world: World) -> Order:
     """What a world asks of a tracer."""
     memory_kb = _number_after(world.memory_info, "MemTotal:")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import json
 import os
@@ -17,6 +18,7 @@ import select
 import signal
 import socket
 import struct
+import threading
 import warnings
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +38,7 @@ _MESSAGE_BYTES: Final = 1 << 16
 _AT_SYSINFO_EHDR: Final = 33
 _READY: Final = b"ready"
 _MACHINE: Final = "x86_64"
+_FORKING: Final = threading.Lock()  # what is warned of is the whole process's
 
 
 def vdso_image() -> bytes:
@@ -112,14 +115,7 @@ class Tracer:
                 os.close(pidfd)
 
     def _ask(self, first: int, order: Order, since_s: int, changes: tuple[Patch, ...]) -> None:
-        self._send(
-            {
-                "pid": first,
-                "order": order.to_json().decode(),
-                "since_s": since_s,
-                "patches": [[each.offset, each.content.hex()] for each in changes],
-            }
-        )
+        self._send(b"%d %d %s" % (first, since_s, _order_and_patches(order, changes)))
         answer = self._receive()
         if answer != _READY:
             raise TierUnavailable("T2", "T0", f"the kernel refuses tracing: {answer.decode(errors='replace')}")
@@ -133,9 +129,9 @@ class Tracer:
         self.is_free = True
         return report
 
-    def _send(self, message: dict[str, object]) -> None:
+    def _send(self, message: bytes) -> None:
         try:
-            self._socket.send(json.dumps(message).encode())
+            self._socket.send(message)
         except OSError as error:
             raise FrozenClockFailed("the tracer is gone", "something killed it") from error
 
@@ -152,6 +148,22 @@ class Tracer:
             if not self.is_free:
                 os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
+
+
+@functools.lru_cache(maxsize=16)
+def _order_and_patches(order: Order, changes: tuple[Patch, ...]) -> bytes:
+    document = {
+        "order": order.to_json().decode(),
+        "patches": [[each.offset, each.content.hex()] for each in changes],
+    }
+    return json.dumps(document).encode()
+
+
+@functools.lru_cache(maxsize=4)
+def _read(asked: bytes) -> tuple[Order, tuple[Patch, ...]]:
+    document = json.loads(asked)
+    changes = tuple(Patch(offset, bytes.fromhex(content)) for offset, content in document["patches"])
+    return Order.from_json(document["order"].encode()), changes
 
 
 @attrs.define
@@ -194,7 +206,7 @@ class TracedInit:
 
 def _fork_tracer(theirs: socket.socket) -> int:
     """Its process id."""
-    with warnings.catch_warnings():
+    with _FORKING, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on forks of many threads: see above
         pid = os.fork()
     if pid == 0:
@@ -228,14 +240,13 @@ def _become_tracer(channel: int) -> None:
 def _serve(channel: socket.socket, kernel: Kernel) -> None:
     """Traces what it is asked to, until nobody is there to ask."""
     while message := channel.recv(_MESSAGE_BYTES):
-        asked = json.loads(message)
-        changes = tuple(Patch(offset, bytes.fromhex(content)) for offset, content in asked["patches"])
+        first, since_s, asked = message.split(b" ", 2)
         try:
-            kernel.seize(asked["pid"])
+            kernel.seize(int(first))
         except OSError as error:
             channel.send(f"{error.filename}: {error.strerror}".encode())
             continue
-        order = Order.from_json(asked["order"].encode())
-        tracing = Tracing.of(kernel, asked["pid"], order, asked["since_s"], changes)
+        order, changes = _read(asked)
+        tracing = Tracing.of(kernel, int(first), order, int(since_s), changes)
         channel.send(_READY)
         channel.send(tracing.follow().to_json())

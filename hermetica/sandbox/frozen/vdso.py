@@ -9,6 +9,7 @@ Source: vdso(7), the System V ABI for x86-64, ELF-64.
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -132,6 +133,7 @@ def _time(clock_s: int) -> bytes:
 _NO_RANDOMNESS: Final = b"\x48\xc7\xc0\xda\xff\xff\xff\xc3"  # mov rax, -ENOSYS; ret: callers then ask the kernel
 
 
+@functools.lru_cache(maxsize=16)  # a run asks for few, for each of its builds
 def patches(image: bytes, clock_s: int | None, *, seeded: bool) -> tuple[Patch, ...]:
     """What to write over a vDSO.
 
