@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hermetica.sandbox.world import World
 
 _NOBODY = 65534
-_RANDOM_BYTES: Final = 1 << 20
+_RANDOM_BYTES: Final = 1 << 16
 
 
 @functools.lru_cache(maxsize=64)

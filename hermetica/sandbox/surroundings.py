@@ -5,6 +5,7 @@ Nothing here runs for the default world.
 
 from __future__ import annotations
 
+import functools
 import os
 import posixpath
 import sys
@@ -101,6 +102,15 @@ def covers(spec: SandboxSpec) -> tuple[Mount, ...]:
     return tuple(Mount(source, target) for source, target in _shells(spec))
 
 
+@functools.cache
+def _domain_of_the_host() -> str | None:
+    """The domain name that a new namespace has from the host's; None where it cannot be known."""
+    try:
+        return Path("/proc/sys/kernel/domainname").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def settle(first: int, world: World) -> None:
     """Set the domain name and the next process id of a sandbox whose first process waits.
 
@@ -112,13 +122,14 @@ def settle(first: int, world: World) -> None:
         WorldUnavailable: the kernel refuses.
     """
     last = "" if world.first_pid == FIRST_PID else str(world.first_pid - 1)
-    if world.domain_name is None and not last:
+    domain = "" if world.domain_name in {None, _domain_of_the_host()} else str(world.domain_name)
+    if not domain and not last:
         return
     import subprocess  # noqa: PLC0415 -- studies only
 
-    command = [sys.executable, "-I", "-S", "-B", str(_SETTLE_PROGRAM), str(first), world.domain_name or "", last]
+    command = [sys.executable, "-I", "-S", "-B", str(_SETTLE_PROGRAM), str(first), domain, last]
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        factor = "domainname" if not last else "pid" if world.domain_name is None else "domainname and pid"
+        factor = " and ".join(name for name, text in (("domainname", domain), ("pid", last)) if text)
         cause = done.stderr.strip() or f"{command[0]} ended with {done.returncode}"
         raise WorldUnavailable(factor, cause, hint="leave it at its default")
