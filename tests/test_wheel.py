@@ -62,4 +62,4 @@ def test_the_wheel_needs_exactly_four_packages(wheel: zipfile.ZipFile) -> None:
     (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     declared = re.findall(r"^Requires-Dist: ([\w-]+)(.*)", wheel.read(metadata).decode(), flags=re.MULTILINE)
     assert sorted(name for name, rest in declared if "extra ==" not in rest) == ["attrs", "blake3", "lmdb", "zstandard"]
-    assert sorted(name for name, rest in declared if "extra ==" in rest) == ["cryptography", "packaging"]
+    assert sorted(name for name, rest in declared if "extra ==" in rest) == ["cryptography", "packaging", "pyarrow"]
