@@ -30,7 +30,7 @@ from hermetica.realize.trace import (
     unresolved_rows,
 )
 from hermetica.sandbox import CONTRACT_VERSION, differences, required_tier
-from hermetica_store import Candidate, StoreFull
+from hermetica_store import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,8 +207,6 @@ def _measured(clock: float, usage: Usage, log: BuildLog) -> dict[str, Any]:
 
 
 def _record_failure(context: RunContext, key: bytes, facts: dict[str, Any], error: HermeticaError) -> None:
-    if isinstance(error, StoreFull):
-        return  # nor is there room for the record
     outcome = Outcome.CANCELLED if isinstance(error, BuildCancelled) else Outcome.FAILED
     row = {**facts, "outcome": str(outcome), "outputs": {}, "error": {"code": error.code, "message": error.message}}
     context.store.put([record_row(key, row, None), *history_rows(key, row, None)])

@@ -83,9 +83,13 @@ class Lease:
             os.close(fd)
             return
         try:
-            self._writer.submit(lambda tx: drop_lease(tx, self.id), ended=lambda _: os.close(fd))
+            self._writer.submit(
+                lambda tx: drop_lease(tx, self.id),
+                ended=lambda _: os.close(fd),
+                dispensable=True,  # the rows of a lease that nobody holds go with the next collection
+            )
         except BaseException:
-            os.close(fd)  # the rows of a lease that nobody holds go with the next collection
+            os.close(fd)
             raise
 
     def close_in_child(self) -> None:

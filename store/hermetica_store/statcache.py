@@ -73,7 +73,7 @@ class IndexedStatCache:
             for key, value in rows:
                 tx.put(STATS, key, value)
 
-        self._shared.writer.submit(apply)
+        self._shared.writer.submit(apply, dispensable=True)
 
 
 def forget_sources(tx: Transaction) -> None:

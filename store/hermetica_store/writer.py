@@ -87,6 +87,7 @@ class Change(Generic[T]):
         apply: does it; may run several times, and then only the last counts.
         flush: whether files must be durable first.
         ended: runs in the writer's thread after the commit or the failure, before anybody is told.
+        dispensable: whether nobody misses it: that it failed is told to who waits for it, and not at the end.
         commit: how it ended.
         result: what ``apply`` gave.
     """
@@ -94,6 +95,7 @@ class Change(Generic[T]):
     apply: Callable[[Transaction], T]
     flush: bool = False
     ended: Callable[[BaseException | None], None] | None = None
+    dispensable: bool = False
     commit: Commit
     result: T | None = None
 
@@ -120,9 +122,11 @@ class Writer:
         *,
         flush: bool = False,
         ended: Callable[[BaseException | None], None] | None = None,
+        dispensable: bool = False,
     ) -> Commit:
         """Writes in the order of submission; waits only where too much is waiting already."""
-        return self._enqueue(Change(apply=apply, flush=flush, ended=ended, commit=self._commit())).commit
+        change = Change(apply=apply, flush=flush, ended=ended, dispensable=dispensable, commit=self._commit())
+        return self._enqueue(change).commit
 
     def run(self, apply: Callable[[Transaction], T]) -> T:
         """What ``apply`` gives, once that is durable.
@@ -236,7 +240,7 @@ class Writer:
         with self._condition:
             for change in group:
                 change.commit.settle()
-                if change.commit.failure is not None:
+                if change.commit.failure is not None and not change.dispensable:
                     self._failures.append(change.commit)
             self._busy = 0
             self._condition.notify_all()
