@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 import hermetica as hm
-from benchmarks.measure import Sample, interleave, report, summary
+from benchmarks.measure import Fresh, Sample, interleave, report, summary
 from benchmarks.packages import PACKAGES, Package
 from hermetica.realize.build import prepare_spec
 from hermetica.realize.in_world import Workshop, workshop
@@ -157,8 +157,6 @@ def _trivial(runs: int, count: int) -> None:
 
 
 def _trivials(busybox: str, contestant: Contestant, count: int) -> Sample:
-    from benchmarks.measure import Fresh  # noqa: PLC0415 -- beside its use
-
     fresh = Fresh.make()
     program = "/hermetica/store/busybox"
     specs: list[SandboxSpec] = []

@@ -150,7 +150,7 @@ class Audit:
         if self._paused:
             return
         # documented, and 50 times cheaper than the inspect module: every open file of an evaluation comes by here
-        is_import, origin = _user_line(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        is_import, origin = _user_line(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- CPython documents it
         impurity = Impurity(kind=kind, what=what, origin=origin)
         if is_import or Impurity(kind=kind, what=_ALL, origin=origin) in self._found:
             return

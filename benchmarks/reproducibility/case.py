@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import attrs
 
@@ -133,15 +133,29 @@ def read_cases(corpora: Sequence[str] = CORPORA) -> tuple[Case, ...]:
     return tuple(cases.values())
 
 
-def named(cases: Sequence[Case], names: Sequence[str]) -> tuple[Case, ...]:
-    """The cases of these names, in the order of ``cases``; all of them where no name is given.
+class Named(Protocol):
+    """What is asked for by its name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+Each = TypeVar("Each", bound=Named)
+
+
+def named(all_of_them: Sequence[Each], names: Sequence[str], *, kind: str = "case") -> tuple[Each, ...]:
+    """Those of some names, in the order in which all of them stand; all of them where no name is given.
+
+    Args:
+        all_of_them: what there is.
+        names: those that are wanted.
+        kind: what they are, for people.
 
     Raises:
         UnknownCase: there is none of a name.
     """
-    if unknown := sorted(set(names) - {case.name for case in cases}):
-        raise UnknownCase(
-            f"no case is called {unknown[0]!r}",
-            details=(("cases", ", ".join(case.name for case in cases)),),
-        )
-    return tuple(case for case in cases if not names or case.name in names)
+    there = [each.name for each in all_of_them]
+    if unknown := sorted(set(names) - set(there)):
+        raise UnknownCase(f"no {kind} is called {unknown[0]!r}", details=((f"{kind}s", ", ".join(there)),))
+    return tuple(each for each in all_of_them if not names or each.name in names)

@@ -6,16 +6,12 @@ declared date is taken away. What makes their output the same is the world alone
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
 import hermetica as hm
 from benchmarks.reproducibility.derived import LOCK
-from benchmarks.reproducibility.errors import UnknownCase
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _CONFIGURE: Final = './configure --prefix="$out" --disable-nls'
 _MAKE: Final = 'make "-j$HERMETICA_BUILD_CORES"'
@@ -93,20 +89,6 @@ PACKAGES: Final = (
     Package(name="ujson", requires=("packaging", "setuptools-scm", "vcs-versioning")),
     Package(name="wrapt"),
 )
-
-
-def named(names: Sequence[str]) -> tuple[Package, ...]:
-    """The packages of these names; all of them where none is given.
-
-    Raises:
-        UnknownCase: there is none of a name.
-    """
-    if unknown := sorted(set(names) - {package.name for package in PACKAGES}):
-        raise UnknownCase(
-            f"no package is called {unknown[0]!r}",
-            details=(("packages", ", ".join(package.name for package in PACKAGES)),),
-        )
-    return tuple(package for package in PACKAGES if not names or package.name in names)
 
 
 def derive(package: Package, rootfs: hm.Derivation) -> hm.Derivation:

@@ -121,7 +121,7 @@ def packages(store: hm.Store, names: Sequence[str], settings: Sequence[str], *, 
     Raises:
         UnknownCase: a name is of no package.
     """
-    chosen = real.named(names or (_SMOKE_PACKAGES if smoke else ()))
+    chosen = named(real.PACKAGES, names or (_SMOKE_PACKAGES if smoke else ()), kind="package")
     wanted = [setting for setting in identical.settings() if setting.name in settings]
     rootfs = base_c if smoke else tools()
     derivations = {package.name: real.derive(package, rootfs) for package in chosen}
@@ -140,7 +140,9 @@ def causes(store: hm.Store, names: Sequence[str], *, jobs: int) -> None:
         UnknownCase: a name is of no package.
     """
     rootfs = tools()
-    derivations = {package.name: real.derive(package, rootfs) for package in real.named(names)}
+    derivations = {
+        package.name: real.derive(package, rootfs) for package in named(real.PACKAGES, names, kind="package")
+    }
     tell("machine", machine())
     with tempfile.TemporaryDirectory(prefix="hermetica-packages-") as place:
         for name, answer in asking.answers(store, derivations, Path(place) / "study", jobs=jobs):

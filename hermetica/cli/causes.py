@@ -83,7 +83,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
 
 
 def _study(session: Session, targets: tuple[str, ...]) -> Study:
-    from hermetica.sandbox import Tier  # noqa: PLC0415 -- as above
+    from hermetica.sandbox import Tier  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.attribution import BUILDS_MAX  # noqa: PLC0415 -- likewise
     from hermetica.study.comparing import Alike  # noqa: PLC0415 -- likewise
     from hermetica.study.declaration import Budget, Study, all_factors  # noqa: PLC0415 -- likewise
@@ -102,7 +102,7 @@ def _study(session: Session, targets: tuple[str, ...]) -> Study:
 
 
 def _verdicts(session: Session, targets: Iterable[str], directory: Path, finished: Sequence[str]) -> list[Verdict]:
-    from hermetica.study.log import read_log  # noqa: PLC0415 -- as above
+    from hermetica.study.log import read_log  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.verdict import verdicts_of  # noqa: PLC0415 -- likewise
 
     events = read_log(directory)
@@ -113,7 +113,7 @@ def _verdicts(session: Session, targets: Iterable[str], directory: Path, finishe
 
 
 def _print(session: Session, verdicts: Sequence[Verdict]) -> None:
-    from hermetica.study.verdict import FORMAT  # noqa: PLC0415 -- as above
+    from hermetica.study.verdict import FORMAT  # noqa: PLC0415 -- neither help nor completion needs it
 
     document: dict[str, Any] = {"format": FORMAT, "targets": [each.to_json() for each in verdicts]}
     lines = [line for number, each in enumerate(verdicts) for line in ([""] if number else []) + list(each.lines())]

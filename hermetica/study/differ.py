@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hermetica.study.forms import Form, Part, form_of
 from hermetica.study.locus import Locus
+from hermetica_store.prefix import common_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def _around(text: str, other: str) -> str:
     """A line; of a long one, what lies around where it begins to differ."""
     if len(text) <= _EXCERPT_CHARACTERS:
         return text
-    begin = max(0, _same_beginning(text, other) - _EXCERPT_CHARACTERS // 4)
+    begin = max(0, common_prefix(text, other) - _EXCERPT_CHARACTERS // 4)
     return f"{'…' if begin else ''}{_cut(text[begin:])}"
 
 
@@ -112,21 +113,9 @@ def _cut(text: str) -> str:
 
 
 def _byte(first: bytes, second: bytes, inside: tuple[tuple[str, str], ...]) -> Locus:
-    low = _same_beginning(first, second)
+    low = common_prefix(first, second)
     one, other = (_shown(each[low : low + _EXCERPT_BYTES]) for each in (first, second))
     return Locus(inside=inside, what="bytes", place=low, first=one, second=other)
-
-
-def _same_beginning(first: bytes | str, second: bytes | str) -> int:
-    """How many bytes or characters two texts have in common before they differ."""
-    low, high = 0, min(len(first), len(second))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if first[low:middle] == second[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _shown(data: bytes) -> str:

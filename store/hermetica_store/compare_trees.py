@@ -10,6 +10,7 @@ import attrs
 
 from hermetica_store.comparison import Comparison, Difference, Kind, Place, compare
 from hermetica_store.inspection import inspect
+from hermetica_store.prefix import common_prefix
 from hermetica_store.reading import CHUNK_BYTES, FILE_FLAGS
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def first_difference(first: Path, second: Path) -> Place | None:
         while True:
             left, right = os.pread(one, CHUNK_BYTES, base), os.pread(other, CHUNK_BYTES, base)
             if left != right:
-                offset = base + _prefix(left, right)
+                offset = base + common_prefix(left, right)
                 return Place(
                     offset=offset,
                     first=os.pread(one, EXCERPT_BYTES, offset),
@@ -78,15 +79,3 @@ def first_difference(first: Path, second: Path) -> Place | None:
             if not left:
                 return None
             base += len(left)
-
-
-def _prefix(left: bytes, right: bytes) -> int:
-    """How many bytes two different texts have in common at their beginning."""
-    low, high = 0, min(len(left), len(right))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if left[low:middle] == right[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import lmdb
 
 # The stubs have no public name for it.
-Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+Database: TypeAlias = "lmdb._Database"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- lmdb gives it no other name
 
 
 class Transaction:

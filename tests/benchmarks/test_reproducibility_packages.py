@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 import hermetica as hm
+from benchmarks.reproducibility.case import named
 from benchmarks.reproducibility.derived import LOCK
 from benchmarks.reproducibility.errors import UnknownCase
 from benchmarks.reproducibility.identical import NAIVE, settings
-from benchmarks.reproducibility.packages import PACKAGES, derive, named
+from benchmarks.reproducibility.packages import PACKAGES, derive
 from hermetica.sandbox.factors import FACTORS, level_of
 from hermetica_derivations.toolchain import base_c
 
@@ -33,7 +34,7 @@ def test_every_address_is_of_a_mirror() -> None:
 
 def test_a_package_that_there_is_not_is_told_with_those_there_are() -> None:
     with pytest.raises(UnknownCase, match=r"no package is called 'emacs'(?s:.*)bzip2"):
-        named(["emacs"])
+        named(PACKAGES, ["emacs"], kind="package")
 
 
 def test_the_naive_pair_differs_in_what_it_says_and_the_others_in_nothing() -> None:
@@ -47,6 +48,6 @@ def test_the_naive_pair_differs_in_what_it_says_and_the_others_in_nothing() -> N
 
 def test_a_package_is_built_by_hand_and_its_date_is_not_declared() -> None:
     with hm.evaluation():
-        derivation = derive(named(["hello"])[0], base_c)
+        derivation = derive(named(PACKAGES, ["hello"], kind="package")[0], base_c)
     assert "unset SOURCE_DATE_EPOCH" in derivation.args[-1]
     assert "SOURCE_DATE_EPOCH" not in derivation.env

@@ -124,6 +124,7 @@ PURE = (
     "hermetica_store.links",
     "hermetica_store.marking",
     "hermetica_store.path",
+    "hermetica_store.prefix",
     "hermetica_store.rewrite",
     "hermetica_store.tables",
     "hermetica_store.scan",

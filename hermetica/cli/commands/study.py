@@ -88,7 +88,7 @@ def _tell_end(session: Session, ended: Ended) -> int:
 
 
 def _diffoscope(session: Session) -> str | None:
-    from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- as above
+    from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- neither help nor completion needs it
 
     if not session.options.diffoscope:
         return None
@@ -100,7 +100,7 @@ def _diffoscope(session: Session) -> str | None:
 
 
 def _declared(session: Session) -> Study:
-    from hermetica.study.declaration import parse  # noqa: PLC0415 -- as above
+    from hermetica.study.declaration import parse  # noqa: PLC0415 -- neither help nor completion needs it
 
     path = Path(session.options.study)
     try:
@@ -119,13 +119,13 @@ def _directory(session: Session) -> Path:
 
 
 def _events(directory: Path) -> list[dict[str, Any]]:
-    from hermetica.study.log import read_log  # noqa: PLC0415 -- as above
+    from hermetica.study.log import read_log  # noqa: PLC0415 -- neither help nor completion needs it
 
     return read_log(directory)
 
 
 def _print(session: Session, directory: Path) -> None:
-    from hermetica.study.results import results_of  # noqa: PLC0415 -- as above
+    from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.summary import summary_lines  # noqa: PLC0415 -- likewise
 
     results = results_of(_events(directory))
@@ -134,7 +134,7 @@ def _print(session: Session, directory: Path) -> None:
 
 
 def _status(session: Session) -> int:
-    from hermetica.study.results import results_of  # noqa: PLC0415 -- as above
+    from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
 
     results = results_of(_events(_directory(session)))
     rows = [{key: each[key] for key in ("target", "state", "builds", "seconds")} for each in results["targets"]]
@@ -150,7 +150,7 @@ def _status(session: Session) -> int:
 
 
 def _report(session: Session) -> int:
-    from hermetica.study.results import results_of  # noqa: PLC0415 -- as above
+    from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows  # noqa: PLC0415 -- likewise
 
     options, directory = session.options, _directory(session)

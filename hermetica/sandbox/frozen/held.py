@@ -64,7 +64,8 @@ def hold(spec: SandboxSpec, spawner: Spawner) -> Held:
         TierUnavailable: this machine has no tracer.
     """
     order = order_for(spec.world)
-    since_s = int(min(os.stat(directory).st_mtime for directory in (spec.build_dir, spec.store_dir)))  # noqa: PTH116
+    made_s = [os.stat(each).st_mtime for each in (spec.build_dir, spec.store_dir)]  # noqa: PTH116 -- each is text
+    since_s = int(min(made_s))
     return Held(tracer=spawner.tracer(), order=order, since_s=since_s)
 
 
