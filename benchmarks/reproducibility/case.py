@@ -139,6 +139,7 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The name."""
+        ...
 
 
 Each = TypeVar("Each", bound=Named)
