@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.behaviours.conftest import as_user, let_in
+from tests.behaviours.conftest import as_user, theirs  # noqa: F401 -- a fixture  # pyright: ignore[reportUnusedImport]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,17 +17,16 @@ MAKEFILE = Path(__file__).parent.parent / "Makefile"
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Iterator[Path]:
+def clone(theirs: Path) -> Iterator[Path]:  # noqa: F811 -- as pytest has it
     """A directory with nothing but the Makefile and a store of the demonstration, an ordinary user's."""
-    place = let_in(tmp_path) if os.geteuid() == 0 else tmp_path
-    shutil.copy(MAKEFILE, place)
+    shutil.copy(MAKEFILE, theirs)
     ended = as_user(
         ["sh", "-euc", "umask 022; mkdir -p .demo/store/hx-x/bin; echo > .demo/store/hx-x/bin/f; chmod -R a-w .demo"],
-        cwd=place,
+        cwd=theirs,
     )
     assert ended.returncode == 0, ended.stderr
-    yield place
-    shutil.rmtree(place / ".demo", ignore_errors=True)
+    yield theirs
+    shutil.rmtree(theirs / ".demo", ignore_errors=True)
 
 
 @pytest.mark.skipif(not MAKEFILE.exists() or shutil.which("make") is None, reason="needs make and the Makefile")

@@ -145,15 +145,17 @@ def read(store: hm.Store, path: hm.StorePath, below: str = "") -> str:
     return (store.on_disk(path) / below).read_text() if below else store.on_disk(path).read_text()
 
 
-def let_in(directory: Path) -> Path:
-    """A new directory below ``directory`` that belongs to ``nobody``, who can also reach it."""
-    theirs = directory / "theirs"
-    theirs.mkdir()
-    os.chown(theirs, 65534, 65534)
-    for parent in (directory, *directory.parents):
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(0o755)
-    return theirs
+@pytest.fixture
+def theirs() -> Iterator[Path]:
+    """A directory of an ordinary user, in reach of that user: the caller, or ``nobody`` where the caller is root.
+
+    Not below ``tmp_path``: every run of pytest that begins beside this one closes what pytest has made to all others.
+    """
+    with tempfile.TemporaryDirectory(prefix="hermetica-test-theirs-", ignore_cleanup_errors=True) as made:
+        place = Path(made)
+        if os.geteuid() == 0:
+            os.chown(place, 65534, 65534)
+        yield place
 
 
 def as_self(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import hermetica as hm
 from hermetica.model import InvalidRecord, from_record, from_records, to_record, to_records
 from hermetica.model.identity import HASHED, NOT_HASHED
 from hermetica_store import Row, Table, hash_tree
-from tests.behaviours.conftest import TOOLS, as_self, as_user, let_in, module
+from tests.behaviours.conftest import TOOLS, as_self, as_user, module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +51,11 @@ def test_b01_the_same_inputs_have_the_same_id_in_any_process(tmp_path: Path) -> 
     assert first == second
 
 
-def test_b01_another_store_location_and_another_user_change_no_path(tmp_path: Path) -> None:
+def test_b01_another_store_location_and_another_user_change_no_path(tmp_path: Path, theirs: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to be somebody else as well")
     if as_user([sys.executable, "-c", "import hermetica, lmdb"], env=dict(os.environ)).returncode:
         pytest.skip("the interpreter or the package cannot be read by an ordinary user here")
-    theirs = let_in(tmp_path)
     environment = {**os.environ, "HOME": str(theirs)}
     ours = ids(str(tmp_path / "ours"), env=environment)
     assert ours == ids(str(theirs / "store"), as_other=True, env=environment, umask=0o077)

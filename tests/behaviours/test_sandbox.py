@@ -14,7 +14,7 @@ import pytest
 import hermetica as hm
 from hermetica.realize.errors import BuildFailed
 from hermetica.sandbox import SandboxUnavailable
-from tests.behaviours.conftest import TOOLS, as_user, let_in, read
+from tests.behaviours.conftest import TOOLS, as_user, read
 
 if TYPE_CHECKING:
     from tests.behaviours.conftest import Shell
@@ -88,12 +88,11 @@ with hm.Store.open(sys.argv[1]) as store:
 """
 
 
-def test_b30_root_and_an_ordinary_user_get_the_same_world(store: hm.Store, sh: Shell, tmp_path: Path) -> None:
+def test_b30_root_and_an_ordinary_user_get_the_same_world(store: hm.Store, sh: Shell, theirs: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to be somebody else as well")
     if as_user([sys.executable, "-c", "import hermetica, lmdb"], env=dict(os.environ)).returncode:
         pytest.skip("the interpreter or the package cannot be read by an ordinary user here")
-    theirs = let_in(tmp_path)
     command = [sys.executable, "-c", AS_SOMEBODY, str(theirs / "store"), IDENTITY]
     ended = as_user(command, env={**os.environ, "HOME": str(theirs)}, umask=0o077)
     assert ended.returncode == 0, ended.stderr
