@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from benchmarks.targets import MEMORY, TARGETS, Target, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _PAGE: Final = Path("docs/performance.md")
 _IMAGES: Final = Path("docs/images")
@@ -30,10 +30,14 @@ PIPE, ESCAPED = "|", "\\|"
 _COLOURS: Final = {"hermetica": "#2563eb", "nix": "#b45309", "make+bwrap": "#6b7280"}
 
 
-def read(path: Path) -> dict[str, dict[str, Any]]:
-    """The results in a file, by benchmark; the last of each counts."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return {row["benchmark"]: row for row in rows}
+def read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """The results in a file, by the file system of their samples and by benchmark; the last of each counts."""
+    places: dict[str, dict[str, dict[str, Any]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            row = json.loads(line)
+            places.setdefault(row["machine"]["file_system"], {})[row["benchmark"]] = row
+    return places
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -117,16 +121,29 @@ def plots(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def write(results: Mapping[str, Mapping[str, Any]]) -> None:
+def page(places: Mapping[str, Mapping[str, Mapping[str, Any]]], growing: Sequence[str] = ()) -> list[str]:
+    """What stands between the marks: for each file system the targets, then the pictures, then all figures.
+
+    Args:
+        places: as ``read`` has it; the first file system is the one that the page speaks of.
+        growing: the lines that show the pictures.
+    """
+    lines: list[str] = []
+    for place, results in places.items():
+        machine = next(iter(results.values()))["machine"]
+        system = f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, Python {machine['python']}"
+        lines += ["", f"### Again, with samples on {place}", ""] if lines else []
+        lines += [*table(results), "", f"{system}, samples on {place}."]
+    lines += ["", "## How cost grows with size", "", *growing] if growing else []
+    lines += ["", "## All figures"]
+    for place, results in places.items():
+        lines += ["", f"Samples on {place}:", "", *everyone(results)]
+    return [*lines, ""]
+
+
+def write(places: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
     """Puts the table and the pictures into the page."""
-    machine = next(iter(results.values()))["machine"]
-    where = (
-        f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, Python {machine['python']}, "
-        f"samples on {machine['file_system']}."
-    )
-    pictures = plots(results)
-    growing = ["## How cost grows with size", "", *pictures, ""] if pictures else []
-    parts = [*table(results), "", where, "", *growing, "## All figures", "", *everyone(results), ""]
+    parts = page(places, plots(next(iter(places.values()))))
     text = _PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(_BEGIN)
     tail = rest.partition(_END)[2]
