@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from importlib import resources
+from pathlib import Path
 
 import hermetica as hm
 
@@ -11,7 +11,7 @@ import hermetica as hm
 @functools.cache
 def lock() -> hm.Lock:
     """The lock of this package."""
-    text = (resources.files("hermetica_derivations") / "hermetica.lock").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("hermetica.lock").read_text(encoding="utf-8")
     return hm.Lock.parse(text, where="hermetica_derivations/hermetica.lock")
 
 

@@ -81,7 +81,11 @@ def _fields(value: object) -> Mapping[str, Any]:
         return merged
     if names := getattr(type(value), "__attrs_attrs__", None):
         return {field.name: getattr(value, field.name) for field in names}
-    return dict(vars(value)) if hasattr(value, "__dict__") else {}
+    fields = dict(vars(value)) if hasattr(value, "__dict__") else {}
+    if isinstance(value, ModuleType) and "__getattr__" in fields:  # PEP 562: names that it makes when they are used
+        late = [name for name in fields.get("__all__", ()) if name not in fields and hasattr(value, name)]
+        fields |= {name: getattr(value, name) for name in late}
+    return fields
 
 
 @functools.lru_cache(maxsize=16)  # one command asks the same modules several times, and large ones are slow to parse

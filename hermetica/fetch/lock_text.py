@@ -10,6 +10,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from hermetica.fetch.lock_lines import read_lines
 from hermetica.fetch.lock_pin import ALGORITHMS, Group, LockError, Pin
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def parse_groups(text: str, where: str) -> tuple[Group, ...]:
         LockError: it is no lock, or of another version; its origin is file and line.
     """
     try:
-        document = tomllib.loads(text)
+        document = read_lines(text) or tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         place = _TOML_PLACE.fullmatch(str(error))
         reason, line = (place[1], int(place[2])) if place else (str(error), text.count("\n") + 1)

@@ -61,6 +61,16 @@ def test_what_a_module_imports_is_public_where_it_says_so(hermetica: CommandLine
     assert hermetica("ls", "--json", "./facade.py").stdout
 
 
+def test_what_a_module_makes_when_it_is_used_is_found_by_name_and_by_all(hermetica: CommandLine) -> None:
+    hermetica.module("a = sh('a', 'true'); b = sh('b', 'true')", name="base.py")
+    hermetica.write(
+        "pkgs.py",
+        "import base\n__all__ = ['a', 'nowhere']\ndef __getattr__(name):\n    return getattr(base, name)\n",
+    )
+    assert names(hermetica("ls", "--json", "./pkgs.py").stdout) == ["a"]
+    assert names(hermetica("ls", "--json", "./pkgs.py:a").stdout) == ["a"]
+
+
 def test_names_patterns_and_namespaces_lead_below(hermetica: CommandLine) -> None:
     hermetica.module(NAMESPACES)
     for target, expected in {

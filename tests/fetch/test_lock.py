@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermetica.fetch.lock import Group, Lock, LockError, Pin
+from hermetica.fetch.lock_lines import read_lines
 from hermetica.model import evaluation, fetchgit
 
 if TYPE_CHECKING:
@@ -97,6 +100,23 @@ def test_what_is_written_is_read(lock: Lock) -> None:
 def test_order_of_groups_and_pins_does_not_change_the_text(lock: Lock) -> None:
     turned = [Group(name=each.name, request=each.request, pins=each.pins[::-1]) for each in lock.groups[::-1]]
     assert Lock(turned).text() == lock.text()
+
+
+def test_the_lock_of_the_packages_is_read_line_by_line() -> None:
+    text = (resources.files("hermetica_derivations") / "hermetica.lock").read_text(encoding="utf-8")
+    assert read_lines(text) == tomllib.loads(text)
+
+
+@given(LOCKS, st.data())
+def test_what_is_read_line_by_line_is_what_toml_says(lock: Lock, data: st.DataObject) -> None:
+    text = lock.text()
+    begin = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(begin, min(len(text), begin + 40)))
+    pieces = ("", '"', "\\", "\n", "\x00", "]", "[[groups.a.pins]]\n", "[groups.a]\n", "pins = 1\n", text[begin:end])
+    edited = text[:begin] + data.draw(st.sampled_from(pieces)) + text[end:]
+    for each in (text, edited):
+        quickly = read_lines(each)
+        assert quickly is None or quickly == tomllib.loads(each)
 
 
 def test_the_text_has_one_fact_a_line() -> None:

@@ -38,6 +38,7 @@ PURE = (
     "hermetica.fetch.go_proxy",
     "hermetica.fetch.kinds",
     "hermetica.fetch.lock_pin",
+    "hermetica.fetch.lock_lines",
     "hermetica.fetch.lock_text",
     "hermetica.fetch.lock_tree",
     "hermetica.fetch.locking.cargo",

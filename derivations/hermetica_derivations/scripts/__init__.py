@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
 import hermetica as hm
 
 
 def read(name: str) -> str:
     """The text of a file of this directory."""
-    return (resources.files(__name__) / name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def script(name: str) -> hm.Derivation:

@@ -1,4 +1,4 @@
-"""What software is built with: a tree of tools at ``/`` and the compilers that link for the run time of packages."""
+"""What an environment is: a tree of tools, compilers, and how build systems are told of them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_derivations.toolchain import base_c, base_cxx, cc, compiler_wrapper, fixup_tools, full
+from hermetica_derivations.toolchain.for_c import compiler_wrapper, fixup_tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import hermetica as hm
 
-__all__ = ["BASE_C", "BASE_CXX", "FULL", "Environment"]
+__all__ = ["Environment"]
 
 _C: Final[Mapping[str, str]] = {"CC": "cc"}
 _CXX: Final[Mapping[str, str]] = {"CC": "cc", "CXX": "c++"}
@@ -62,13 +62,3 @@ class Environment:
     def of(cls, rootfs: hm.Derivation) -> Environment:
         """A tree with GCC for C and C++, and wrappers around them."""
         return cls(rootfs=rootfs, compiler=compiler_wrapper(rootfs), variables=_CXX)
-
-
-BASE_C: Final = Environment(rootfs=base_c, compiler=cc)
-"""GCC for C, make, and the usual tools of a POSIX system."""
-
-BASE_CXX: Final = Environment.of(base_cxx)
-"""The same with GCC for C++, CMake, Meson, Ninja, pkg-config, Perl and the Python that Meson runs on."""
-
-FULL: Final = Environment.of(full)
-"""The same with the autotools, Bash, Flex, Bison, gettext, Texinfo, Tcl and what else builds ask for."""
