@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = {
@@ -42,6 +42,22 @@ class Module:
     def tree(self) -> ast.Module:
         """Its syntax tree."""
         return ast.parse(self.path.read_bytes(), filename=str(self.path))
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of that tree."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        """What it imports when it runs, at its top or later; what only type checkers see is left out."""
+        hidden = {id(node) for node in _only_for_type_checkers(self.nodes)}
+        return tuple(found for node in self.nodes if id(node) not in hidden for found in _imported(node))
+
+    @property
+    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Its functions and methods, nested ones included."""
+        return (node for node in self.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
     @property
     def where(self) -> str:
@@ -83,32 +99,20 @@ def modules(*folders: str) -> tuple[Module, ...]:
     return tuple(found)
 
 
-def imports(module: Module) -> Iterator[Import]:
-    """What ``module`` imports when it runs, at its top or later; what only type checkers see is left out."""
-    hidden = {id(node) for node in _only_for_type_checkers(module.tree)}
-    for node in ast.walk(module.tree):
-        if id(node) in hidden:
-            continue
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(module=alias.name, name=None, line=node.lineno)
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield Import(module="." * node.level + (node.module or ""), name=alias.name, line=node.lineno)
+def _imported(node: ast.AST) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield Import(module=alias.name, name=None, line=node.lineno)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            yield Import(module="." * node.level + (node.module or ""), name=alias.name, line=node.lineno)
 
 
-def _only_for_type_checkers(tree: ast.Module) -> Iterator[ast.AST]:
-    for node in ast.walk(tree):
+def _only_for_type_checkers(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             for statement in node.body:
                 yield from ast.walk(statement)
-
-
-def functions(module: Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function and method of ``module``, nested ones included."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
 
 
 @cache

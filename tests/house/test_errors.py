@@ -39,7 +39,7 @@ def words_of_the_tests() -> frozenset[str]:
 @cache
 def calls() -> frozenset[str]:
     """Every name that some module of ours calls."""
-    nodes = (node.func for module in modules() for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    nodes = (node.func for module in modules() for node in module.nodes if isinstance(node, ast.Call))
     return frozenset(ast.unparse(node).rpartition(".")[2] for node in nodes)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
-from tests.house.code import PACKAGES, Module, imports, modules
+from tests.house.code import PACKAGES, modules
 
 DEPENDENCIES = frozenset(["attr", "attrs", "blake3", "lmdb", "zstandard"])
 EXTRAS = {  # what an extra of the distribution brings
@@ -18,19 +16,21 @@ EXTRAS = {  # what an extra of the distribution brings
 LIBRARIES = ("lmdb", "zstandard", "blake3", "subprocess", "asyncio")
 HEAVY = frozenset([*LIBRARIES, "hermetica_store", "hermetica.model", "hermetica.realize"])
 
-every_module = pytest.mark.parametrize("module", modules(), ids=[module.name for module in modules()])
+
+def test_the_core_needs_four_packages_and_the_standard_library() -> None:
+    core = DEPENDENCIES | PACKAGES.keys() | sys.stdlib_module_names
+    foreign = [
+        f"{module.where}:{found.line} {found.module}"
+        for module in modules()
+        for found in module.imports
+        if found.top not in core | EXTRAS.get(module.name, frozenset())
+    ]
+    assert foreign == []
 
 
-@every_module
-def test_the_core_needs_four_packages_and_the_standard_library(module: Module) -> None:
-    allowed = DEPENDENCIES | PACKAGES.keys() | sys.stdlib_module_names | EXTRAS.get(module.name, frozenset())
-    foreign = [f"{module.where}:{found.line} {found.module}" for found in imports(module) if found.top not in allowed]
-    assert not foreign
-
-
-@every_module
-def test_imports_are_absolute(module: Module) -> None:
-    assert not [found for found in imports(module) if found.module.startswith(".")]
+def test_imports_are_absolute() -> None:
+    relative = [(module.where, found) for module in modules() for found in module.imports if found.module[0] == "."]
+    assert relative == []
 
 
 def test_importing_hermetica_loads_nothing_heavy() -> None:
