@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -26,15 +27,15 @@ from hermetica.realize.errors import (
 )
 from hermetica.realize.lacks import files_named, in_words
 from hermetica.realize.places import Spelling
-from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, Tier, World, differences, run
+from hermetica.sandbox import BuilderNotFound, Limits, Mount, SandboxSpec, Tier, World, run
 from hermetica_store import STORE_PREFIX, Candidate
 from hermetica_store.digest import Digest, path_digest_text
 from hermetica_store.refusals import lack_of_room
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
-    from hermetica.model import Resolved
+    from hermetica.model import Derivation, Resolved
     from hermetica.realize.context import RunContext
     from hermetica.realize.logs import BuildLog
     from hermetica.realize.options import Options
@@ -172,20 +173,38 @@ def build(
         WorldUnavailable: nor this world.
         TierUnavailable: nor a clock that stands still, which the derivation requires.
     """
-    if world is None and (resolved.derivation.features or context.options.clock != "running"):
-        from hermetica.realize.tiers import tier_for, world_at  # noqa: PLC0415 -- where a clock is to stand still
+    world = world or _required_world(resolved.derivation, context.options)
+    with prepared(resolved, context.store, context.options, scratch, world) as spec:
+        built = _run_builder(spec, resolved, context, scratch, log)
+    return built if world is None else attrs.evolve(built, world=world)
 
-        tier = tier_for(resolved.derivation, context.options.clock)
-        world = None if tier is Tier.T0 else world_at(tier, context.options.cores)
+
+def _required_world(derivation: Derivation, options: Options) -> World | None:
+    """The world that a derivation requires, or the caller prefers; None where that is the default one."""
+    if not derivation.features and options.clock == "running":
+        return None
+    from hermetica.realize.tiers import tier_for, world_at  # noqa: PLC0415 -- where a clock is to stand still
+
+    tier = tier_for(derivation, options.clock)
+    return None if tier is Tier.T0 else world_at(tier, options.cores)
+
+
+@contextlib.contextmanager
+def prepared(
+    resolved: Resolved, store: ObjectStore, options: Options, scratch: Scratch, world: World | None = None
+) -> Generator[SandboxSpec]:
+    """The sandbox of ``resolved`` in a world, or in the default one; what lies in memory is gone when it is left.
+
+    Raises:
+        WorldUnavailable: this host has not what the world needs.
+    """
     if world is None:
-        spec = prepare_spec(resolved, context.store, context.options, scratch.path)
-        return _run_builder(spec, resolved, context, scratch, log)
-    from hermetica.realize.worlds import dated, directories, sources_of  # noqa: PLC0415 -- studies only
+        yield prepare_spec(resolved, store, options, scratch.path)
+        return
+    from hermetica.realize.worlds import dated, directories, sources_of  # noqa: PLC0415 -- other worlds only
 
     with directories(world, scratch) as room:
-        spec = prepare_spec(resolved, context.store, context.options, room, world)
-        spec = dated(spec, sources_of(resolved), room)
-        return attrs.evolve(_run_builder(spec, resolved, context, scratch, log), world=world)
+        yield dated(prepare_spec(resolved, store, options, room, world), sources_of(resolved), room)
 
 
 def _run_builder(spec: SandboxSpec, resolved: Resolved, context: RunContext, scratch: Scratch, log: BuildLog) -> Built:
@@ -219,7 +238,7 @@ def _run_builder(spec: SandboxSpec, resolved: Resolved, context: RunContext, scr
 
             advise(error)
         clearer = _explained(error, resolved, context, scratch)
-        if options.keep_failed and not isinstance(error, BuildCancelled) and not differences(spec.world):
+        if options.keep_failed and not isinstance(error, BuildCancelled) and kept.can_keep(spec.world):
             clearer.kept = str(kept.keep(scratch, spec, derivation.name, time.monotonic() - started))
             clearer.details = (
                 *clearer.details,

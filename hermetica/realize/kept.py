@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from hermetica.errors import HermeticaError
-from hermetica.sandbox import Mount, SandboxSpec, enter
+from hermetica.sandbox import Mount, SandboxSpec, Tier, World, enter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from hermetica_store import Scratch
@@ -29,12 +31,25 @@ class NotKept(HermeticaError):
     code = "HM117"
 
 
+def can_keep(world: World) -> bool:
+    """Whether a build in this world can be entered later: in that of an ordinary build, not of a cell of a study."""
+    from hermetica.realize.tiers import tier_of  # noqa: PLC0415 -- only where something failed
+
+    return tier_of(world) is not None
+
+
 def keep(scratch: Scratch, spec: SandboxSpec, name: str, duration_s: float) -> Path:
     """Keeps the scratch directory of a failed build, with what it takes to enter it; its place."""
+    from hermetica.realize.tiers import tier_of  # noqa: PLC0415 -- likewise
+
+    tier = tier_of(spec.world) or Tier.T0
     row = {
         "format": _FORMAT,
         "name": name,
+        "began_s": int(time.time() - duration_s) - 1,  # its directories were made before
         "duration_s": round(duration_s, 3),
+        "tier": tier.name,
+        "jobs": spec.world.jobs,
         "builder": spec.builder,
         "args": list(spec.args),
         "env": [list(pair) for pair in spec.env],
@@ -52,7 +67,7 @@ def load(directory: Path) -> SandboxSpec:
         NotKept: the directory is not one, or its description is damaged.
     """
     try:
-        row = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+        row: dict[str, Any] = json.loads((directory / _FILE).read_text(encoding="utf-8"))
         if row["format"] != _FORMAT:
             raise NotKept(f"{directory}: a kept build of another version: {row['format']}")
         return SandboxSpec(
@@ -63,9 +78,24 @@ def load(directory: Path) -> SandboxSpec:
             store_dir=str(directory / "store"),
             build_dir=str(directory / "build"),
             rootfs=row["rootfs"],
+            world=_world(row),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotKept(f"{directory} is not a kept build", hint=_HINT) from error
+
+
+def _world(row: Mapping[str, Any]) -> World:
+    """The one that it was built in; those that were kept before this was written down had the default one."""
+    from hermetica.realize.tiers import world_at  # noqa: PLC0415 -- likewise
+
+    return world_at(Tier[row.get("tier", "T0")], row.get("jobs", 1))
+
+
+def _dated(directory: Path, spec: SandboxSpec) -> None:
+    """Gives the directories the time they were made at, since when all that lies in them is new to a strict world."""
+    began_s = json.loads((directory / _FILE).read_text(encoding="utf-8"))["began_s"]
+    for place in (spec.build_dir, spec.store_dir):
+        os.utime(place, (began_s, began_s))
 
 
 def enter_kept(directory: Path, command: Sequence[str] | None = None) -> int:
@@ -75,6 +105,8 @@ def enter_kept(directory: Path, command: Sequence[str] | None = None) -> int:
         NotKept: the directory is not a kept build.
     """
     spec = attrs.evolve(load(directory), terminal=True)
+    if spec.world.file_time_s is not None:
+        _dated(directory, spec)
     return enter(spec, entered(spec.builder, command))
 
 

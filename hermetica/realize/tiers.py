@@ -84,6 +84,11 @@ def advise(error: RealizeError) -> None:
     error.hint = f"{error.hint}; {more}" if error.hint else more
 
 
+def tier_of(world: World) -> Tier | None:
+    """The tier whose `world_at` a world is; None where it is none of an ordinary build."""
+    return next((tier for tier in _PREFERRED.values() if world == world_at(tier, world.jobs)), None)
+
+
 @functools.lru_cache(maxsize=8)
 def world_at(tier: Tier, cores: int) -> World:
     """The world of ordinary builds at a tier: the default one, and what the tier holds still; processors stay."""

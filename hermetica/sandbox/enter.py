@@ -58,6 +58,8 @@ def enter(spec: SandboxSpec, command: Sequence[str]) -> int:
         SandboxUnavailable: bubblewrap or the kernel refuses.
         BuilderNotFound: the command cannot be executed there.
         InvalidSandboxSpec: there is no command.
+        TierUnavailable: the host cannot hold its world still.
+        FrozenClockFailed: a program could not be given it.
     """
     wanted = entered(spec, command)
     with Spawner.with_own_thread() as spawner, given_back():
@@ -68,6 +70,8 @@ def enter(spec: SandboxSpec, command: Sequence[str]) -> int:
                 session.watch(None)
             finally:
                 session.end()
+            if broken := session.broken():
+                raise broken
             if error := session.failure(wanted, bwrap):
                 if isinstance(error, SandboxUnavailable) and error.kind == RefusalKind.UNKNOWN.value and not error.said:
                     raise BuilderNotFound(command[0], "bubblewrap said it on the terminal") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pty
 import select
 import subprocess
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hermetica.sandbox import fixed_world
+from hermetica.sandbox.factors import CLOCK_S
+
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
+needs_x86_64 = pytest.mark.skipif(platform.machine() != "x86_64", reason="a clock is held on x86-64 only")
 pytestmark = pytest.mark.sandbox
 
 
@@ -23,6 +28,8 @@ def project(hermetica: CommandLine) -> CommandLine:
         "data = hm.source('data.txt')",
         "tool = sh('tool', 'echo made > $out')",
         "top = sh('top', f'cat {tool} {data} > $out; echo $FLAVOUR', env={'FLAVOUR': 'sweet'})",
+        "frozen = sh('frozen', 'date > $out', features=('clock:frozen',))",
+        "strict = sh('strict', 'date > half; exit 3', features=('world:strict',))",
         "broken = sh('broken', 'exit 3')",
         "needy = sh('needy', f'cat {broken}')",
         "fetched = hm.fetchurl('http://127.0.0.1:9/x', sha256='0' * 64)",
@@ -75,10 +82,41 @@ def test_what_cannot_be_entered_is_told(project: CommandLine) -> None:
     )
 
 
-def test_a_shell_has_the_terminal(project: CommandLine) -> None:
+@needs_x86_64
+def test_the_clock_stands_where_that_of_the_build_does(project: CommandLine) -> None:
+    sh, script = shell(project), "date +%s; head -c 8 /dev/urandom | md5sum; touch made; stat -c %Y made"
+
+    def seen(target: str, *, prefer: str = "running") -> list[str]:
+        words = ("develop", f"./pkgs.py:{target}", "--", sh, "-c", script)
+        return project(*words, env={"HERMETICA_CLOCK": prefer}).stdout.splitlines()
+
+    frozen, strict = seen("frozen"), seen("strict")
+    assert frozen[0] == strict[0] == seen("top", prefer="frozen")[0] == str(CLOCK_S)
+    assert frozen[1:] != strict[1:] == seen("strict")[1:]
+    assert strict[2] == str(fixed_world().file_time_s)
+    assert int(seen("top")[0]) < CLOCK_S
+
+
+@needs_x86_64
+def test_a_failed_build_is_entered_in_the_world_that_it_failed_in(project: CommandLine) -> None:
+    ended = project("build", "--keep-failed", "./pkgs.py:strict", status=100)
+    kept = next(line.split()[-1] for line in ended.stderr.splitlines() if line.strip().startswith("kept"))
+    script = "date +%s; stat -c %Y half; date -r half +%s; echo more >> half; stat -c %Y half"
+    ended = project("develop", "--failed", kept, "--", shell(project), "-c", script)
+    assert ended.stdout.split() == [str(CLOCK_S), *[str(fixed_world().file_time_s)] * 3]
+
+
+def test_what_no_sandbox_offers_is_not_entered_without_it(project: CommandLine) -> None:
+    project.module("odd = sh('odd', 'date > $out', features=('clock:backwards',))")
+    assert "it requires clock:backwards" in project("develop", "./pkgs.py:odd", "--", "date", status=4).stderr
+
+
+@needs_x86_64
+@pytest.mark.parametrize(("target", "told"), [("top", b""), ("frozen", b"the clock stands at 2036-01-01 00:00:00 UTC")])
+def test_a_shell_has_the_terminal(project: CommandLine, target: str, told: bytes) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*project.words, "develop", "./pkgs.py:top"],
+        [*project.words, "develop", f"./pkgs.py:{target}"],
         cwd=project.directory,
         env=project.environment,
         stdin=theirs,
@@ -87,7 +125,7 @@ def test_a_shell_has_the_terminal(project: CommandLine) -> None:
         start_new_session=True,
     ) as running:
         os.close(theirs)
-        os.write(ours, b"echo =$FLAVOUR=; exit 5\n")
+        os.write(ours, b"echo =${FLAVOUR-sweet}=; exit 5\n")
         said = b""
         while select.select([ours], [], [], 60)[0]:
             try:
@@ -97,4 +135,7 @@ def test_a_shell_has_the_terminal(project: CommandLine) -> None:
         assert running.wait(60) == 5
     os.close(ours)
     assert b"=sweet=" in said
-    assert b"in the sandbox of top: its inputs and its environment are there, $out is still to be made" in said
+    text = f"in the sandbox of {target}: its inputs and its environment are there, $out is still to be made"
+    assert text.encode() in said
+    assert told in said
+    assert told or b"clock" not in said

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,7 @@ from hermetica.sandbox import (
     Tier,
     TierUnavailable,
     World,
+    enter,
     fixed_world,
     run,
     vary,
@@ -46,13 +47,18 @@ STRICT = fixed_world(Tier.T3)
 ENOSYS = 38
 
 
-def run_elf(box: Box, program: bytes, world: World) -> Ran:
+def given(box: Box, program: bytes) -> dict[str, Any]:
+    """What a specification needs to run a program."""
     place = box.root / "elf"
     place.mkdir(exist_ok=True)
     (place / "program").write_bytes(program)
     (place / "program").chmod(0o755)
     inputs = (Mount(str(place), "/hermetica/store/elf"),)
-    return box.run("", builder="/hermetica/store/elf/program", args=(), inputs=inputs, world=world)
+    return {"builder": "/hermetica/store/elf/program", "args": (), "inputs": inputs}
+
+
+def run_elf(box: Box, program: bytes, world: World) -> Ran:
+    return box.run("", world=world, **given(box, program))
 
 
 def in_python(box: Box, code: str, world: World = FROZEN, **limits: float) -> Ran:
@@ -191,6 +197,8 @@ def test_a_32_bit_program_is_refused_and_the_other_abi_of_a_64_bit_one_tells_no_
         run_elf(box, elf32(EXIT_OF_I386), FROZEN)
     assert told.value.code == "HM261"
     assert "32-bit" in told.value.cause
+    with pytest.raises(FrozenClockFailed, match="could not be given its world"):
+        enter(box.spec("", world=FROZEN, **given(box, elf32(EXIT_OF_I386))), ["/hermetica/store/elf/program"])
     assert run_elf(box, elf32(EXIT_OF_I386), World()).exit.status == 0
     assert struct.unpack("<i4x", run_elf(box, elf64(READ_CLOCK_OF_I386), FROZEN).output) == (-ENOSYS,)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from hermetica.cli.session import Session
+    from hermetica.sandbox import World
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,9 +40,12 @@ def run(session: Session) -> int:
     """Runs the builder's shell, or the command after ``--``, where the build is, or failed; its exit status."""
     options = session.options
     if options.failed is not None and options.target is None:
-        from hermetica.realize.kept import enter_kept  # noqa: PLC0415 -- asked for nowhere else
+        from hermetica.realize.kept import enter_kept, load  # noqa: PLC0415 -- asked for nowhere else
 
-        return enter_kept(_kept(session, options.failed), options.rest or None)
+        directory = _kept(session, options.failed)
+        if not options.rest:
+            _tell_of(session, load(directory).world)
+        return enter_kept(directory, options.rest or None)
     if options.target is None or options.failed is not None:
         raise Misuse("hermetica develop: one of TARGET and --failed is wanted", hint="hermetica develop --help")
     return _enter(session, options.target, options.rest or None)
@@ -50,10 +54,12 @@ def run(session: Session) -> int:
 def _enter(session: Session, text: str, command: list[str] | None) -> int:
     from hermetica.realize.entering import BUILD_FILE, check_enterable, enter_build  # noqa: PLC0415 -- as above
     from hermetica.realize.sources import add_sources  # noqa: PLC0415 -- likewise
+    from hermetica.realize.tiers import tier_for, world_at  # noqa: PLC0415 -- likewise
 
     with evaluation(), session.objects.lease() as lease:
         derivation = session.evaluator([text]).one(text).derivation
         check_enterable(derivation, command)
+        tier = tier_for(derivation, session.config.clock)
         used = list(dict.fromkeys(each for _, each in derivation.inputs.derivations))
         if used:
             results, status = realize(session, used, lease=lease)
@@ -70,7 +76,16 @@ def _enter(session: Session, text: str, command: list[str] | None) -> int:
                 f"{_outputs(derivation.outputs)} still to be made; `. /build/{BUILD_FILE}` runs what the build "
                 "would run, `exit` leaves"
             )
-        return enter_build(session.objects, derivation, paths, command, cores=session.options.cores)
+            _tell_of(session, world_at(tier, 1))
+        cores = session.options.cores or session.config.cores
+        return enter_build(session.objects, derivation, paths, command, cores=cores, tier=tier)
+
+
+def _tell_of(session: Session, world: World) -> None:
+    from hermetica.realize.entering import stands_still  # noqa: PLC0415 -- likewise
+
+    if held := stands_still(world):
+        session.console.say(f"{held}, as in the build; gdb, strace and the like cannot trace programs here")
 
 
 def _outputs(names: tuple[str, ...]) -> str:
