@@ -48,7 +48,8 @@ def main() -> int:
         if arguments.command == "truths":
             return runs.truths(store, arguments.names)
         if arguments.command == "packages":
-            runs.packages(store, arguments.names, arguments.setting or runs.SETTINGS, smoke=arguments.smoke)
+            settings = arguments.setting or runs.SETTINGS
+            runs.packages(store, arguments.names, settings, jobs=arguments.jobs, smoke=arguments.smoke)
         elif arguments.command == "causes":
             runs.causes(store, arguments.names, jobs=arguments.jobs)
         else:

@@ -115,8 +115,8 @@ def truths(store: hm.Store, names: Sequence[str]) -> int:
     return 1 if wrong else 0
 
 
-def packages(store: hm.Store, names: Sequence[str], settings: Sequence[str], *, smoke: bool) -> None:
-    """Builds packages twice in each setting, two packages at a time.
+def packages(store: hm.Store, names: Sequence[str], settings: Sequence[str], *, jobs: int, smoke: bool) -> None:
+    """Builds packages twice in each setting, as many packages at a time as there are jobs.
 
     Raises:
         UnknownCase: a name is of no package.
@@ -126,7 +126,7 @@ def packages(store: hm.Store, names: Sequence[str], settings: Sequence[str], *, 
     rootfs = base_c if smoke else tools()
     derivations = {package.name: real.derive(package, rootfs) for package in chosen}
     tell("machine", machine())
-    with ThreadPoolExecutor(JOBS) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         asked = {pool.submit(identical.compare, store, each, wanted): name for name, each in derivations.items()}
         for compared in as_completed(asked):
             for row in compared.result():
