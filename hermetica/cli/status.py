@@ -136,6 +136,7 @@ TABLE: Final = {
     "hermetica.report.recording.NotARecording": USAGE,
     "hermetica.study.declaration.InvalidStudy": USAGE,
     "hermetica.study.log.LogDamaged": USAGE,
+    "hermetica.study.log.LogNotWritten": ENVIRONMENT,
     "hermetica.study.log.NoLog": USAGE,
     "hermetica.study.log.StudyRunning": ENVIRONMENT,
     "hermetica.study.parquet.ParquetMissing": ENVIRONMENT,

@@ -10,7 +10,6 @@ import attrs
 
 from hermetica.model import Token, resolve
 from hermetica.model.placeholder import digest_text
-from hermetica.realize.build import scratch_digest
 from hermetica.realize.context import RunContext, Usage
 from hermetica.realize.errors import BuildCancelled, NothingToBuild, RealizeError
 from hermetica.realize.logs import BuildLog
@@ -99,10 +98,6 @@ class Workshop:
                 error = failure
             took_s = time.monotonic() - started
             yield Attempt(trees=trees, error=error, duration_s=took_s, usage=usage, log_tail=log.tail())
-
-    def scratch_names(self) -> dict[str, str]:
-        """What stands in the trees for the digest of an output: the same in every build of this."""
-        return {output: scratch_digest(self.resolved, output) for output in self.resolved.derivation.outputs}
 
 
 class _Nowhere:

@@ -25,6 +25,7 @@ from hermetica.sandbox import CONTRACT_VERSION, FACTORS, Cancellation, Tier, Tie
 from hermetica.study.attribution import Space, attribute
 from hermetica.study.attribution_form import attribution_json
 from hermetica.study.bench import Bench, BudgetSpent, Purse, Refused, Setting
+from hermetica.study.cells import differs, is_base
 from hermetica.study.declaration import Design
 from hermetica.study.design import trials_of
 from hermetica.study.log import Log, of_kind
@@ -215,7 +216,7 @@ class Carrier:
                     continue
                 except BudgetSpent:
                     return None
-                self._keep(shop, [each for each in bench.events.values() if each["key"] not in known])
+                self._keep(shop, log, list(bench.events.values()))
                 return {
                     "tier": setting.tier.name,
                     "left_out": left_out | self._beyond(setting.tier),
@@ -237,12 +238,17 @@ class Carrier:
             return {"writers": {}, "not_traced": error.message}
         return {"writers": {path: attrs.asdict(found[path]) for path in sorted(paths & found.keys())}, "not_traced": ""}
 
-    def _keep(self, shop: Workshop, fresh: Sequence[Mapping[str, Any]]) -> None:
-        """Keeps for the metrics what the builds of this run found; earlier runs kept theirs."""
-        if fresh:
-            again = [bool(each["changed"]) for each in fresh if not each["levels"] and each["repeat"]]
-            differs = any(each["changed"] or each["failed"] for each in fresh if each["levels"])
-            keep_comparison(self.store.objects, shop.resolved, "study", len(again), sum(again), worlds_differ=differs)
+    def _keep(self, shop: Workshop, log: Log, seen: Sequence[Mapping[str, Any]]) -> None:
+        """Keeps for the metrics what builds found, but for those that an earlier run finished with and kept."""
+        kept = {key for event in of_kind(log.before, "target-finished") for key in event["trials"]}
+        fresh = [each for each in seen if each["key"] not in kept]
+        base = next((each for each in seen if is_base(each)), None)
+        if fresh and base is not None and not base["failed"]:
+            again = [differs(each, base) for each in fresh if not (each["levels"] or each["shaken"] or is_base(each))]
+            worlds_differ = any(differs(each, base) for each in seen if each["levels"])
+            keep_comparison(
+                self.store.objects, shop.resolved, "study", len(again), sum(again), worlds_differ=worlds_differ
+            )
 
     def _beyond(self, tier: Tier) -> dict[str, str]:
         """The factors that a study names and a tier does not reach."""

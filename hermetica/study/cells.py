@@ -55,6 +55,16 @@ class Cell:
         return {**attrs.asdict(self), "state": str(self.state)}
 
 
+def is_base(event: Mapping[str, Any]) -> bool:
+    """Whether a build is the first one of the base world, which all others are compared to."""
+    return not (event["levels"] or event["repeat"] or event["shaken"])
+
+
+def differs(event: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
+    """Whether a build came out otherwise than the first one of the base world; one that fails there is no base."""
+    return bool(event["changed"]) or bool(event["failed"]) != bool(base["failed"])
+
+
 def cells_of(
     factors: Iterable[str],
     trials: Sequence[Mapping[str, Any]],
@@ -106,7 +116,7 @@ def concluded(trials: Sequence[Mapping[str, Any]]) -> Attribution:
     ``full`` has all worlds that it takes to know that no factor of a set is innocent, so of a set of several factors
     it is told whether each part of it was built, too, and changed nothing.
     """
-    base = next((each for each in trials if not each["levels"] and not each["repeat"]), None)
+    base = next((each for each in trials if is_base(each)), None)
     if base is None or base["failed"]:
         return Attribution(failed="" if base is None else base["failed"], builds=len(trials))
     racy = _racy(trials)

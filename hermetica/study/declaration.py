@@ -7,6 +7,7 @@ Source: docs/guides/design-a-study.md.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from enum import StrEnum
@@ -37,6 +38,13 @@ _KEYS: Final = {
 }
 _BUDGET: Final = {"builds": int, "builds_per_target": int, "seconds": (int, float)}
 _EXPECTED: Final = {str: "a text", list: "a list", int: "a whole number", (int, float): "a number", dict: "a table"}
+
+
+_TIERS: Final = (Tier.T0, Tier.T2, Tier.T3)  # T1 is a toolchain's own doing, which no world can give
+_BUILDS_LEAST: Final = 3  # of a target, before anything can be said about it
+_HINT_TIER: Final = 'tier = "T0", "T2" or "T3"'
+FIXED_BUILDS_MAX: Final = 100_000
+"""Of a fixed design, the most builds of one target."""
 
 
 class InvalidStudy(HermeticaError, ValueError):
@@ -107,7 +115,7 @@ class Study:
         compare: at which level files are compared.
         factors: factor -> levels besides the fixed one; the first says most.
         budget: what it may cost.
-        timeout_s: how long a builder may run; None for ever.
+        timeout_s: how long a builder may run; None for many times as long as in the base world.
     """
 
     name: str
@@ -166,12 +174,47 @@ def check(study: Study, where: Any) -> None:
             where=where("compare"),
             details=(("levels", ", ".join(LEVELS)),),
         )
+    if study.tier is Tier.T1:
+        raise InvalidStudy("no world gives T1: a toolchain has it, or not", where=where("tier"), hint=_HINT_TIER)
     _check_factors(study, where)
-    for key, value in attrs.asdict(study.budget).items():
-        if value is not None and value <= 0:
+    limits = {
+        "timeout_s": study.timeout_s,
+        **{f"budget.{key}": each for key, each in attrs.asdict(study.budget).items()},
+    }
+    for key, value in limits.items():
+        if value is not None and not 0 < value < math.inf:
+            name = key.rpartition(".")[2]
+            raise InvalidStudy(f"{name} cannot be {value}", where=where(key), hint="leave it out for no limit")
+    _check_size(study, where)
+
+
+def _check_size(study: Study, where: Any) -> None:
+    """That what is asked for can be built, as far as a design tells before anything is built."""
+    if study.design is Design.BISECT:
+        least, most = max(_BUILDS_LEAST, study.rebuilds), study.budget.builds_per_target
+        if most < least:
             raise InvalidStudy(
-                f"{key} cannot be {value}", where=where(f"budget.{key}"), hint="leave it out for no limit"
+                f"builds_per_target cannot be {most}: the base world alone takes {least} builds",
+                where=where("budget.builds_per_target"),
+                hint=f"builds_per_target = {BUILDS_MAX}" if least < BUILDS_MAX else "fewer rebuilds, or more builds",
             )
+        if study.seeds != (1,):
+            raise InvalidStudy(
+                "the design bisect draws nothing, so that seeds change nothing",
+                where=where("seeds"),
+                hint='leave seeds out, or choose design = "ofat", "pairwise" or "full"',
+            )
+        return
+    counts = sorted(len(levels) + 1 for levels in study.factors.values())
+    worlds = {Design.FULL: math.prod(counts), Design.OFAT: sum(counts) - len(counts) + 1}
+    builds = worlds.get(study.design, math.prod(counts[-2:])) * study.rebuilds * len(study.seeds)
+    if builds > FIXED_BUILDS_MAX:
+        raise InvalidStudy(
+            f"{study.design} of {len(counts)} factors, each world {study.rebuilds:,} times, is {builds:,} builds or "
+            f"more of each target; no more than {FIXED_BUILDS_MAX:,} are carried out",
+            where=where("design"),
+            hint='design = "pairwise", or fewer factors, levels, rebuilds or seeds',
+        )
 
 
 def _check_factors(study: Study, where: Any) -> None:
@@ -223,7 +266,7 @@ def parse(text: str, file: str) -> Study:
     _check_keys(document, _KEYS, "", where)
     budget = cast("dict[str, Any]", document.get("budget", {}))
     _check_keys(budget, _BUDGET, "budget.", where)
-    tier = _one_of(document, "tier", [each.name for each in Tier], where)
+    tier = _one_of(document, "tier", [each.name for each in _TIERS], where)
     chosen = None if tier is None else Tier[tier]
     fields: dict[str, Any] = {key: document[key] for key in ("name", "rebuilds", "timeout_s") if key in document}
     raw: dict[str, Any] = {
@@ -322,4 +365,4 @@ def _line_of(text: str, key: str) -> int:
             return number
         if re.match(rf"\s*{re.escape(key)}\s*=", line) and not current:
             return number
-    return header
+    return header if header > 1 or not table else _line_of(text, table)  # factors = ["tz"], in one line

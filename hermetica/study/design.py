@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import blake3
 
-from hermetica.study.declaration import Design, InvalidStudy
+from hermetica.study.declaration import Design
 from hermetica.study.trials import Atom, Atoms, Trial
 
 if TYPE_CHECKING:
@@ -20,17 +20,12 @@ if TYPE_CHECKING:
 
     from hermetica.study.declaration import Study
 
-WORLDS_MAX: Final = 100_000
 _CANDIDATES: Final = 12
 _FIXED: Final = ""
 
 
 def trials_of(study: Study) -> tuple[Trial, ...]:
-    """Every build that a study with a fixed design asks for of each of its targets, in order.
-
-    Raises:
-        InvalidStudy: there would be too many worlds.
-    """
+    """Every build that a study with a fixed design asks for of each of its targets, in order."""
     planned: list[Trial] = []
     for index, seed in enumerate(study.seeds):
         worlds = worlds_of(study.design, study.factors, seed)
@@ -44,24 +39,11 @@ def trials_of(study: Study) -> tuple[Trial, ...]:
 
 
 def worlds_of(design: Design, factors: Mapping[str, tuple[str, ...]], seed: int) -> tuple[Atoms, ...]:
-    """The worlds of a fixed design, each once; the base world first.
-
-    Raises:
-        InvalidStudy: there would be too many of them.
-    """
+    """The worlds of a fixed design, each once; the base world first."""
     single = [frozenset([Atom(factor, level)]) for factor, levels in factors.items() for level in levels]
     if design is Design.OFAT:
         return (frozenset(), *single)
     if design is Design.FULL:
-        count = 1
-        for levels in factors.values():
-            count *= len(levels) + 1
-        if count > WORLDS_MAX:
-            raise InvalidStudy(
-                f"every combination of {len(factors)} factors is {count:,} worlds",
-                where="design",
-                hint='design = "pairwise", or fewer factors and levels',
-            )
         rows = itertools.product(*([_FIXED, *levels] for levels in factors.values()))
         return tuple(_atoms(dict(zip(factors, row, strict=True))) for row in rows)
     return tuple(dict.fromkeys([frozenset[Atom](), *_covering(factors, seed)]))

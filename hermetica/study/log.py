@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from hermetica.errors import HermeticaError
@@ -40,6 +41,12 @@ class NoLog(HermeticaError):
     """A directory that no study has used."""
 
     code = "HM504"
+
+
+class LogNotWritten(HermeticaError):
+    """A log of a study cannot be made, or takes no more: the disk is full, or not to be written to."""
+
+    code = "HM693"
 
 
 def read_log(directory: Path) -> list[dict[str, Any]]:
@@ -89,37 +96,58 @@ class Log:
     Raises:
         StudyRunning: another process writes to it.
         LogDamaged: what is in it is no log of a study.
+        LogNotWritten: it cannot be written to.
     """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / NAME
+        self._path = directory / NAME
         self._lock = threading.Lock()
-        self._file = path.open("a+b")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("a+b", buffering=0)
+        except OSError as error:
+            raise _not_written(self._path, error) from error
+        try:
+            self.before = self._taken(directory)
+        except (OSError, HermeticaError) as error:
+            self._file.close()
+            if isinstance(error, HermeticaError):
+                raise
+            raise _not_written(self._path, error) from error
+
+    def _taken(self, directory: Path) -> list[dict[str, Any]]:
+        """Makes it ours; what is in it, without a line that was cut short."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
+        except BlockingIOError as error:
             raise StudyRunning(f"another process carries out the study in {directory}", hint="wait for it") from error
         self._file.seek(0)
         data = self._file.read()
-        whole = data.rfind(b"\n") + 1
-        try:
-            self.before = _events(data[:whole], path)
-        except LogDamaged:
-            self._file.close()
-            raise
-        if whole != len(data):
-            self._file.truncate(whole)
+        self._size = data.rfind(b"\n") + 1
+        before = _events(data[: self._size], self._path)
+        if self._size != len(data):
+            self._file.truncate(self._size)
+        return before
 
     def write(self, kind: str, time_s: float, **fields: Any) -> dict[str, Any]:
-        """Adds an event; what was written."""
+        """Adds an event; what was written.
+
+        Raises:
+            LogNotWritten: it takes no more. What it holds is whole, and is gone on from once there is room.
+        """
         event = {"format": FORMAT, "kind": kind, "time_s": round(time_s, 3), **fields}
         line = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
-            self._file.write(line)
-            self._file.flush()
-            os.fdatasync(self._file.fileno())
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+                os.fdatasync(self._file.fileno())
+            except OSError as error:
+                with suppress(OSError):  # half a line would damage the log once others follow it
+                    self._file.truncate(self._size)
+                raise _not_written(self._path, error) from error
+            self._size += len(line)
         return event
 
     def close(self) -> None:
@@ -133,6 +161,14 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _not_written(path: Path, error: OSError) -> LogNotWritten:
+    return LogNotWritten(
+        f"{path}: {error.strerror}",
+        details=(("needed for", "what was built, so that it counts and is not built again"),),
+        hint="make room, or name another place with --directory (--study of `check --explain`); then run it again",
+    )
 
 
 def of_kind(events: list[dict[str, Any]], kind: str) -> list[Mapping[str, Any]]:

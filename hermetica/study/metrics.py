@@ -54,8 +54,8 @@ class Metrics:
     def lines(self) -> list[str]:
         """The numbers for people."""
         rows = (
-            ("M1   reproducible artifact rate", self.reproducible),
-            ("     of those studied, in every world", self.in_every_world),
+            ("M1   reproducible artifact rate, in one world", self.reproducible),
+            ("     of those studied, in every world tried", self.in_every_world),
             ("M10  flaky derivations", self.flaky),
             ("     builds that differ in one world", self.flaky_builds),
         )
@@ -77,8 +77,8 @@ def metrics_of(found: Iterable[Compared]) -> Metrics:
     again: dict[str, list[Compared]] = {}
     for each in found:
         again.setdefault(each.drv, []).append(each)
-    last = [each[-1] for each in again.values()]
-    built = {drv: each for drv, each in again.items() if any(one.again for one in each)}
+    built = {drv: compared for drv, each in again.items() if (compared := [one for one in each if one.again])}
+    last = [each[-1] for each in built.values()]
     studied = [
         next(one for one in reversed(each) if one.worlds_differ is not None)
         for each in again.values()

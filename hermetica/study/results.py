@@ -14,9 +14,9 @@ import attrs
 
 from hermetica.study.attribution import RACE
 from hermetica.study.attribution_form import attribution_json, read_attribution
-from hermetica.study.cells import Cell, State, cells_of, concluded
+from hermetica.study.cells import Cell, State, cells_of, concluded, differs, is_base
 from hermetica.study.comparing import Alike
-from hermetica.study.statistics import Rate, fisher_exact, holm, is_too_small, mcnemar_exact
+from hermetica.study.statistics import Rate, fisher_exact, holm, mcnemar_exact, too_small
 from hermetica.study.verdict import verdict_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Row:
         trials: its builds.
         attribution: which factors change what; None where that cannot be said.
         cells: factor -> what is known of it.
+        begun: whether anything was asked about it.
     """
 
     target: str
@@ -46,19 +47,39 @@ class Row:
     trials: Sequence[Mapping[str, Any]]
     attribution: Attribution | None
     cells: Mapping[str, Cell]
+    begun: bool = True
 
     @property
     def state(self) -> str:
-        """``finished``, ``failed`` or ``stopped``."""
+        """``finished``, ``failed``, ``unfinished``, or ``waiting``, which nothing was asked about yet."""
         if self.ended is None:
-            return "stopped"
+            return "unfinished" if self.begun else "waiting"
         is_failed = self.ended["kind"] == "target-failed" or bool(self.attribution and self.attribution.failed)
         return "failed" if is_failed else "finished"
 
     def again(self) -> tuple[int, int]:
         """(differing, all) of the further builds of the base world."""
         further = [each for each in self.trials if not each["levels"] and not each["shaken"] and each["repeat"]]
-        return sum(bool(each["changed"]) for each in further), len(further)
+        return self._differing(further), len(further)
+
+    def alone(self, factor: str) -> tuple[int, int]:
+        """(differing, all) of the builds that varied one factor only."""
+        varied = [each for each in self.trials if list(each["levels"]) == [factor] and not each["shaken"]]
+        return self._differing(varied), len(varied)
+
+    def pair(self, factor: str) -> tuple[bool, bool]:
+        """Whether it differed when it was built again in the base world, and with one factor varied alone.
+
+        Where the factor was not varied alone, since that it changes nothing follows from other builds, the two are told
+        as alike: the pair says nothing.
+        """
+        was = self.again()[0] > 0
+        differing, builds = self.alone(factor)
+        return was, differing > 0 if builds else was
+
+    def _differing(self, builds: Sequence[Mapping[str, Any]]) -> int:
+        base = next((each for each in self.trials if is_base(each)), None)
+        return 0 if base is None else sum(differs(each, base) for each in builds)
 
 
 def results_of(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -87,7 +108,10 @@ def rows_of(events: Sequence[Mapping[str, Any]]) -> list[Row]:
     trials: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     by_key: dict[str, Mapping[str, Any]] = {}
     ended: dict[str, Mapping[str, Any]] = {}
+    last: dict[str, Mapping[str, Any]] = {}
     for event in events:
+        if event["kind"] in {"trial", "target-started", "target-finished", "target-failed"}:
+            last[event["target"]] = event
         if event["kind"] == "trial":
             trials[event["target"]].append(event)
             by_key[event["key"]] = event
@@ -95,7 +119,9 @@ def rows_of(events: Sequence[Mapping[str, Any]]) -> list[Row]:
             ended[event["target"]] = event
         elif event["kind"] == "target-started":
             ended.pop(event["target"], None)
-    return [_row(target, ended.get(target), trials[target], by_key, study) for target in study["targets"]]
+    mine = {name: [each for each in trials[name] if each["drv"] == last[name]["drv"]] for name in study["targets"]}
+    rows = [_row(target, ended.get(target), mine[target], by_key, study) for target in study["targets"]]
+    return [attrs.evolve(row, begun=row.target in last) for row in rows]
 
 
 def _row(
@@ -151,12 +177,8 @@ def factor_rows(rows: Sequence[Row], factors: Sequence[str]) -> list[dict[str, A
         cells = [(row, row.cells[factor]) for row in rows if factor in row.cells and row.state == "finished"]
         determined = [(row, cell) for row, cell in cells if cell.state in _DETERMINED]
         changing = sum(cell.state in _CHANGING for _, cell in determined)
-        flaky = [row.again()[0] > 0 for row, _ in determined]
-        acts = [cell.state is State.ALONE for _, cell in determined]
-        only_varied = sum(act and not was for act, was in zip(acts, flaky, strict=True))
-        only_base = sum(was and not act for act, was in zip(acts, flaky, strict=True))
-        alone = sum(cell.differing for _, cell in cells), sum(cell.builds for _, cell in cells)
-        again = sum(row.again()[0] for row, _ in cells), sum(row.again()[1] for row, _ in cells)
+        pairs = Counter(row.pair(factor) for row, _ in determined)
+        alone, again = _sums(row.alone(factor) for row, _ in cells), _sums(row.again() for row, _ in cells)
         found.append(
             {
                 "factor": factor,
@@ -164,15 +186,21 @@ def factor_rows(rows: Sequence[Row], factors: Sequence[str]) -> list[dict[str, A
                 "alone": sum(cell.state is State.ALONE for _, cell in determined),
                 "together": sum(cell.state is State.TOGETHER for _, cell in determined),
                 "builds": Rate.of(*alone).to_json(),
-                "mcnemar_p": mcnemar_exact(only_base, only_varied),
+                "mcnemar_p": mcnemar_exact(pairs[True, False], pairs[False, True]),
                 "fisher_p": fisher_exact((alone[0], alone[1] - alone[0]), (again[0], again[1] - again[0])),
-                "too_small": is_too_small(len(determined)),
             }
         )
     for test in ("mcnemar", "fisher"):
         for row, adjusted in zip(found, holm([row[f"{test}_p"] for row in found]), strict=True):
             row[f"{test}_holm"] = adjusted
+    for row, small in zip(found, too_small([row["targets"]["total"] for row in found]), strict=True):
+        row["too_small"] = small
     return found
+
+
+def _sums(pairs: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    first, second = zip((0, 0), *pairs, strict=True)
+    return sum(first), sum(second)
 
 
 def _target(row: Row) -> dict[str, Any]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONFIDENCE: Final = 0.95
-_TOLERANCE: Final = 1 + 1e-7  # tables as likely as ours but for rounding are as likely
 
 
 @attrs.frozen(kw_only=True)
@@ -92,8 +91,8 @@ def fisher_exact(first: tuple[int, int], second: tuple[int, int]) -> float:
     rows, hits = (sum(first), sum(second)), first[0] + second[0]
     low, high = max(0, hits - rows[1]), min(rows[0], hits)
     ways = {count: math.comb(rows[0], count) * math.comb(rows[1], hits - count) for count in range(low, high + 1)}
-    here = ways[first[0]]
-    return min(1.0, sum(each for each in ways.values() if each <= here * _TOLERANCE) / sum(ways.values()))
+    here, every = ways[first[0]], sum(ways.values())  # whole numbers, of any size: ties are exact
+    return sum(each for each in ways.values() if each <= here) / every
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
@@ -121,30 +120,17 @@ def holm(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def builds_for(share: float, confidence: float = CONFIDENCE) -> int:
-    """How many builds without a difference it takes to be that sure that fewer than ``share`` of builds differ.
+def too_small(pairs: Sequence[int], level: float = 1 - CONFIDENCE) -> tuple[bool, ...]:
+    """Of each of several paired comparisons, whether it has too few pairs for any outcome to count as found.
 
-    Source: the exact bound of Clopper and Pearson for no hits, (1 - share)^n <= 1 - confidence.
-
-    Raises:
-        ValueError: a proportion is not between 0 and 1.
-    """
-    if not (0 < share < 1 and 0 < confidence < 1):
-        raise ValueError("proportions lie between 0 and 1")
-    return math.ceil(math.log(1 - confidence) / math.log(1 - share))
-
-
-def is_too_small(total: int, smallest_share: float = 0.5, level: float = 1 - CONFIDENCE) -> bool:
-    """Whether a sample is too small to say anything: even if all hit, chance would explain it.
+    One alone needs six pairs, one of 29 that Holm adjusts for needs eleven: fewer do not suffice even if all pairs of
+    all comparisons differ in the same way.
 
     Args:
-        total: its size.
-        smallest_share: how often each would hit by chance.
-        level: the p below which something counts as found.
-
-    With the defaults, a paired comparison of fewer than six pairs can never be significant.
+        pairs: of each comparison, how many.
+        level: the adjusted p below which something counts as found.
     """
-    return 2 * smallest_share**total > level
+    return tuple(least > level for least in holm([mcnemar_exact(0, count) for count in pairs]))
 
 
 def _check(hits: int, total: int, confidence: float) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -15,13 +17,14 @@ import attrs
 import pytest
 
 import hermetica as hm
+from hermetica.realize.comparisons import comparisons
 from hermetica.realize.errors import NothingToBuild
 from hermetica.realize.in_world import workshop
 from hermetica.sandbox import Cancellation, Tier, TierUnavailable, World, vary
 from hermetica.study.carrying import Carrier
 from hermetica.study.declaration import Budget, Design, Study
 from hermetica.study.diffoscope import find_diffoscope, told_by_diffoscope
-from hermetica.study.log import FORMAT, NAME, Log, LogDamaged, NoLog, StudyRunning, read_log
+from hermetica.study.log import FORMAT, NAME, Log, LogDamaged, LogNotWritten, NoLog, StudyRunning, read_log
 from hermetica.study.verdict import verdicts_of
 
 if TYPE_CHECKING:
@@ -152,7 +155,6 @@ def test_an_attempt_is_gone_when_it_is_left(store: hm.Store, targets: dict[str, 
             tree = attempt.trees["out"]
             assert (tree / "b").read_text().splitlines()[0] == "2345"
         assert not tree.exists()
-        assert shop.scratch_names()["out"] in str(tree)
 
 
 def test_a_factor_that_this_host_cannot_vary_is_left_out_and_told(
@@ -188,6 +190,47 @@ def test_what_diffoscope_cannot_tell_is_left_out(tmp_path: Path) -> None:
 def test_two_processes_do_not_share_a_study(tmp_path: Path) -> None:
     with Log(tmp_path / "study"), pytest.raises(StudyRunning):
         Log(tmp_path / "study")
+
+
+def test_a_log_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for place, cause in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "study", "Not a directory")):
+        with pytest.raises(LogNotWritten, match=cause) as caught:
+            Log(place)
+        assert "--directory" in (caught.value.hint or "")
+
+
+def test_a_full_disk_leaves_whole_lines_and_is_gone_on_from(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with Log(tmp_path) as log:
+            log.write("trial", 1.0, key="a")
+            resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / NAME).stat().st_size + 20, limits[1]))
+            with pytest.raises(LogNotWritten, match="File too large"):
+                log.write("trial", 2.0, key="b")
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            log.write("trial", 3.0, key="c")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [each["key"] for each in read_log(tmp_path)] == ["a", "c"]
+
+
+def test_metrics_have_the_builds_of_runs_that_were_stopped_once(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    chosen = {"two": targets["two"]}
+    Carrier(study=study("two", budget=Budget(builds=15)), store=store).run(chosen, tmp_path / "study")
+    assert comparisons(store.objects) == [], "nothing can be said yet"
+    carried(store, chosen, tmp_path / "study")
+    carried(store, chosen, tmp_path / "study")
+    carried(store, chosen, tmp_path / "study", rebuilds=5)
+    trials = [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]
+    again = [each for each in trials if not (each["levels"] or each["shaken"]) and each["repeat"]]
+    found = comparisons(store.objects)
+    assert [(each.differing, each.worlds_differ) for each in found] == [(0, True), (0, True)]
+    assert sum(each.again for each in found) == len(again), "no build counts twice"
 
 
 def test_a_torn_last_line_is_taken_back_and_any_other_is_refused(tmp_path: Path) -> None:

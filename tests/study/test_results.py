@@ -135,7 +135,7 @@ def test_a_factor_counts_where_it_is_known_and_nowhere_else() -> None:
         "tz": State.TOGETHER,
         "mtime": State.LEFT_OUT,
     }
-    assert results["targets"][1]["state"] == "stopped"
+    assert results["targets"][1]["state"] == "waiting"
     by_factor = {each["factor"]: each for each in results["factors"]}
     assert [by_factor[name]["targets"]["total"] for name in FACTORS] == [1, 1, 1, 0]
     assert by_factor["home"]["too_small"]
@@ -153,8 +153,53 @@ def test_results_are_the_same_whatever_the_order_of_builds() -> None:
 
 
 def test_what_is_begun_again_counts_as_not_finished() -> None:
-    again = {"format": "hermetica.study-log/1", "kind": "target-started", "time_s": 10.0, "target": "t"}
-    assert results_of([*log("t", ended=finished()), again])["targets"][0]["state"] == "stopped"
+    again = {"format": "hermetica.study-log/1", "kind": "target-started", "time_s": 10.0, "target": "t", "drv": "00"}
+    (row,) = results_of([*log("t", ended=finished()), again])["targets"]
+    assert (row["state"], row["builds"]) == ("unfinished", 3)
+    (row,) = results_of([*log("t", ended=finished()), {**again, "drv": "11"}])["targets"]
+    assert (row["state"], row["builds"]) == ("unfinished", 0), (
+        "builds of what the target was before are of something else"
+    )
+
+
+def many(changed: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The log of twelve targets whose builds change files as given for ``again`` and ``home``."""
+    names = [f"t{number}" for number in range(12)]
+    events: list[dict[str, Any]] = log(*names)[:1]
+    for name in names:
+        mine = [trial({}, {}), trial({}, changed["again"], 1), trial(HOME, changed["home"])]
+        keys = {each["key"]: f"{name} {each['key']}" for each in mine}
+        events += [{**each, "target": name, "key": keys[each["key"]]} for each in mine]
+        races = tuple(Causes(path=path, races=True) for path in changed["again"])
+        attribution = attribution_json(Attribution(files=races, examined=2, builds=3))
+        events.append(finished(target=name, trials=list(keys.values()), attribution=attribution))
+    return events
+
+
+def test_what_races_in_both_worlds_is_no_evidence_for_a_factor() -> None:
+    race, calm = {"out/a": "r"}, dict[str, str]()
+    found = {
+        name: next(row for row in results_of(many(changed))["factors"] if row["factor"] == "home")
+        for name, changed in {
+            "both": {"again": race, "home": race},
+            "base only": {"again": race, "home": calm},
+            "varied only": {"again": calm, "home": race},
+        }.items()
+    }
+    assert {name: row["mcnemar_p"] for name, row in found.items()} == {
+        "both": 1.0,
+        "base only": 2 / 2**12,
+        "varied only": 2 / 2**12,
+    }
+    assert (found["both"]["fisher_p"], found["varied only"]["fisher_p"] < 1e-4) == (1.0, True)
+    assert next(row for row in results_of(many({"again": race, "home": race}))["factors"])["mcnemar_p"] == 1.0
+
+
+def test_a_further_build_that_fails_is_one_that_differs() -> None:
+    events = log("t", ended=finished())
+    events[2] = trial({}, {}, 1, failed="HM105 it failed")
+    assert results_of(events)["rates"]["same_world"]["hits"] == 0
+    assert results_of(events)["rates"]["builds_that_differ_in_one_world"]["hits"] == 1
 
 
 def test_people_read_rates_factors_and_targets() -> None:
@@ -162,7 +207,7 @@ def test_people_read_rates_factors_and_targets() -> None:
     assert lines[0] == "s: 2 targets, 3 builds, 2 s of building"
     assert any(line.startswith("home") and "too few targets" in line for line in lines)
     assert "t      changes with uid, home, tz" in lines
-    assert "never  stopped" in lines
+    assert "never  waiting" in lines
 
 
 def test_tables_are_read_by_others() -> None:
@@ -227,10 +272,11 @@ def test_metrics_have_the_last_word_of_each_derivation_and_every_build() -> None
             compared("good", "rounds", 2, 0),
             compared("studied", "study", 2, 0, worlds_differ=True),
             compared("bad", "check", 1, 1),
+            compared("bad", "study", 0, 0, worlds_differ=False),
         ]
     )
     assert (found.reproducible.hits, found.reproducible.total) == (3, 4)
-    assert (found.in_every_world.hits, found.in_every_world.total) == (0, 1)
+    assert (found.in_every_world.hits, found.in_every_world.total) == (1, 2)
     assert (found.flaky.hits, found.flaky.total) == (2, 4)
     assert (found.flaky_builds.hits, found.flaky_builds.total) == (2, 7)
     assert found.unreliable == ("bad", "mended")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermetica.study.statistics import Rate, builds_for, fisher_exact, holm, is_too_small, mcnemar_exact, wilson
+from hermetica.study.statistics import Rate, fisher_exact, holm, mcnemar_exact, too_small, wilson
 
 
 @pytest.mark.parametrize(
@@ -86,13 +84,25 @@ def test_holm_keeps_the_order_and_lies_between_nothing_and_bonferroni(values: li
     assert [each for _, each in sorted(zip(values, adjusted, strict=True))] == sorted(adjusted)
 
 
-def test_how_many_builds_exclude_a_share_is_the_exact_bound() -> None:
-    assert builds_for(0.05) == 59
-    assert math.isclose(0.95**59, 0.0485, rel_tol=1e-3)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        builds_for(0)
+def test_fishers_test_takes_as_many_builds_as_there_are() -> None:
+    assert fisher_exact((1000, 4000), (3000, 1000)) < 1e-300
+    assert fisher_exact((1500, 1500), (1500, 1500)) == 1.0
+    assert fisher_exact((1000, 4000), (1060, 3940)) == pytest.approx(0.144596948, rel=1e-6)
 
 
 def test_fewer_than_six_pairs_can_never_be_significant() -> None:
-    assert [is_too_small(total) for total in (1, 5, 6, 20)] == [True, True, False, False]
+    assert [too_small([total]) for total in (1, 5, 6, 20)] == [(True,), (True,), (False,), (False,)]
     assert mcnemar_exact(0, 5) > 0.05 > mcnemar_exact(0, 6)
+
+
+def test_one_of_many_comparisons_needs_more_pairs_and_more_of_them_in_the_others() -> None:
+    assert (too_small([10] * 29)[0], too_small([11] * 29)[0]) == (True, False)
+    assert too_small([20, 20, 6]) == (False, False, False)
+    assert too_small([7, 7, 7, 6]) == (True, True, True, True)
+
+
+@given(st.lists(st.integers(0, 14), min_size=1, max_size=8), st.data())
+def test_what_is_too_small_is_never_significant(pairs: list[int], data: st.DataObject) -> None:
+    differing = [data.draw(st.integers(0, count)) for count in pairs]
+    adjusted = holm([mcnemar_exact(0, count) for count in differing])
+    assert all(p > 0.05 for p, small in zip(adjusted, too_small(pairs), strict=True) if small)
