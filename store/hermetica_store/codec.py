@@ -16,6 +16,8 @@ from hermetica_store.faults import IndexDamaged
 from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hermetica_store.nar import NarDigest
 
 VERSION: Final = 1
@@ -23,6 +25,7 @@ _ROW_HEAD: Final = struct.Struct(">BBHI")  # version, length of the owner, milli
 _STAMP_KEY: Final = struct.Struct(">QQ")
 _STAMP: Final = struct.Struct(">QqqI32s")
 _LISTING: Final = struct.Struct(">I32s32s32sQQQq")
+_DAY: Final = struct.Struct(">I")
 _MODULO: Final = 1  # flag: the digest modulo self-references differs and is there
 _MICROSECONDS: Final = 1_000_000
 _VARINT_BITS_MAX: Final = 70  # ten groups: 64 bits
@@ -304,6 +307,33 @@ def stamp_day(value: bytes) -> int:
     if len(value) == _LISTING.size:
         return int(_LISTING.unpack(value)[0])
     return int(_STAMP.unpack(value)[3]) if len(value) == _STAMP.size else 0
+
+
+def encode_origin(base: bytes, folders: Mapping[bytes, bytes], day: int) -> bytes:
+    """The value of a source's row; ``folders`` has the 32 bytes of digest of each directory, by its path."""
+    head = bytes((VERSION, len(base))) + base + _DAY.pack(day)
+    return head + b"".join([varint(len(path)) + path + digest for path, digest in folders.items()])
+
+
+def decode_origin(value: bytes) -> tuple[bytes, dict[bytes, bytes]] | None:
+    """The base name of an object, and its directories; None if ``value`` is no such row."""
+    folders: dict[bytes, bytes] = {}
+    try:
+        at = 2 + _checked(value)
+        base, at = value[2:at], at + _DAY.size
+        while at < len(value):
+            length, at = read_varint(value, at)
+            path, digest = value[at : at + length], value[at + length : at + length + DIGEST_SIZE_BYTES]
+            at += length + DIGEST_SIZE_BYTES
+            folders[path] = digest
+    except (ValueError, IndexError):
+        return None
+    return (base, folders) if at == len(value) else None
+
+
+def origin_day(value: bytes) -> int:
+    """The day since the epoch on which a source's row, which can be read, was put."""
+    return int(_DAY.unpack_from(value, 2 + value[1])[0])
 
 
 def varint(number: int) -> bytes:

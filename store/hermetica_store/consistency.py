@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.codec import decode_nar, decode_root, object_facts, row_owner, stamp_day
+from hermetica_store.codec import decode_nar, decode_origin, decode_root, object_facts, row_owner, stamp_day
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import IndexDamaged
 from hermetica_store.leases import ID_BYTES
@@ -21,6 +21,7 @@ from hermetica_store.schema import (
     META,
     NARS,
     OBJECTS,
+    ORIGINS,
     OWNED,
     REFERRERS,
     ROOTS,
@@ -184,6 +185,10 @@ def _caches(tx: Transaction) -> Iterator[_Wrong]:
         if not stamp_day(value):
             problem = Problem(kind=INDEX, path=None, file="", detail=f"damaged row of the stat cache: {key.hex()}")
             yield _needless(problem, STATS, key)
+    for key, value in tx.items(ORIGINS):
+        if decode_origin(value) is None:
+            detail = f"damaged row of what was made of sources: {key.hex()}"
+            yield _needless(Problem(kind=INDEX, path=None, file="", detail=detail), ORIGINS, key)
 
 
 def _absent(problem: Problem, table: bytes, key: bytes, value: bytes) -> _Wrong:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from hermetica_store.codec import read_varint, varint
 from hermetica_store.content import Content, File, Folder, Link
-from hermetica_store.digest import Digest
+from hermetica_store.digest import DIGEST_SIZE_BYTES, Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _DIRECTORY: Final = 0
 _LINK: Final = 1
@@ -24,6 +24,7 @@ _PLAIN_BYTES_MAX: Final = 1 << 32  # of ten million entries with long paths; a d
 _PLAIN: Final = b"\x01"
 _ZSTD: Final = b"\x02"
 _LEVEL: Final = 1
+_LONG: Final = 0x80  # from here on, a length takes more than a byte
 
 Entry = tuple[str, str]
 """What an entry is and a digest or target: two entries are equal if these are."""
@@ -31,7 +32,12 @@ Entry = tuple[str, str]
 
 def encode_manifest(content: Content) -> bytes:
     """The manifest as the index keeps it."""
-    plain = b"".join([_encode(path, entry) for path, entry in content.entries()])
+    return join_manifest([encode_entry(path, entry) for path, entry in content.entries()])
+
+
+def join_manifest(entries: Iterable[bytes]) -> bytes:
+    """The manifest of encoded entries, directories before what is in them."""
+    plain = b"".join(entries)
     if len(plain) < _COMPRESS_FROM:
         return _PLAIN + plain
     import zstandard  # noqa: PLC0415 -- small objects do without
@@ -45,6 +51,54 @@ def decode_manifest(value: bytes) -> dict[bytes, Entry]:
     Raises:
         ValueError: it is no manifest.
     """
+    plain = _plain(value)
+    entries: dict[bytes, Entry] = {}
+    at = 0
+    while at < len(plain):
+        path, entry, at = _decode(plain, at)
+        entries[path] = entry
+    return entries
+
+
+def split_manifest(value: bytes) -> dict[bytes, bytes]:
+    """Path below the object -> what is there, encoded: of many entries that only move to another manifest.
+
+    Raises:
+        ValueError: it is no manifest.
+    """
+    plain = _plain(value)
+    entries: dict[bytes, bytes] = {}
+    at, end = 0, len(plain)
+    try:
+        while at < end:
+            length = plain[at]
+            start = at + 1
+            if length >= _LONG:
+                length, start = read_varint(plain, at)
+            after = start + length
+            kind = plain[after]
+            if kind >= _FILE:
+                after += 1 + DIGEST_SIZE_BYTES
+            elif kind == _LINK:
+                target, after = read_varint(plain, after + 1)
+                after += target
+            else:
+                after += 1
+            entries[plain[start : start + length]] = plain[at:after]
+            at = after
+    except IndexError as error:
+        raise ValueError("a manifest is cut short") from error
+    if at > end:
+        raise ValueError("a manifest is cut short")
+    return entries
+
+
+def digest_in(encoded: bytes) -> Digest:
+    """The digest of a file, from its encoded entry."""
+    return Digest(encoded[-DIGEST_SIZE_BYTES:])
+
+
+def _plain(value: bytes) -> bytes:
     plain = value[1:]
     if value[:1] == _ZSTD:
         import zstandard  # noqa: PLC0415 -- as above
@@ -57,12 +111,7 @@ def decode_manifest(value: bytes) -> dict[bytes, Entry]:
             raise ValueError("not a manifest") from error
     elif value[:1] != _PLAIN:
         raise ValueError("a manifest of another version")
-    entries: dict[bytes, Entry] = {}
-    at = 0
-    while at < len(plain):
-        path, entry, at = _decode(plain, at)
-        entries[path] = entry
-    return entries
+    return plain
 
 
 def entries_of(content: Content) -> dict[bytes, Entry]:
@@ -104,7 +153,8 @@ def _entry(entry: File | Link | Folder) -> Entry:
     return ("an executable file" if entry.executable else "a file"), entry.digest.hex
 
 
-def _encode(path: bytes, entry: File | Link | Folder) -> bytes:
+def encode_entry(path: bytes, entry: File | Link | Folder) -> bytes:
+    """One entry of a manifest."""
     head = varint(len(path)) + path
     if isinstance(entry, Folder):
         return head + bytes((_DIRECTORY,))

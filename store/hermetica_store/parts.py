@@ -23,13 +23,14 @@ def part_of(shared: Shared, path: StorePath) -> Part:
         DamagedPart: it is not what was registered.
     """
     for each in (shared, *shared.lowers):
-        if (found := each.overlay.object(path) or _registered(each, path)) is not None:
+        if (found := each.overlay.object(path) or registered(each, path)) is not None:
             info, manifest = found
             return look_at(info, each.layout.objects / path.base, manifest, is_ours=each is shared)
     raise NotRegistered(path)
 
 
-def _registered(shared: Shared, path: StorePath) -> tuple[ObjectInfo, bytes] | None:
+def registered(shared: Shared, path: StorePath) -> tuple[ObjectInfo, bytes] | None:
+    """What the index has of an object: its row and its manifest."""
     base = path.base.encode()
     value, manifest = shared.index.read(lambda tx: (tx.get(OBJECTS, base), tx.get(MANIFESTS, base)))
     return None if value is None else (decode_object(base, value), manifest or b"")

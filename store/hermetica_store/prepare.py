@@ -82,7 +82,8 @@ class Prepared:
         references: the objects it mentions, ascending; with its own path if it mentions itself.
         tree_on_disk: where it lies, unflushed.
         file_count: how many regular files it has.
-        content: what is in it.
+        content: what is in it; of a tree with a manifest, at least what is new and may share its bytes.
+        manifest: of it, where it is known already.
     """
 
     output: str
@@ -94,6 +95,7 @@ class Prepared:
     tree_on_disk: Path
     file_count: int
     content: Content = attrs.field(repr=False, eq=False)
+    manifest: bytes | None = attrs.field(default=None, repr=False, eq=False)
 
 
 @attrs.frozen(eq=False)

@@ -92,7 +92,7 @@ class _Publication:
             references=prepared.references,
             registered_at=self.registered_at,
         )
-        self.placed.append((info, encode_manifest(prepared.content)))
+        self.placed.append((info, prepared.manifest or encode_manifest(prepared.content)))
 
     def apply(self, tx: Transaction) -> None:
         """Register everything in a transaction."""

@@ -14,6 +14,7 @@ from hermetica_store.tables import (
     META,
     NARS,
     OBJECTS,
+    ORIGINS,
     OWNED,
     REFERRERS,
     ROOTS,
@@ -33,6 +34,7 @@ __all__ = [
     "META",
     "NARS",
     "OBJECTS",
+    "ORIGINS",
     "OWNED",
     "READABLE",
     "REFERRERS",
@@ -69,8 +71,9 @@ class Table(enum.Enum):
 TABLES: Final = (
     *(META, OBJECTS, USED, NARS, MANIFESTS, REFERRERS, OWNED, ROOTS, LEASES, STATS),
     *(table.value for table in Table),
+    ORIGINS,
 )
-FIRST_TABLES: Final = frozenset(TABLES) - {Table.HISTORY.value}  # those that every store has
+FIRST_TABLES: Final = frozenset(TABLES) - {Table.HISTORY.value, ORIGINS}  # those that every store has
 TAGS: Final = {
     Table.TRACE: b"t",
     Table.DERIVATIONS: b"d",

@@ -16,7 +16,8 @@ from hermetica_store.codec import (
     stamp_day,
     stamp_key,
 )
-from hermetica_store.schema import OBJECTS, STATS
+from hermetica_store.origins import forget_origins
+from hermetica_store.schema import OBJECTS, ORIGINS, STATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,8 +81,10 @@ def forget_sources(tx: Transaction) -> None:
     """Drop what was learnt long ago; everything where no object is left."""
     if not tx.count(OBJECTS):
         tx.clear(STATS)
+        tx.clear(ORIGINS)
         return
     before = int(time.time()) // _DAY_S - _KEPT_DAYS
     for key, value in tx.items(STATS):
         if stamp_day(value) < before:
             tx.delete(STATS, key)
+    forget_origins(tx)

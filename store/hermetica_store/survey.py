@@ -58,6 +58,11 @@ class Survey:
         """Everything that is no directory, with what it is."""
         return list(zip(self.names.split(b"\0"), self.statuses, strict=True)) if self.statuses else []
 
+    @property
+    def outlined(self) -> tuple[list[int], list[int]]:
+        """The modes and sizes of everything that is no directory, in the order of the names."""
+        return [status.st_mode for status in self.statuses], [status.st_size for status in self.statuses]
+
     def facts(self, depth: int) -> bytes:
         """The digest over all that tells whether anything changed; ``depth`` is how far below the root it lies.
 

@@ -18,6 +18,7 @@ from hermetica_store.codec import Listing
 from hermetica_store.descent import Descent, listing
 from hermetica_store.digest import Digest
 from hermetica_store.links import relative_target
+from hermetica_store.outline import Outline
 from hermetica_store.reading import FILE_FLAGS, SpecialFile, TreeChanged, hash_file, working_on
 from hermetica_store.selection import Selection, select
 from hermetica_store.survey import Survey
@@ -99,14 +100,28 @@ def hash_tree(root: Path, files: Sequence[str] | None = None, *, cache: StatCach
         TreeChanged: a file was written to while it was read.
         TreeError: something cannot be read, or one of ``files`` is not there.
     """
+    return _hashed(root, files, cache, outlines=False)[0]
+
+
+def outline_tree(
+    root: Path, files: Sequence[str] | None = None, *, cache: StatCache | None = None
+) -> tuple[SourceDigest, Outline | None]:
+    """The same, with an outline of what was seen where it is a directory."""
+    return _hashed(root, files, cache, outlines=True)
+
+
+def _hashed(
+    root: Path, files: Sequence[str] | None, cache: StatCache | None, *, outlines: bool
+) -> tuple[SourceDigest, Outline | None]:
     selection = None if files is None else select(files)
     with working_on(root):
-        hashing = _Hashing(os.fsencode(root), cache)
+        hashing = _Hashing(os.fsencode(root), cache, outlines=outlines)
         tree = hashing.run(selection)
         hashing.remember()
-    return SourceDigest(
+    found = SourceDigest(
         tree=tree, size_bytes=hashing.size_bytes, file_count=hashing.file_count, read_count=hashing.read_count
     )
+    return found, hashing.outline
 
 
 @attrs.define(eq=False)
@@ -120,6 +135,7 @@ class _Frame:
         inode: of the directory; None where only some of it counts, so that nothing is kept of it.
         facts: of all in it; empty where nothing is kept.
         kept: what was kept under these facts.
+        outline: for whoever wants to know what was seen.
     """
 
     survey: Survey
@@ -128,12 +144,15 @@ class _Frame:
     inode: Inode | None = None
     facts: bytes = b""
     kept: Listing | None = None
+    outline: Outline | None = None
 
 
 class _Hashing:
-    def __init__(self, root: bytes, cache: StatCache | None) -> None:
+    def __init__(self, root: bytes, cache: StatCache | None, *, outlines: bool) -> None:
         self._root = root
         self._cache = cache
+        self._outlines = outlines
+        self.outline: Outline | None = None
         self._now_ns = time.time_ns()
         self._learnt: list[tuple[Stamp, bytes]] = []
         self._listings: list[tuple[Inode, Listing]] = []
@@ -172,14 +191,26 @@ class _Hashing:
                 continue
             digest, message_bytes = self._leave(descent, frame)
             frames.pop()
+            if frame.outline is not None:
+                frame.outline.digest, frame.outline.message_bytes = digest, message_bytes
             if not frames:
+                self.outline = frame.outline
                 return digest
             name = descent.up()
+            if frame.outline is not None and frames[-1].outline is not None:
+                frames[-1].outline.folders[name] = frame.outline
             frames[-1].directories.append((name, encode_directory(name, digest.hex.encode(), message_bytes)))
 
     def _enter(self, descent: Descent, selection: Selection | None) -> _Frame:
         if selection is None and self._cache is not None:
-            return self._enter_whole(descent, self._cache)
+            frame = self._enter_whole(descent, self._cache)
+        else:
+            frame = self._enter_chosen(descent, selection)
+        if self._outlines:
+            frame.outline = Outline(frame.survey.names, *frame.survey.outlined)
+        return frame
+
+    def _enter_chosen(self, descent: Descent, selection: Selection | None) -> _Frame:
         entries = listing(descent.fd, selection)
         leaves = [(name, status) for name, status in entries if not stat.S_ISDIR(status.st_mode)]
         frame = _Frame(Survey([], b"\0".join([name for name, _ in leaves]), [status for _, status in leaves]))
