@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+_FORMER: Final = "state"
 _PAYLOAD: Final = b"payload " * 20_000
 _LOG_KEY: Final = "00ff"
 
@@ -46,7 +48,10 @@ def furnish(root: Path) -> None:
     (source / "bin" / "tool").chmod(0o755)
     (source / "data").write_bytes(_PAYLOAD)
     (source / "link").symlink_to("bin/tool")
+    shutil.copytree(source, root.parent / "renewed", symlinks=True)
     with ObjectStore.open(root) as store, store.lease() as lease, store.scratch() as scratch:
+        store.add_tree(root.parent / "renewed", _FORMER, lease=lease)
+        (root.parent / "renewed" / "changed").write_bytes(b"since then")
         library = store.add_bytes(b"library", "library", lease=lease)
         text = f"app of {library}".encode()
         app = store.add_bytes(text, "app", lease=lease, references=[library])
@@ -85,6 +90,17 @@ def _add_tree(store: ObjectStore) -> None:
     with store.lease() as lease:
         store.add_tree(store.root.parent / "source", "tree", lease=lease)
         store.put([]).wait()
+
+
+def _renew_tree(store: ObjectStore) -> None:
+    with store.lease() as lease:
+        store.add_tree(store.root.parent / "renewed", _FORMER, lease=lease)
+        store.put([]).wait()
+
+
+def _renewed(store: ObjectStore) -> bool:
+    states = [path for path in store.paths() if path.name == _FORMER]
+    return any((store.on_disk(path) / "changed").exists() for path in states)
 
 
 def _publish(store: ObjectStore) -> None:
@@ -162,6 +178,7 @@ OPERATIONS: Final = {
         Operation(name="open", act=lambda store: store.statistics(), proof=_opened, opens=True),
         Operation(name="add-bytes", act=_add_bytes, proof=lambda store: named(store, "bytes") is not None),
         Operation(name="add-tree", act=_add_tree, proof=lambda store: named(store, "tree") is not None),
+        Operation(name="renew-tree", act=_renew_tree, proof=_renewed),
         Operation(
             name="publish",
             act=_publish,
