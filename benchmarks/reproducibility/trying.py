@@ -12,11 +12,11 @@ from benchmarks.reproducibility.identical import build
 from benchmarks.reproducibility.truth import RACE, Cause, Truth, minimal, write_truth
 from hermetica.sandbox.factors import FACTORS, fixed_world, vary
 from hermetica.sandbox.world import Tier
+from hermetica.study.trials import BUILDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from benchmarks.reproducibility.case import Case
+    from benchmarks.reproducibility.identical import Build
     from hermetica.realize.in_world import Workshop
 
 _TIMES: Final = 3
@@ -31,15 +31,13 @@ def discrepancies(made: Workshop, case: Case) -> list[str]:
     if bases[0].failed:
         return [f"it cannot be built: {bases[0].failed}"]
     shaken = [build(made, vary(fixed, _BUSY), shaken=seed) for seed in range(_SHAKES)]
-    chance = {
-        name for first, *others in (bases, shaken) for other in others for name in _differing(first.files, other.files)
-    }
+    chance = {name for first, *others in (bases, shaken) for other in others for name in _differing(first, other)}
     found: defaultdict[str, set[Cause]] = defaultdict(set, {name: {frozenset({RACE})} for name in chance})
     for cause in sorted({*map(frozenset[str], ([name] for name in FACTORS)), *_conjunctions(case)}, key=sorted):
         for level in range(max(len(FACTORS[name].varied) for name in cause)):
             levels = {name: FACTORS[name].varied[min(level, len(FACTORS[name].varied) - 1)] for name in cause}
             varied = build(made, vary(fixed, levels))
-            for name in _differing(bases[0].files, varied.files) - chance:
+            for name in _differing(bases[0], varied) - chance:
                 found[name].add(cause)
     return [
         f"{name}: {_written(minimal(found[name]))} change it, not {_written(case.truths.get(name, frozenset()))}"
@@ -52,8 +50,11 @@ def _conjunctions(case: Case) -> set[Cause]:
     return {cause for truth in case.truths.values() for cause in truth if RACE not in cause}
 
 
-def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> set[str]:
-    return {name for name in {*first, *second} if first.get(name) != second.get(name)}
+def _differing(first: Build, second: Build) -> set[str]:
+    """What differs between two builds; of the files of one that failed nothing is known."""
+    if first.failed or second.failed:
+        return {BUILDS} if bool(first.failed) != bool(second.failed) else set()
+    return {name for name in {*first.files, *second.files} if first.files.get(name) != second.files.get(name)}
 
 
 def _written(truth: Truth) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.cli.misuse import close_names
 from hermetica.realize.lacks import Kind, Lack
+from hermetica.spelling import close_names
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence

@@ -6,7 +6,8 @@ import argparse
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
 
-from hermetica.cli.misuse import Misuse, did_you_mean
+from hermetica.cli.misuse import Misuse
+from hermetica.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.cli.misuse import did_you_mean
 from hermetica.cli.targets import UnknownTarget
 from hermetica.model.devshell import DevShell, read_devshell
+from hermetica.spelling import did_you_mean
 from hermetica_store.path import STORE_PREFIX, StorePath
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica.cli.members import Unmade, checks_in, derivations_in, is_set, names_in, select
-from hermetica.cli.misuse import close_names, did_you_mean
 from hermetica.cli.modules import blaming, load_file, load_name
 from hermetica.cli.sets import FILE, TABLE, find_sets
 from hermetica.cli.target import Kind, Target, narrowed, object_in_path, parse
 from hermetica.errors import HermeticaError
 from hermetica.model import Derivation
+from hermetica.spelling import close_names, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,6 @@ begins with ``gc_`` is a line of the table ``[gc]`` without that, and a mirror i
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from pathlib import PurePosixPath
@@ -17,10 +16,11 @@ from urllib.parse import urlsplit
 import attrs
 
 from hermetica.config.units import age_s, size_bytes
+from hermetica.spelling import did_you_mean
 from hermetica_store.errors import HermeticaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["SETTINGS", "ConfigError", "Found", "Setting", "mirror_name", "parse_environment", "parse_file"]
 
@@ -213,11 +213,6 @@ def mirror_name(text: str) -> str:
     return text.lower().replace("_", "-")
 
 
-def _close(word: str, words: Iterable[str]) -> str | None:
-    found = difflib.get_close_matches(word, list(words), n=3)
-    return f"did you mean {' or '.join(found)}?" if found else None
-
-
 def _line_of(text: str, table: str, key: str) -> int:
     """The line where a key of a table is set; the first one where it cannot be told."""
     current = ""
@@ -301,7 +296,7 @@ def _setting(key: str, known: list[str], word: str, value: object, file: str, wh
             f"there is no setting {word!r}",
             where=where,
             details=(("settings", ", ".join(known)),),
-            hint=_close(word, known),
+            hint=did_you_mean(word, list(known)),
         )
     setting = SETTINGS[key]
     return Found(value=_based(setting, setting.check(value, where), PurePosixPath(file).parent), where=where)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from hermetica.lazy import import_on_demand
 
 if TYPE_CHECKING:
-    from hermetica.study.attribution import Attribution, Causes, Space, attribute
+    from hermetica.study.attribution import Attribution, Causes, attribute
     from hermetica.study.carrying import Carrier, Ended
     from hermetica.study.comparing import Alike, alike
     from hermetica.study.declaration import Budget, Design, InvalidStudy, Study, all_factors, parse
     from hermetica.study.log import LogDamaged, NoLog, StudyRunning, read_log
     from hermetica.study.metrics import Metrics, metrics_of
     from hermetica.study.results import results_of
+    from hermetica.study.space import Space
     from hermetica.study.statistics import Rate, fisher_exact, holm, mcnemar_exact, wilson
     from hermetica.study.trials import Atom, Sighting, Trial
     from hermetica.study.verdict import Verdict, verdicts_of
@@ -59,13 +60,14 @@ __all__ = [
 __getattr__ = import_on_demand(
     __name__,
     {
-        "attribution": ("Attribution", "Causes", "Space", "attribute"),
+        "attribution": ("Attribution", "Causes", "attribute"),
         "carrying": ("Carrier", "Ended"),
         "comparing": ("Alike", "alike"),
         "declaration": ("Budget", "Design", "InvalidStudy", "Study", "all_factors", "parse"),
         "log": ("LogDamaged", "NoLog", "StudyRunning", "read_log"),
         "metrics": ("Metrics", "metrics_of"),
         "results": ("results_of",),
+        "space": ("Space",),
         "statistics": ("Rate", "fisher_exact", "holm", "mcnemar_exact", "wilson"),
         "trials": ("Atom", "Sighting", "Trial"),
         "verdict": ("Verdict", "verdicts_of"),

@@ -3,7 +3,8 @@
 A generator that asks for builds and is told what they made; whoever runs it decides how. In order: the base world
 several times; the same world under disturbed scheduling, which shows races; everything varied; halving, down to single
 factors; what is left when those are fixed, down to minimal sets; the same at further levels of those factors that act
-alone on no file; and the worlds of the causes once more. A cause is a minimal set of factors; a file may have several.
+alone on no file; few worlds that have each factor without each other, for what one undoes of another; and the worlds
+of the causes once more (`hermetica.study.confirmation`). A cause is a minimal set of factors; a file may have several.
 
 Where half of the factors change nothing, what the other half does is known without asking; where a half does all that
 the whole does, the other half is left for later. When builds run short, factors are asked for one by one: no halving
@@ -20,58 +21,21 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.study.families import hitting_sets, minimal
+from hermetica.study.confirmation import Confirmation
+from hermetica.study.families import hitting_sets, minimal, separating_sets
 from hermetica.study.knowledge import Knowledge, OutOfBuilds
 from hermetica.study.trials import BUILDS, Atom, Atoms, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
+    from hermetica.study.space import Space
     from hermetica.study.trials import Sighting
 
     Asking = Generator[tuple[Trial, ...], tuple[Sighting, ...], None]
 
 RACE: Final = "race"
-BUILDS_MAX: Final = 45
-_CONFIRMED_MAX: Final = 4
-_RESERVED: Final = 4
-
-
-@attrs.frozen(kw_only=True)
-class Space:
-    """What may be varied, and how much may be asked.
-
-    Attributes:
-        factors: factor -> its levels other than the default, the one that says most first; factors that tend to act
-            together stand together.
-        busy: the levels that give a race room: several processors, several jobs.
-        chancy: levels that make each build of a world another one, such as addresses that are drawn.
-        bases: builds of the base world.
-        shakes: builds under disturbed scheduling; the last third of them at the end, as far as builds are left.
-        builds_max: builds in all.
-    """
-
-    factors: Mapping[str, tuple[str, ...]]
-    busy: Atoms = frozenset()
-    chancy: Atoms = frozenset()
-    bases: int = attrs.field(default=3, validator=attrs.validators.ge(2))
-    shakes: int = attrs.field(default=6, validator=attrs.validators.ge(0))
-    builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(3))
-
-    def mixes(self) -> int:
-        """How many worlds it takes to see every level of every factor once."""
-        return max(map(len, self.factors.values()), default=0)
-
-    def mix(self, number: int) -> Atoms:
-        """Every factor varied, at its level of that number or at its first one where it has fewer."""
-        return frozenset(
-            Atom(factor, levels[number] if number < len(levels) else levels[0])
-            for factor, levels in self.factors.items()
-        )
-
-    def rank(self, atom: Atom) -> tuple[int, int]:
-        """Where an atom stands in the order of factors and levels."""
-        return list(self.factors).index(atom.factor), self.factors[atom.factor].index(atom.level)
+_RESERVED: Final = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -167,36 +131,60 @@ class _Inquiry:
         yield from self._shake(self.space.shakes * 2 // 3)
 
     def _shake(self, count: int) -> Asking:
-        """Builds under disturbed scheduling, until there are so many."""
-        shaken = [Trial(atoms=self.space.busy, repeat=number, shaken=True) for number in range(count)]
-        yield from self.know.ask(shaken[: self.know.affordable(shaken)])
-        self.know.races(each for each in shaken if self.know.was_built(each))
+        """Builds under disturbed scheduling, until there are so many; in the busiest world that can be built."""
+        busy = self.space.busy
+        for atoms in (busy, *(frozenset([each]) for each in sorted(busy)), frozenset[Atom]()):
+            shaken = [Trial(atoms=atoms, repeat=number, shaken=True) for number in range(count)]
+            shaken = shaken[: self.know.affordable(shaken)]
+            sightings = yield from self.know.ask(shaken[:1])
+            if not all(each.failed for each in sightings):
+                yield from self.know.ask(shaken)
+                self.know.races(shaken)
+                return
 
     def search(self) -> Asking:
-        """Everything varied, single factors, then what is left without those, at each level."""
+        """Everything varied, single factors, then what is left without those, at each level; then what is undone."""
+        buildable: list[Atom] = []
         for number in range(self.space.mixes()):
             atoms = self.space.mix(number) if number == 0 else self._further(number)
             if not atoms:
                 continue
-            buildable = yield from self._buildable(self._ordered(atoms))
+            here = yield from self._buildable(atoms)
             if number == 0:
+                buildable = here
                 yield from self._singles(buildable)
-            while wholes := [each for each in self._within(BUILDS, atoms) if each not in self._explained]:
-                yield from self._rest(wholes[0])
+                yield from self._one_by_one(self._ordered(self.space.drawn()))
+            yield from self._explain(atoms)
+        for world in separating_sets(buildable):
+            if self.know.left > _RESERVED and self._tells(world):
+                yield from self._explain(world)
+
+    def _tells(self, atoms: Atoms) -> bool:
+        """Whether a world varies no known cause of some file: if that changes, there is another one."""
+        return any(atoms in self._within(path, atoms) for path in self.know.everything() - self.know.racy - {BUILDS})
+
+    def _explain(self, atoms: Atoms) -> Asking:
+        """Looks for causes in a world, and in what can be built of it."""
+        while wholes := [each for each in self._within(BUILDS, atoms) if each not in self._explained]:
+            yield from self._rest(wholes[0])
 
     def _further(self, number: int) -> Atoms:
         """Further levels, of the factors that act alone on no file; empty where none of the others has so many."""
         alone = {atom.factor for sets in self._sets.values() for each in sets if len(each) == 1 for atom in each}
         left = frozenset(atom for atom in self.space.mix(number) if atom.factor not in alone)
-        return left if any(number < len(self.space.factors[atom.factor]) for atom in left) else frozenset()
+        fresh = any(number < len(self.space.factors[atom.factor]) for atom in left)
+        return left if fresh or (number == 1 and left & self.space.chancy) else frozenset()
 
     def _ordered(self, atoms: Iterable[Atom]) -> list[Atom]:
         return sorted(atoms, key=self.space.rank)
 
-    def _buildable(self, atoms: list[Atom]) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[Atom]]:
+    def _buildable(self, whole: Atoms) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[Atom]]:
         """The atoms without those that keep it from being built: of each cause of that, one is left out."""
+        atoms = self._ordered(self._within(BUILDS, whole)[0])
         while atoms and BUILDS in (yield from self.know.touched(frozenset(atoms))):
             cause = yield from self._minimal_in(BUILDS, atoms)
+            if BUILDS in self.know.racy:
+                continue
             if not cause:
                 raise OutOfBuilds
             self._note(cause, BUILDS)
@@ -210,6 +198,8 @@ class _Inquiry:
             fewer = (found - {atom} for atom in found)
             if path == searched or len(found) == 1 or all(self.know.is_clean(path, each) for each in fewer):
                 self._sets[path].append(found)
+        several = {each for sets in self._sets.values() for each in sets if len(each) > 1}
+        self.know.kept = 1 + len(several) if several else 0  # they are told only where they are found again
 
     def _singles(self, atoms: list[Atom]) -> Asking:
         """Finds the factors that change something alone, by halving what is not known to change nothing."""
@@ -217,7 +207,8 @@ class _Inquiry:
         waiting: list[tuple[list[Atom], Atoms | None]] = [(atoms, whole)] if (yield from self._matters(whole)) else []
         while waiting:
             unresolved = sum(len(part) for part, _ in waiting)
-            if any(len(part) > 1 for part, _ in waiting) and unresolved >= self.know.left - self._reserve():
+            is_short = self.know.left - self._reserve() <= unresolved < self.know.left
+            if is_short and any(len(part) > 1 for part, _ in waiting):
                 yield from self._one_by_one([atom for part, _ in waiting for atom in part])
                 return
             part, like = waiting.pop()
@@ -234,7 +225,7 @@ class _Inquiry:
     def _one_by_one(self, atoms: Sequence[Atom]) -> Asking:
         alone = [frozenset([atom]) for atom in atoms]
         trials = [Trial(atoms=each) for each in alone][: max(1, self.know.left - 1)]
-        yield from self.know.ask(trials)
+        yield from self.know.ask_built(trials)
         for each in alone[: len(trials)]:
             self._note(each)
         if len(trials) < len(alone):
@@ -250,7 +241,9 @@ class _Inquiry:
         middle = len(part) // 2
         left, right = part[:middle], part[middle:]
         if not (yield from self._matters(frozenset(left))):
-            return [(right, like)]
+            if len(right) < 8 or like == frozenset(right):
+                return [(right, like)]
+            return [(right, frozenset(right))] if (yield from self._matters(frozenset(right))) else []
         if like is not None and self.know.same(frozenset(left), like):
             return [(left, frozenset(left))]
         if len(right) < 4:  # asking for the whole of so few saves nothing
@@ -262,12 +255,24 @@ class _Inquiry:
         """Looks for causes in what changes nothing alone, until every world without the known causes is as the base."""
         while (missing := (yield from self._unexplained(atoms))) is not None:
             path, within = missing
+            if self.know.is_undone(path, within):
+                yield from self._asked_again(within)
+                self.know.undone.add(path)
             if cause := (yield from self._minimal_in(path, self._ordered(within))):
                 self._note(cause, path)
-            else:
+            elif path not in self.know.racy:
                 self._unsure.add(path)
         self._explained.add(atoms)
         self._open.clear()
+
+    def _asked_again(self, world: Atoms) -> Asking:
+        """Builds a world a second time before more is asked of it: what differs then is no matter of factors."""
+        if not self._confirmation.is_confirmed(world):
+            yield from self._confirmation.again(world)
+
+    @property
+    def _confirmation(self) -> Confirmation:
+        return Confirmation(know=self.know, sets=self._sets, chancy=self.space.chancy)
 
     def _unexplained(
         self, atoms: Atoms
@@ -304,6 +309,10 @@ class _Inquiry:
         needed: list[Atom] = []
         before = atoms
         while not (needed and (yield from self._changes(path, frozenset(needed)))):
+            if needed and not self._confirmation.is_steady(path):  # it takes several, or it is a race
+                yield from self._asked_again(frozenset(atoms))
+            if path in self.know.racy:
+                return []
             low, high = 0, len(before)  # without `low` many it does not change, with `high` many it does
             while high - low > 1:
                 middle = (low + high) // 2
@@ -315,6 +324,10 @@ class _Inquiry:
                 return []
             needed.append(before[high - 1])
             before = before[: high - 1]
+        for atom in needed if path in self.know.undone and len(needed) > 1 else ():  # nothing followed for fewer
+            fewer = [each for each in needed if each != atom]
+            if (yield from self._changes(path, frozenset(fewer))):
+                return (yield from self._minimal_in(path, fewer))
         return needed
 
     def _changes(self, path: str, atoms: Atoms) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], bool]:
@@ -323,19 +336,14 @@ class _Inquiry:
         return path in (yield from self.know.touched(atoms))
 
     def confirm(self) -> Asking:
-        """The base world and the worlds of the causes once more: what another build of them gives is a race."""
-        found = sorted(
-            {each for sets in self._sets.values() for each in sets}, key=lambda each: (len(each), sorted(each))
-        )
-        wanted = [Trial(repeat=self.space.bases), *(Trial(atoms=each, repeat=1) for each in found)]
-        again = wanted[: min(self.know.left, 1 + _CONFIRMED_MAX)]
-        yield from self.know.ask(again)
-        steady = [each for each in again if not each.atoms & self.space.chancy]
-        self.know.races([*steady, *(attrs.evolve(each, repeat=0) for each in steady)])
-        for each in again:
-            if each.atoms & self.space.chancy:
-                first = self.know.seen_touched(attrs.evolve(each, repeat=0))
-                self.know.racy |= first - self.know.seen_touched(each)
+        """What was found once more; then what is left of the builds under disturbed scheduling."""
+        self.know.kept = 0
+        yield from self._confirmation.confirm()
+        for path, sets in self._sets.items():
+            held = [each for each in sets if len(each) == 1 or self._confirmation.is_confirmed(each)]
+            self._open |= {path} if len(held) < len(sets) else set()
+            self.is_complete &= len(held) == len(sets)
+            sets[:] = held
         yield from self._shake(self.space.shakes)
 
     def give_up(self) -> None:

@@ -22,13 +22,14 @@ from hermetica.realize.options import Options
 from hermetica.realize.step import host_system
 from hermetica.realize.writing import writers_of
 from hermetica.sandbox import CONTRACT_VERSION, FACTORS, Cancellation, Tier, TierUnavailable
-from hermetica.study.attribution import Space, attribute
+from hermetica.study.attribution import attribute
 from hermetica.study.attribution_form import attribution_json
 from hermetica.study.bench import Bench, BudgetSpent, Purse, Refused, Setting
 from hermetica.study.cells import differs, is_base
 from hermetica.study.declaration import Design
 from hermetica.study.design import trials_of
 from hermetica.study.log import Log, of_kind
+from hermetica.study.space import Space
 from hermetica.study.trials import Atom
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ Source: docs/guides/design-a-study.md.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
@@ -18,8 +17,9 @@ import attrs
 from hermetica.errors import HermeticaError
 from hermetica.sandbox.factors import FACTORS
 from hermetica.sandbox.world import Tier
-from hermetica.study.attribution import BUILDS_MAX
+from hermetica.spelling import did_you_mean
 from hermetica.study.comparing import LEVELS, Alike
+from hermetica.study.space import BUILDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -227,7 +227,7 @@ def _check_factors(study: Study, where: Any) -> None:
                 f"there is no factor {name!r}",
                 where=place,
                 details=(("factors", ", ".join(FACTORS)),),
-                hint=_close(name, FACTORS),
+                hint=did_you_mean(name, list(FACTORS)),
             )
         known = FACTORS[name].varied
         if not levels:
@@ -296,7 +296,7 @@ def _check_keys(table: Mapping[str, object], known: Mapping[str, Any], prefix: s
                 f"there is no key {key!r}",
                 where=where(prefix + key),
                 details=(("keys", names),),
-                hint=_close(key, known),
+                hint=did_you_mean(key, list(known)),
             )
         kinds = known[key]
         if not isinstance(value, kinds) or isinstance(value, bool):
@@ -314,7 +314,7 @@ def _one_of(document: Mapping[str, Any], key: str, known: Iterable[str], where: 
             f"{key} cannot be {value!r}",
             where=where(key),
             details=(("expected", " or ".join(names)),),
-            hint=_close(str(value), names),
+            hint=did_you_mean(str(value), names),
         )
     return value
 
@@ -346,11 +346,6 @@ def _factors(value: object, tier: Tier | None, where: Any) -> dict[str, tuple[st
         elif levels is not False:
             found[name] = _texts([levels] if isinstance(levels, str) else levels, f"factors.{name}", where)
     return found
-
-
-def _close(word: str, known: Iterable[str]) -> str | None:
-    found = difflib.get_close_matches(word, list(known), 1)
-    return f"did you mean {found[0]}?" if found else None
 
 
 def _line_of(text: str, key: str) -> int:

@@ -1,16 +1,19 @@
-"""Families of sets: what is minimal in one, and which sets meet all of its members. Pure.
+"""Families of sets: what is minimal in one, what meets all of its members, and which tell all elements apart. Pure.
 
 If a family holds every minimal cause of a difference, then varying everything but a set that meets all of them changes
 nothing; where it does change something, a cause is missing. Source: Berge, Hypergraphs (1989), chapter 2; Liffiton et
-al., "Fast, flexible MUS enumeration" (2016).
+al., "Fast, flexible MUS enumeration" (2016); Dickson, "On a problem concerning separating systems of a finite set"
+(1969).
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Element = TypeVar("Element")
 
@@ -37,3 +40,15 @@ def hitting_sets(sets: Iterable[frozenset[Element]], limit: int = 64) -> tuple[f
         extended = [hit | {element} for hit in found if not hit & each for element in each]
         found = minimal([*met, *extended])[:limit]
     return found
+
+
+def separating_sets(elements: Sequence[Element]) -> tuple[frozenset[Element], ...]:
+    """As few sets as can be of which, for any two elements, one has the first without the second.
+
+    Seven do for 35 elements: each element is in three of them, no two in the same three, so that neither's contain the
+    other's. There can be no fewer (Sperner).
+    """
+    count = next(each for each in itertools.count(1) if math.comb(each, each // 2) >= len(elements))
+    places = list(zip(elements, itertools.combinations(range(count), count // 2), strict=False))
+    sets = (frozenset(element for element, inside in places if number in inside) for number in range(count))
+    return tuple(each for each in sets if each)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.study.trials import Atoms, Sighting, Trial, differing
+from hermetica.study.trials import BUILDS, Atoms, Sighting, Trial, differing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
 _NONE: Final = frozenset[str]()
+_TRIES: Final = 4
 
 
 class OutOfBuilds(Exception):
@@ -25,18 +26,23 @@ class Knowledge:
 
     Attributes:
         builds_max: how many may be asked for in all.
+        kept: how many of them are kept back for later.
         racy: files that differed between builds of one world; they are left out of what differs.
+        undone: files that some factors change and more of them do not, so that nothing follows for fewer from more.
     """
 
     builds_max: int
+    kept: int = 0
     racy: set[str] = attrs.field(factory=set[str])
+    undone: set[str] = attrs.field(factory=set[str])
     _seen: dict[Trial, Sighting] = attrs.field(factory=dict[Trial, Sighting])
     _differing: dict[Trial, frozenset[str]] = attrs.field(factory=dict[Trial, frozenset[str]])
 
     @property
     def base(self) -> Sighting:
-        """The first build of the base world."""
-        return self._seen[Trial()]
+        """The first build of the base world; of those that did not fail, where there is one."""
+        repeats = (trial for trial in self._seen if not trial.atoms and not trial.shaken)
+        return next((self._seen[each] for each in repeats if not self._seen[each].failed), self._seen[Trial()])
 
     @property
     def builds(self) -> int:
@@ -46,7 +52,7 @@ class Knowledge:
     @property
     def left(self) -> int:
         """How many builds may still be asked for."""
-        return self.builds_max - self.builds
+        return self.builds_max - self.kept - self.builds
 
     def ask(self, trials: Sequence[Trial]) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], list[Sighting]]:
         """What the trials gave; those that were never asked for are asked together.
@@ -64,8 +70,30 @@ class Knowledge:
     def touched(self, atoms: Atoms) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], frozenset[str]]:
         """The files that differ from the base world where ``atoms`` are varied."""
         trial = Trial(atoms=atoms)
-        yield from self.ask((trial,))
+        yield from self.ask_built((trial,))
         return self.seen_touched(trial)
+
+    def ask_built(self, trials: Sequence[Trial]) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], None]:
+        """Asks for trials; where it is chance whether a build fails, for those that did until they do not.
+
+        Whether it is chance is found out by the first one that fails, which is built again.
+        """
+        yield from self.ask(trials)
+        for trial in trials:
+            again = trial
+            while self._seen[trial].failed and again.repeat < trial.repeat + self._tries():
+                again = attrs.evolve(again, repeat=again.repeat + 1)
+                (sighting,) = yield from self.ask((again,))
+                self.races((trial, again))
+                self._seen[trial] = sighting
+                self._differing.pop(trial, None)
+
+    def _tries(self) -> int:
+        """How often a world that could not be built is tried again."""
+        if BUILDS in self.racy:
+            return _TRIES
+        failed = [trial for trial, sighting in self._seen.items() if sighting.failed and not trial.shaken]
+        return int(len({each.atoms for each in failed}) == len(failed))  # none of them was tried again yet
 
     def seen_touched(self, trial: Trial) -> frozenset[str]:
         """Likewise of a trial that was asked for."""
@@ -101,9 +129,28 @@ class Knowledge:
         return not between - self.racy
 
     def is_clean(self, path: str, atoms: Atoms) -> bool:
-        """Whether a build of these or more atoms left a file as it is: fewer then change it neither."""
-        larger = (trial for trial in self._seen if atoms <= trial.atoms and not trial.shaken)
-        return any(self._is_known(path, trial) and path not in self._touched(trial) for trial in larger)
+        """Whether a build of these or, unless more undo what fewer do, of more atoms left a file as it is."""
+        trial = Trial(atoms=atoms)
+        if path in self.undone or (trial in self._seen and self._is_known(path, trial)):
+            return trial in self._seen and self._leaves(path, trial)
+        return any(self._leaves(path, each) for each in self._seen if atoms <= each.atoms and not each.shaken)
+
+    def is_undone(self, path: str, atoms: Atoms) -> bool:
+        """Whether a build of more than these atoms left a file as it is."""
+        return any(self._leaves(path, each) for each in self._seen if atoms < each.atoms and not each.shaken)
+
+    def touching(self, path: str) -> list[Trial]:
+        """The trials of worlds other than the base that changed a file, those that vary most first."""
+        worlds = (trial for trial in self._seen if trial.atoms and not trial.shaken)
+        found = (trial for trial in worlds if path in self.seen_touched(trial))
+        return sorted(found, key=lambda each: (-len(each.atoms), each.key))
+
+    def repeats(self, trial: Trial) -> list[Trial]:
+        """All trials of the same world that were asked for."""
+        return [each for each in self._seen if (each.atoms, each.shaken) == (trial.atoms, trial.shaken)]
+
+    def _leaves(self, path: str, trial: Trial) -> bool:
+        return self._is_known(path, trial) and path not in self._touched(trial)
 
     def _touched(self, trial: Trial) -> frozenset[str]:
         self.seen_touched(trial)

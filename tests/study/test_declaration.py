@@ -120,6 +120,13 @@ def test_what_does_not_fit_together_is_told_before_anything_is_built(text: str, 
     assert said in f"{caught.value} {caught.value.hint}"
 
 
+def test_a_key_that_is_like_none_is_answered_with_all_of_them_and_no_guess() -> None:
+    with pytest.raises(InvalidStudy, match="there is no key 'version'") as caught:
+        parse('targets = ["x"]\nversion = 1', "s.toml")
+    assert caught.value.hint is None
+    assert "design" in dict(caught.value.details)["keys"]
+
+
 def test_a_value_is_checked_as_a_file_is() -> None:
     with pytest.raises(InvalidStudy, match="there is no factor 'tzz'"):
         Study(name="s", targets=("x",), factors={"tzz": ("ahead",)})

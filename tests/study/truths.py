@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hermetica.study.attribution import BUILDS_MAX, Attribution, Space, attribute
+from hermetica.study.attribution import Attribution, attribute
+from hermetica.study.space import BUILDS_MAX, Space
 from hermetica.study.trials import Atom, Atoms, Sighting, Trial
 
 if TYPE_CHECKING:

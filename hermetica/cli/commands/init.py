@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermetica.cli.misuse import Misuse, did_you_mean
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.templates import templates
 from hermetica.cli.views.words import many
+from hermetica.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import argparse

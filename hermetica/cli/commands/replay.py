@@ -9,9 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hermetica.cli.misuse import Misuse, did_you_mean
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.recordings import Recordings, add_recording_options
 from hermetica.cli.report import show
+from hermetica.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import argparse

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hermetica.cli.misuse import did_you_mean
 from hermetica.cli.objects import object_of
 from hermetica.cli.parser import actions
 from hermetica.cli.targets import UnknownTarget
 from hermetica.model import evaluation
+from hermetica.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import argparse

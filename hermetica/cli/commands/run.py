@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from hermetica.cli.attribute_paths import keep
-from hermetica.cli.misuse import did_you_mean
 from hermetica.cli.realizing import add_build_options, realize
 from hermetica.cli.status import HOOK_FAILED, OK
 from hermetica.cli.targets import UnknownTarget
 from hermetica.model import evaluation
+from hermetica.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import argparse

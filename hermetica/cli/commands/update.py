@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermetica.cli.locks import network_of, show_change
-from hermetica.cli.misuse import Misuse, did_you_mean
+from hermetica.cli.misuse import Misuse
 from hermetica.cli.views.words import many
+from hermetica.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import argparse

@@ -1,0 +1,105 @@
+"""Whether what was found holds: the worlds of causes once more, and what no cause explains once more and again. Pure.
+
+A race that shows now and then makes builds contradict each other: a file changes in a world that varies no cause of
+it, and in a larger one it does not. Such a world is built again until it gives something else, which is a race, or has
+given the same often enough.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from hermetica.study.trials import Atoms, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from hermetica.study.knowledge import Knowledge
+    from hermetica.study.trials import Sighting
+
+    Asking = Generator[tuple[Trial, ...], tuple[Sighting, ...], None]
+
+_CONFIRMED_MAX: Final = 4
+_DOUBTED_TIMES: Final = 3
+
+
+@attrs.frozen(kw_only=True)
+class Confirmation:
+    """Asks again about what was found.
+
+    Attributes:
+        know: all that was built; files that race are noted in it.
+        sets: file -> causes that were found.
+        chancy: levels that make each build of a world another one: it is no race where the bytes differ in them.
+    """
+
+    know: Knowledge
+    sets: Mapping[str, Sequence[Atoms]]
+    chancy: Atoms
+
+    def again(self, world: Atoms) -> Asking:
+        """Builds a world once more, and notes what races."""
+        trial = Trial(atoms=world)
+        repeats = self.know.repeats(trial)
+        fresh = attrs.evolve(trial, repeat=1 + max(each.repeat for each in repeats))
+        yield from self.know.ask((fresh,))
+        if world & self.chancy:
+            self.know.racy |= self.know.seen_touched(trial) ^ self.know.seen_touched(fresh)
+        else:
+            self.know.races([*repeats, fresh])
+
+    def confirm(self) -> Asking:
+        """The base world and the worlds of causes once more, those of the most factors first; then what is in doubt."""
+        base = Trial(repeat=max(each.repeat for each in self.know.repeats(Trial())) + 1)
+        if self.know.left:
+            yield from self.know.ask((base,))
+            self.know.races(self.know.repeats(base))
+        for number, world in enumerate(self._worlds()):
+            is_wanted = len(world) > 1 or number < _CONFIRMED_MAX
+            if is_wanted and self.know.left and not self.is_confirmed(world):
+                yield from self._once_more(world)
+        yield from self._doubted()
+
+    def _worlds(self) -> list[Atoms]:
+        found = {each for path, sets in self.sets.items() if path not in self.know.racy for each in sets}
+        return sorted(found, key=lambda each: (-len(each), sorted(each)))
+
+    def is_confirmed(self, world: Atoms) -> bool:
+        """Whether a world was built more than once."""
+        return len(self.know.repeats(Trial(atoms=world))) > 1
+
+    def is_steady(self, path: str) -> bool:
+        """Whether a world that changes a file was built more than once."""
+        return any(self.is_confirmed(each.atoms) for each in self.know.touching(path))
+
+    def _once_more(self, world: Atoms) -> Asking:
+        if not world & self.chancy:
+            yield from self.again(world)
+            return
+        first = Trial(atoms=world)
+        missing = self.know.seen_touched(first)
+        for repeat in range(1, 1 + _DOUBTED_TIMES):
+            if missing and self.know.left:
+                yield from self.know.ask((attrs.evolve(first, repeat=repeat),))
+                missing -= self.know.seen_touched(attrs.evolve(first, repeat=repeat))
+        self.know.racy |= missing
+
+    def _doubted(self) -> Asking:
+        """What changed a file without varying any of its causes, until it gives something else or is beyond doubt."""
+        for path in sorted({*self.sets, *self.know.ever_touched()}):
+            while self.know.left and (world := self._in_doubt(path)) is not None:
+                yield from self.again(world)
+
+    def _in_doubt(self, path: str) -> Atoms | None:
+        """The world of the fewest factors that changes a file for no known reason, and was not built often yet."""
+        if path in self.know.racy:
+            return None
+        unexplained = [
+            each.atoms for each in self.know.touching(path) if not any(cause <= each.atoms for cause in self.sets[path])
+        ]
+        repeats = {each: len(self.know.repeats(Trial(atoms=each))) for each in unexplained}
+        if not repeats or max(repeats.values()) > _DOUBTED_TIMES:
+            return None
+        return max(repeats, key=lambda each: (repeats[each], -len(each), sorted(each)))
