@@ -268,7 +268,7 @@ class _Inquiry:
     def _asked_again(self, world: Atoms) -> Asking:
         """Builds a world a second time before more is asked of it: what differs then is no matter of factors."""
         if not self._confirmation.is_confirmed(world):
-            yield from self._confirmation.again(world)
+            yield from self._confirmation.again(world, shaken=True)
 
     @property
     def _confirmation(self) -> Confirmation:
@@ -310,6 +310,7 @@ class _Inquiry:
         before = atoms
         while not (needed and (yield from self._changes(path, frozenset(needed)))):
             if needed and not self._confirmation.is_steady(path):  # it takes several, or it is a race
+                self.know.kept = max(self.know.kept, min(_RESERVED, self.know.left))
                 yield from self._asked_again(frozenset(atoms))
             if path in self.know.racy:
                 return []

@@ -39,11 +39,11 @@ class Confirmation:
     sets: Mapping[str, Sequence[Atoms]]
     chancy: Atoms
 
-    def again(self, world: Atoms) -> Asking:
-        """Builds a world once more, and notes what races."""
+    def again(self, world: Atoms, *, shaken: bool) -> Asking:
+        """Builds a world once more, and notes what races; with its scheduling disturbed, that has more room to show."""
         trial = Trial(atoms=world)
-        repeats = self.know.repeats(trial)
-        fresh = attrs.evolve(trial, repeat=1 + max(each.repeat for each in repeats))
+        repeats = self.know.repeats(world)
+        fresh = attrs.evolve(trial, repeat=1 + max(each.repeat for each in repeats), shaken=shaken)
         yield from self.know.ask((fresh,))
         if world & self.chancy:
             self.know.racy |= self.know.seen_touched(trial) ^ self.know.seen_touched(fresh)
@@ -52,13 +52,12 @@ class Confirmation:
 
     def confirm(self) -> Asking:
         """The base world and the worlds of causes once more, those of the most factors first; then what is in doubt."""
-        base = Trial(repeat=max(each.repeat for each in self.know.repeats(Trial())) + 1)
         if self.know.left:
-            yield from self.know.ask((base,))
-            self.know.races(self.know.repeats(base))
+            yield from self.again(frozenset(), shaken=False)
         for number, world in enumerate(self._worlds()):
-            is_wanted = len(world) > 1 or number < _CONFIRMED_MAX
-            if is_wanted and self.know.left and not self.is_confirmed(world):
+            if self.is_confirmed(world) and not world & self.chancy:
+                self.know.races(self.know.repeats(world))
+            elif self.know.left and (len(world) > 1 or number < _CONFIRMED_MAX):
                 yield from self._once_more(world)
         yield from self._doubted()
 
@@ -68,7 +67,7 @@ class Confirmation:
 
     def is_confirmed(self, world: Atoms) -> bool:
         """Whether a world was built more than once."""
-        return len(self.know.repeats(Trial(atoms=world))) > 1
+        return len(self.know.repeats(world)) > 1
 
     def is_steady(self, path: str) -> bool:
         """Whether a world that changes a file was built more than once."""
@@ -76,7 +75,7 @@ class Confirmation:
 
     def _once_more(self, world: Atoms) -> Asking:
         if not world & self.chancy:
-            yield from self.again(world)
+            yield from self.again(world, shaken=False)
             return
         first = Trial(atoms=world)
         missing = self.know.seen_touched(first)
@@ -90,7 +89,7 @@ class Confirmation:
         """What changed a file without varying any of its causes, until it gives something else or is beyond doubt."""
         for path in sorted({*self.sets, *self.know.ever_touched()}):
             while self.know.left and (world := self._in_doubt(path)) is not None:
-                yield from self.again(world)
+                yield from self.again(world, shaken=True)
 
     def _in_doubt(self, path: str) -> Atoms | None:
         """The world of the fewest factors that changes a file for no known reason, and was not built often yet."""
@@ -99,7 +98,7 @@ class Confirmation:
         unexplained = [
             each.atoms for each in self.know.touching(path) if not any(cause <= each.atoms for cause in self.sets[path])
         ]
-        repeats = {each: len(self.know.repeats(Trial(atoms=each))) for each in unexplained}
+        repeats = {each: len(self.know.repeats(each)) for each in unexplained}
         if not repeats or max(repeats.values()) > _DOUBTED_TIMES:
             return None
         return max(repeats, key=lambda each: (repeats[each], -len(each), sorted(each)))

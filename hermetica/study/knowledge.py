@@ -145,9 +145,9 @@ class Knowledge:
         found = (trial for trial in worlds if path in self.seen_touched(trial))
         return sorted(found, key=lambda each: (-len(each.atoms), each.key))
 
-    def repeats(self, trial: Trial) -> list[Trial]:
-        """All trials of the same world that were asked for."""
-        return [each for each in self._seen if (each.atoms, each.shaken) == (trial.atoms, trial.shaken)]
+    def repeats(self, world: Atoms) -> list[Trial]:
+        """All trials of one world that were asked for, the disturbed ones last: scheduling is no part of a world."""
+        return sorted((each for each in self._seen if each.atoms == world), key=lambda each: each.shaken)
 
     def _leaves(self, path: str, trial: Trial) -> bool:
         return self._is_known(path, trial) and path not in self._touched(trial)
@@ -161,9 +161,9 @@ class Knowledge:
 
     def races(self, trials: Iterable[Trial]) -> frozenset[str]:
         """Notes the files that differ between builds of one world."""
-        by_world: defaultdict[tuple[Atoms, bool], list[Sighting]] = defaultdict(list)
+        by_world: defaultdict[Atoms, list[Sighting]] = defaultdict(list)
         for trial in trials:
-            by_world[trial.atoms, trial.shaken].append(self._seen[trial])
+            by_world[trial.atoms].append(self._seen[trial])
         found = _NONE.union(*(differing(group[0], each) for group in by_world.values() for each in group[1:]))
         self.racy |= found
         return found
