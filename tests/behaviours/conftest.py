@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 import hermetica as hm
-from tests.evaluating import evaluation_apart
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,9 +111,9 @@ def command_line(place: Path) -> CommandLine:
     home.mkdir()
     (place / ".jj").mkdir()
     (place / "pyproject.toml").write_text(f"[tool.hermetica.evaluation]\nreads = [{str(TOOLS)!r}]\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HERMETICA_", "XDG_"))}
+    kept = {name: value for name, value in unmeasured().items() if not name.startswith(("HERMETICA_", "XDG_"))}
     ours = {"HERMETICA_STORE": str(place / "store-root"), "HOME": str(home), "NO_COLOR": "1"}
-    environment = kept | ours | evaluation_apart()
+    environment = kept | ours
     for name in ("HERMETICA_BWRAP", "PYTHONPATH"):
         if name in os.environ:
             environment[name] = os.environ[name]

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.measuring import unmeasured
+
 CANNOT = 77
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +21,7 @@ def campaign(*arguments: str) -> tuple[int, dict[str, Any], str]:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.campaign", *arguments],
         cwd=ROOT,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         check=False,

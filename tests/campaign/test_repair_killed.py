@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tests.measuring import unmeasured
 from tests.store.test_dedup import LARGE, publish
 from tests.store.test_repair import opened, state
 
@@ -37,9 +38,8 @@ KILLS = int(os.environ.get("HERMETICA_REPAIR_KILLS", "8"))
 
 
 def run(root: Path, moment: tuple[str, int] | None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", REPAIR, str(root), json.dumps(moment)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", REPAIR, str(root), json.dumps(moment)]
+    return subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=False)
 
 
 def damage(store: ObjectStore, paths: list[StorePath]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.evaluating import evaluation_apart
+from tests.measuring import measured
 
 HEADER = """\
 import hermetica as hm
@@ -92,4 +92,4 @@ def hermetica(tmp_path: Path) -> CommandLine:
     make_tools(tmp_path / "tools")
     (tmp_path / ".jj").mkdir()  # all of it is one work tree: an evaluation sees the tools too
     ours = {"HERMETICA_STORE": str(tmp_path / "store-root"), "HOME": str(tmp_path / "home"), "NO_COLOR": "1"}
-    return CommandLine(tmp_path / "project", kept | ours | evaluation_apart())
+    return CommandLine(tmp_path / "project", kept | ours | measured())

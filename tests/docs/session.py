@@ -23,6 +23,7 @@ from hermetica.cli.modules import load_file
 from hermetica.cli.parser import COMMANDS, command_parser
 from hermetica.config import Config
 from tests.docs.pages import commands, fits
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,7 +35,7 @@ NO_SAMPLES: Final = frozenset({"text", ""})
 
 def _kept() -> dict[str, str]:
     mine = ("HERMETICA_", "XDG_", "GITHUB_", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+    return {name: value for name, value in unmeasured().items() if not name.startswith(mine)}
 
 
 @attrs.define

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.evaluating import evaluation_apart
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,11 +68,11 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Example]
     name = request.path.stem.removeprefix("test_").replace("_", "-")
     place = tmp_path / name
     shutil.copytree(EXAMPLES / name, place)
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HERMETICA_", "XDG_", "GITHUB_"))}
+    kept = {key: value for key, value in unmeasured().items() if not key.startswith(("HERMETICA_", "XDG_", "GITHUB_"))}
     home = tmp_path / "home"
     home.mkdir()
     mirrors = {key: value for key, value in os.environ.items() if key.startswith("HERMETICA_MIRROR_")}
     ours = {"HERMETICA_STORE": str(Path(store).absolute()), "HOME": str(home), "NO_COLOR": "1"}
-    yield Example(place, kept | mirrors | ours | evaluation_apart())
+    yield Example(place, kept | mirrors | ours)
     if (result := place / "result").is_symlink():
         result.unlink()

@@ -27,6 +27,7 @@ from hermetica_store.exchange import (
 from hermetica_store.nar_reader import InvalidNar
 from tests.exchange.caches import said, say, take
 from tests.exchange.closures import Closure, whole
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ def test_an_export_that_is_killed_leaves_a_cache_that_is_whole_as_far_as_it_goes
     steps: int, object_store: ObjectStore, other_store: ObjectStore, closure: Closure, cache: Path
 ) -> None:
     command = [sys.executable, "-c", KILLED, str(object_store.root), str(closure.note), str(cache), str(steps)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, env=unmeasured(), check=False).returncode == -signal.SIGKILL
     added = take(other_store, cache)
     assert len(added) == (3 if steps == 2 else 0)
     export_cache(object_store, [closure.note], cache)

@@ -31,6 +31,7 @@ from hermetica_store import (
 )
 from tests.faults.calls import AUDIT_ARCH
 from tests.faults.operations import OPERATIONS, Unread
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ def sweep(directory: Path, operation: str) -> Iterator[dict[str, Any]]:
     ended = subprocess.run(
         [*command, "--count", str(COUNT), "--seed", str(SEED)],
         cwd=Path(__file__).parents[2],
+        env=unmeasured(),
         capture_output=True,
         text=True,
         check=False,

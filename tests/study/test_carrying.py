@@ -26,6 +26,7 @@ from hermetica.study.declaration import Budget, Design, Study
 from hermetica.study.diffoscope import find_diffoscope, told_by_diffoscope
 from hermetica.study.log import FORMAT, NAME, Log, LogDamaged, LogNotWritten, NoLog, StudyRunning, read_log
 from hermetica.study.verdict import verdicts_of
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -276,7 +277,7 @@ def test_a_study_that_is_killed_ten_times_ends_as_one_that_was_not(tmp_path: Pat
     log = tmp_path / "killed" / NAME
     for _ in range(10):
         until = _lines(log) + draws.randint(1, 8)
-        process = subprocess.Popen([*words, "killed"])
+        process = subprocess.Popen([*words, "killed"], env=unmeasured())
         while process.poll() is None and _lines(log) < until:
             time.sleep(0.002)
         time.sleep(draws.uniform(0, 0.05))
