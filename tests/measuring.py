@@ -8,6 +8,10 @@ are evaluated.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def measured() -> dict[str, str]:
@@ -15,6 +19,7 @@ def measured() -> dict[str, str]:
     return {"HERMETICA_EVAL_SANDBOX": "never"} if "COVERAGE_PROCESS_CONFIG" in os.environ else {}
 
 
-def unmeasured() -> dict[str, str]:
-    """The environment of the tests, for a command that nothing measures."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+def unmeasured(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """An environment, by default that of the tests, for a command that nothing measures."""
+    ours = measured()
+    return {name: value for name, value in environment.items() if name not in ours and not name.startswith("COVERAGE_")}

@@ -10,10 +10,12 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from hermetica_store import ObjectStore, StorePath
 from hermetica_store.schema import OBJECTS, USED
+from tests.measuring import unmeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +149,7 @@ def project(hermetica: CommandLine) -> CommandLine:
         written.writestr("other.py", "TEXT = 'archived'\n")
     hermetica.write("helper.py", "TEXT = 'first'\n")
     (hermetica.directory / "data/link").symlink_to("one")
-    return hermetica
+    return attrs.evolve(hermetica, environment=unmeasured(hermetica.environment))
 
 
 @pytest.mark.parametrize("case", CASES)
