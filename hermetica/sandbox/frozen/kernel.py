@@ -23,7 +23,7 @@ _SYSGOOD, _FORK, _VFORK, _CLONE, _EXEC, _SECCOMP, _EXITKILL = 1, 2, 4, 8, 16, 0x
 _OPTIONS: Final = _SYSGOOD | _FORK | _VFORK | _CLONE | _EXEC | _SECCOMP | _EXITKILL
 _PIDFD_GETFD: Final = 438
 _NO_CALL: Final = 2**64 - 1
-
+_ROOM_BYTES: Final = 1 << 20
 
 _REGISTERS: Final = (
     *("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi"),
@@ -56,16 +56,23 @@ class Kernel:
     Attributes:
         registers: those of the process that `read_registers` was called for last.
         status: what `wait` was told last.
+        room: what `fetch` and `directory_entries` filled last.
     """
 
     registers: Registers = attrs.field(factory=Registers)
     status: ctypes.c_int = attrs.field(factory=ctypes.c_int)
+    room: ctypes.Array[ctypes.c_char] = attrs.field(factory=lambda: ctypes.create_string_buffer(_ROOM_BYTES))
     _usage: _Usage = attrs.field(factory=_Usage)
     _library: Any = attrs.field(factory=lambda: ctypes.CDLL(None, use_errno=True))
     _ptrace: Any = None
     _wait4: Any = None
     _to_registers: Any = None
     _to_ending: tuple[Any, Any] = (None, None)
+    _readv: Any = None
+    _writev: Any = None
+    _pieces: tuple[_Piece, _Piece] = attrs.field(factory=lambda: (_Piece(), _Piece()))
+    _to_pieces: tuple[Any, Any] = (None, None)
+    _room_address: int = 0
 
     def __attrs_post_init__(self) -> None:
         """Tell ctypes of the signatures."""
@@ -75,8 +82,11 @@ class Kernel:
         self._ptrace.restype = ctypes.c_long
         self._ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
         self._wait4.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-        for name in ("process_vm_readv", "process_vm_writev"):
-            call = getattr(self._library, name)
+        self._readv, self._writev = self._library.process_vm_readv, self._library.process_vm_writev
+        here, there = self._pieces
+        self._to_pieces = ctypes.byref(here), ctypes.byref(there)
+        self._room_address = ctypes.addressof(self.room)
+        for call in (self._readv, self._writev):
             call.restype = ctypes.c_ssize_t
             call.argtypes = (ctypes.c_int, ctypes.c_void_p, *(ctypes.c_ulong,), ctypes.c_void_p, *(ctypes.c_ulong,) * 2)
         self._library.syscall.restype = ctypes.c_long
@@ -140,21 +150,28 @@ class Kernel:
         self.write_registers(pid)
 
     def read(self, pid: int, address: int, length: int) -> bytes | None:
-        """Memory of a process; None where there is none."""
-        buffer = ctypes.create_string_buffer(length)
-        done = self._move("process_vm_readv", pid, buffer, address, length)
-        return buffer.raw if done else None
+        """Little memory of a process; None where there is none."""
+        return ctypes.string_at(self._room_address, length) if self.fetch(pid, address, length) else None
 
     def write(self, pid: int, address: int, content: bytes) -> bool:
         """Write to the memory of a process; false where it may not itself."""
-        return self._move(
-            "process_vm_writev", pid, ctypes.create_string_buffer(content, len(content)), address, len(content)
-        )
+        buffer = ctypes.create_string_buffer(content, len(content))
+        return self._move(self._writev, pid, ctypes.addressof(buffer), address, len(content))
 
-    def _move(self, name: str, pid: int, buffer: ctypes.Array[ctypes.c_char], address: int, length: int) -> bool:
-        here, there = _Piece(ctypes.addressof(buffer), length), _Piece(address, length)
-        moved = getattr(self._library, name)(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
-        return bool(moved == length)
+    def fetch(self, pid: int, address: int, length: int) -> bool:
+        """Fill the beginning of `room` with memory of a process; false where there is none."""
+        return self._move(self._readv, pid, self._room_address, address, length)
+
+    def give(self, pid: int, address: int, length: int) -> bool:
+        """Write the beginning of `room` to the memory of a process; false where it may not itself."""
+        return self._move(self._writev, pid, self._room_address, address, length)
+
+    def _move(self, call: Any, pid: int, own: int, address: int, length: int) -> bool:
+        here, there = self._pieces
+        here.base, there.base = own, address
+        here.length = there.length = length
+        to_here, to_there = self._to_pieces
+        return bool(call(pid, to_here, 1, to_there, 1, 0) == length)
 
     def take_descriptor(self, pid: int, fd: int) -> int | None:
         """Our own descriptor of the file that a process has open; None where it has none such."""
@@ -168,10 +185,10 @@ class Kernel:
             os.close(process)
         return ours if ours >= 0 else None
 
-    def directory_entries(self, fd: int, room: ctypes.Array[ctypes.c_char]) -> int:
-        """Fill a buffer with entries of an open directory, as getdents64 gives them; how many bytes, or -1."""
-        count: int = self._library.syscall(217, fd, room, len(room))
-        return count
+    def directory_entries(self, fd: int) -> bytes:
+        """The next entries of an open directory, as getdents64 gives them; nothing at its end."""
+        count: int = self._library.syscall(217, fd, self.room, _ROOM_BYTES)
+        return ctypes.string_at(self._room_address, count) if count > 0 else b""
 
     def _failed(self, what: str) -> OSError:
         number = ctypes.get_errno()

@@ -6,7 +6,6 @@ next piece of its stream. So what one process does is no matter to another, and 
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import random
@@ -25,13 +24,16 @@ if TYPE_CHECKING:
     from hermetica.sandbox.frozen.order import Order
 
 _EFAULT, _EINVAL = -14, -22
-_ENTRIES_BYTES: Final = 1 << 20
 _RANDOM_MAX_BYTES: Final = (1 << 25) - 1
-_STAT_BYTES, _STATX_BYTES, _NAME_BYTES = 144, 256, 65
+_NAME_BYTES: Final = 65
 _RELEASE_OFFSET, _VERSION_OFFSET = 2 * _NAME_BYTES, 3 * _NAME_BYTES
 _BLOCK_BYTES: Final = 512
 _PAGE_BLOCKS: Final = 8
 _DIRECTORY: Final = (4096, 4096, 8)  # size, block size, blocks
+_STAT: Final = struct.Struct("<24xI20xqqq16xqq24x")  # mode, then size and blocks, then when it was changed
+_STAT_TOLD: Final = struct.Struct("<qqqqqqqqq")  # size, block size, blocks, three times
+_STAT_TOLD_OFFSET: Final = 48
+_STATX_BYTES: Final = 256
 
 
 @attrs.define
@@ -104,7 +106,6 @@ class Strict:
     since_s: int
     chance: Chance | None
     _listings: dict[tuple[int, int], _Listing] = attrs.field(factory=dict[tuple[int, int], _Listing])
-    _room: ctypes.Array[ctypes.c_char] = attrs.field(factory=lambda: ctypes.create_string_buffer(_ENTRIES_BYTES))
 
     def answers(self) -> Mapping[int, Callable[[int, Registers], Answer]]:
         """System call -> what answers it."""
@@ -153,18 +154,17 @@ class Strict:
 
     def _file_times(self, where: int) -> Answer:
         def change(pid: int) -> None:
-            if self._succeeded(pid) and (content := self.kernel.read(pid, where, _STAT_BYTES)) is not None:
-                row = bytearray(content)
-                (mode,) = struct.unpack_from("<I", row, 24)
-                (size,) = struct.unpack_from("<q", row, 48)
-                if stat.S_ISREG(mode):
-                    struct.pack_into("<q", row, 64, _blocks(size))
-                elif stat.S_ISDIR(mode):  # its size tells how many names it once had, and on which file system
-                    struct.pack_into("<qqq", row, 48, *_DIRECTORY)
-                seconds, nanoseconds = self._time(*struct.unpack_from("<qq", row, 88))
-                for offset in (72, 88, 104):
-                    struct.pack_into("<qq", row, offset, seconds, nanoseconds)
-                self.kernel.write(pid, where, bytes(row))
+            kernel = self.kernel
+            if self._succeeded(pid) and kernel.fetch(pid, where, _STAT.size):
+                mode, size, block_size, blocks, seconds, nanoseconds = _STAT.unpack_from(kernel.room)
+                kind = stat.S_IFMT(mode)
+                if kind == stat.S_IFREG:
+                    blocks = _blocks(size)
+                elif kind == stat.S_IFDIR:  # its size tells how many names it once had, and on which file system
+                    size, block_size, blocks = _DIRECTORY
+                time = self._time(seconds, nanoseconds)
+                _STAT_TOLD.pack_into(kernel.room, _STAT_TOLD_OFFSET, size, block_size, blocks, *time, *time, *time)
+                kernel.give(pid, where, _STAT.size)
 
         return change
 
@@ -228,8 +228,8 @@ class Strict:
         own = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         entries: list[bytes] = []
         try:
-            while (count := self.kernel.directory_entries(own, self._room)) > 0:
-                entries += _split(self._room.raw[:count])
+            while content := self.kernel.directory_entries(own):
+                entries += _split(content)
         finally:
             os.close(own)
         entries.sort(key=_name)

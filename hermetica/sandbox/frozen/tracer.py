@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import struct
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _STOPPED: Final = 0x7F
 _AT_PAGESZ, _AT_RANDOM, _AT_SYSINFO_EHDR = 6, 25, 33
 _AUXV_BYTES: Final = 1024
+_STATUS_BYTES: Final = 1024
+_FAMILY: Final = re.compile(rb"^Tgid:\t(\d+)$.*^PPid:\t(\d+)$", re.MULTILINE | re.DOTALL)
 _SYSTEM_CALL: Final = signal.SIGTRAP | 0x80
 _STOPS: Final = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 _FORKS: Final = frozenset({ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE})
@@ -175,8 +178,7 @@ class Tracing:
         """Changes a fresh program before its first instruction."""
         self._at_exit.pop(pid, None)
         try:
-            with open(f"/proc/{pid}/auxv", "rb", buffering=0) as file:  # noqa: PTH123 -- at every exec
-                table = file.read(_AUXV_BYTES)
+            table = _beginning(f"/proc/{pid}/auxv", _AUXV_BYTES)
             rows = dict(struct.iter_unpack("<QQ", table[: len(table) & -16]))
             if _AT_PAGESZ not in rows:
                 self._refuse("it is a 32-bit program, whose clock cannot be held")
@@ -209,9 +211,17 @@ class Tracing:
 def _parent(pid: int) -> int:
     """The process that started one, or the one that a thread belongs to."""
     try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 -- at every fork
-            fields = dict(line.split(":", 1) for line in file if ":" in line)
+        found = _FAMILY.search(_beginning(f"/proc/{pid}/status", _STATUS_BYTES))
     except OSError:
         return 0
-    group = int(fields["Tgid"])
-    return group if group != pid else int(fields["PPid"])
+    group, parent = map(int, found.groups()) if found else (pid, 0)
+    return group if group != pid else parent
+
+
+def _beginning(path: str, size_bytes: int) -> bytes:
+    """What a file of /proc begins with: at every fork and exec, so by the system calls alone."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, size_bytes)
+    finally:
+        os.close(fd)
