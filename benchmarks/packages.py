@@ -51,6 +51,11 @@ PACKAGES: Final = (
         settings={"configure_flags": ["--disable-nls"]},
         by_hand=f"./configure --prefix=/out --disable-nls; {_MAKE}",
     ),
+    Package(
+        source="lua5.4",
+        settings={"make_flags": ["linux"], "install_flags": ["INSTALL_TOP=$out"]},
+        by_hand=f"make -j{_CORES} linux; make install INSTALL_TOP=/out",
+    ),
     Package(source="zlib", settings={}, by_hand=f"./configure --prefix=/out; {_MAKE}"),
 )
 _MODULE: Final = """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from benchmarks.targets import MEMORY, TARGETS, Target, reached
+from benchmarks.targets import MEMORY, STANDING_CLOCK, TARGETS, Target, reached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,11 @@ _BEGIN: Final = "<!-- table: written by python -m benchmarks.page -->\n"
 _END: Final = "<!-- end of the table -->\n"
 _JUDGES: Final = {"wall_s": "the clock", MEMORY: "the kernel"}  # where there is no peer
 PIPE, ESCAPED = "|", "\\|"
+_CLOCK: Final = "clock-"
+_STANDING: Final = (
+    "What [a clock that stands still](worlds.md) costs, as times of the same build by the running clock (T0), by the "
+    "wall and (in brackets) in processor time, the tracer's included:"
+)
 _COLOURS: Final = {"hermetica": "#2563eb", "nix": "#b45309", "make+bwrap": "#6b7280"}
 
 
@@ -69,6 +74,30 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f"| {f'{target.most:.2g}' if target.peer else _amount(target, target.most)} | {verdict} |"
         )
     return lines
+
+
+def clocks(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a clock that stands still costs: each contestant's time over that of T0."""
+    columns = ("T2", "T3", "libfaketime", "strace -f")
+    lines = [f"| built | T0 | {' | '.join(columns)} | target of T2 | |", f"|---|---:|{'---:|' * len(columns)}---:|---|"]
+    for name, row in results.items():
+        if name.startswith(_CLOCK) and (base := row["figures"].get("T0")):
+            ratios = {each: row["ratios"].get(f"{each}/T0") for each in columns}
+            cells = " | ".join(_cost(ratio) for ratio in ratios.values())
+            target, verdict = "", ""
+            if name != f"{_CLOCK}trivial":
+                found = ratios["T2"]["wall"]
+                target = f"{STANDING_CLOCK:.2f}"
+                verdict = "met" if found <= STANDING_CLOCK else f"**missed**, {found / STANDING_CLOCK:.3g} times"
+            what = f"{row['builds']} trivial builds" if "builds" in row else name.removeprefix(_CLOCK)
+            lines.append(f"| {what} | {_seconds(base['wall_s'])} | {cells} | {target} | {verdict} |")
+    return lines if len(lines) > 2 else []
+
+
+def _cost(ratio: Mapping[str, float | None] | None) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio['wall']:.2f}" if ratio["cpu"] is None else f"{ratio['wall']:.2f} ({ratio['cpu']:.2f})"
 
 
 def _amount(target: Target, value: float) -> str:
@@ -134,6 +163,8 @@ def page(places: Mapping[str, Mapping[str, Mapping[str, Any]]], growing: Sequenc
         system = f"{machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, Python {machine['python']}"
         lines += ["", f"### Again, with samples on {place}", ""] if lines else []
         lines += [*table(results), "", f"{system}, samples on {place}."]
+        if standing := clocks(results):
+            lines += ["", _STANDING, "", *standing]
     lines += ["", "## How cost grows with size", "", *growing] if growing else []
     lines += ["", "## All figures"]
     for place, results in places.items():
