@@ -1,4 +1,4 @@
-"""Thirty real packages, pinned: C and C++ as somebody would type it, and wheels from sdists.
+"""Thirty-five real packages, pinned: C and C++ as somebody would type it, and wheels from sdists.
 
 Nothing in the recipes makes a build reproducible: no dates are set, no paths mapped, no archives cleaned, and a
 declared date is taken away. What makes their output the same is the world alone, which is what is measured.
@@ -80,12 +80,17 @@ PACKAGES: Final = (
     Package(name="zlib", script=f'./configure --prefix="$out"; {_MAKE}; make install'),
     Package(name="zopfli", script=f'{_MAKE} zopfli zopflipng; mkdir -p "$out/bin"; cp zopfli zopflipng "$out/bin/"'),
     Package(name="zstd", pin="libzstd", script=f'{_MAKE} -C programs PREFIX="$out" install'),
+    Package(name="bitarray"),
+    Package(name="coverage"),
+    Package(name="greenlet"),
     Package(name="lmdb", env=(("LMDB_PURE", "1"),)),
     Package(name="markupsafe"),
     Package(name="msgpack"),
+    Package(name="multidict"),
     Package(name="psutil"),
     Package(name="regex"),
     Package(name="simplejson"),
+    Package(name="tornado"),
     Package(name="ujson", requires=("packaging", "setuptools-scm", "vcs-versioning")),
     Package(name="wrapt"),
 )
