@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.reproducibility.errors import MalformedCase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Row = Mapping[str, Any]
 
@@ -147,21 +147,26 @@ def _of(kind: str, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["row"] == kind]
 
 
-def write(paths: Sequence[Path]) -> None:
-    """Puts the tables of result files into the page."""
+def write(paths: Sequence[Path], page: Path = _PAGE) -> None:
+    """Puts the tables of result files into the page; those of which the files have nothing stay as they are."""
     rows = read(paths)
-    text = _PAGE.read_text(encoding="utf-8")
-    parts = {
-        "scores": scores(rows),
-        "mistakes": mistakes(rows, "hermetica"),
-        "cases": side_by_side(rows),
-        "packages": packages(rows),
-        "causes": causes(rows),
-        "machine": _machine(rows),
+    text = page.read_text(encoding="utf-8")
+    parts: dict[str, tuple[str, Callable[[Sequence[Row]], list[str]]]] = {
+        "scores": ("score", scores),
+        "mistakes": ("case", _own_mistakes),
+        "cases": ("case", side_by_side),
+        "packages": ("package", packages),
+        "causes": ("causes", causes),
+        "machine": ("machine", _machine),
     }
-    for name, lines in parts.items():
-        text = replaced(text, name, lines)
-    _PAGE.write_text(text, encoding="utf-8")
+    for name, (kind, lines) in parts.items():
+        if _of(kind, rows):
+            text = replaced(text, name, lines(rows))
+    page.write_text(text, encoding="utf-8")
+
+
+def _own_mistakes(rows: Sequence[Row]) -> list[str]:
+    return mistakes(rows, "hermetica")
 
 
 def _machine(rows: Sequence[Row]) -> list[str]:

@@ -11,7 +11,7 @@ from benchmarks.reproducibility.case import named, read_cases
 from benchmarks.reproducibility.errors import MalformedCase
 from benchmarks.reproducibility.runs import FORMAT, tell
 from benchmarks.reproducibility.scoring import Answer, mark, score
-from benchmarks.reproducibility.table import causes, mistakes, packages, read, replaced, scores, side_by_side
+from benchmarks.reproducibility.table import causes, mistakes, packages, read, replaced, scores, side_by_side, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,20 +63,30 @@ def test_mistakes_are_those_of_one_tool() -> None:
     assert len(mistakes(rows, "other")) == 4
 
 
-def test_packages_are_summed_up_below() -> None:
-    rows = [
-        {
-            "row": "package",
-            "package": name,
-            "setting": setting,
-            "identical": same,
-            "files": 2,
-            "differing": ["a"],
-            "failed": "",
-        }
+def rows_of_packages() -> list[dict[str, Any]]:
+    """Two packages that differ, and are the same in the fixed world."""
+    told = {"row": "package", "files": 2, "differing": ["a"], "failed": ""}
+    return [
+        {**told, "package": name, "setting": setting, "identical": same}
         for name in ("bc", "ed")
         for setting, same in (("naive", False), ("fixed", True))
     ]
+
+
+def test_results_of_packages_alone_leave_the_tables_of_cases_as_they_are(tmp_path: Path) -> None:
+    page, results = tmp_path / "page.md", tmp_path / "results"
+    names = ("cases", "packages")
+    page.write_text("".join(f"<!-- {name}: from results -->\n\nold\n\n<!-- end of {name} -->\n" for name in names))
+    results.write_text("".join(json.dumps({"format": FORMAT, **row}) + "\n" for row in rows_of_packages()))
+    write([results], page)
+    cases, told = page.read_text().split("<!-- end of cases -->")
+    assert "old" in cases
+    assert "old" not in told
+    assert "| **identical** | | **0 of 2** | **2 of 2** |" in told
+
+
+def test_packages_are_summed_up_below() -> None:
+    rows = rows_of_packages()
     assert packages(rows)[-2:] == ["| ed | 2 | 1 differ | identical |", "| **identical** | | **0 of 2** | **2 of 2** |"]
 
 
