@@ -341,7 +341,7 @@ class _Inquiry:
         self.know.kept = 0
         yield from self._confirmation.confirm()
         for path, sets in self._sets.items():
-            held = [each for each in sets if len(each) == 1 or self._confirmation.is_confirmed(each)]
+            held = [each for each in sets if self._confirmation.holds(path, each)]
             self._open |= {path} if len(held) < len(sets) else set()
             self.is_complete &= len(held) == len(sets)
             sets[:] = held

@@ -69,6 +69,10 @@ class Confirmation:
         """Whether a world was built more than once."""
         return len(self.know.repeats(world)) > 1
 
+    def holds(self, path: str, cause: Atoms) -> bool:
+        """Whether a cause may be told: one of several factors was built again, a large one of a file beyond doubt."""
+        return len(cause) == 1 or (self.is_confirmed(cause) and (len(cause) == 2 or self._in_doubt(path) is None))
+
     def is_steady(self, path: str) -> bool:
         """Whether a world that changes a file was built more than once."""
         return any(self.is_confirmed(each.atoms) for each in self.know.touching(path))
