@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica.model.placeholder import HEAD, SELF
+from hermetica.model.stated import name_in, without_inputs_and_sources
 from hermetica_store.digest import ALPHABET
 from hermetica_store.path import STORE_PREFIX, StorePath
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 # what follows stays in the text, and tells the two kinds apart
 _REFERENCE: Final = re.compile(rf"/(?:{HEAD}|{STORE_PREFIX[1:]}/)((?!{SELF})[{ALPHABET}]{{32}})(?=[x-])")
-_NAME: Final = re.compile(r'"name":"([^"\\]*)","outputs":\[')  # what is no text is in no "env"
-# of all members with such a name the derivation's own comes first, for "structured" comes after it
-_FOUND: Final = ('"inputs":["/', '"sources":["/')
 _ABSENT: Final = object()  # JSON has a null of its own
 _NOT_DECLARED: Final = frozenset({"format", "inputs", "sources"})
 
@@ -60,8 +58,7 @@ class Declared:
     @property
     def name(self) -> str:
         """What its store paths are called."""
-        found = _NAME.search(self.canonical)
-        return str(self.form["name"]) if found is None else found[1]
+        return name_in(self.canonical)
 
     def source(self, reference: str) -> StorePath | None:
         """The source that a reference leads to; None where it is none of its sources."""
@@ -73,12 +70,7 @@ class Declared:
 
     def outline(self) -> tuple[list[str], list[str]]:
         """The form without what its references lead to, in pieces, and these in the order in which they stand in it."""
-        text = self.canonical
-        for member in _FOUND:
-            start = text.find(member)
-            if start >= 0:
-                text = text[:start] + text[text.index("],", start) + 2 :]
-        return _outline(text)
+        return _outline(without_inputs_and_sources(self.canonical))
 
 
 @attrs.frozen(kw_only=True)

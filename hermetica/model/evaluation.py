@@ -125,7 +125,13 @@ def evaluation() -> Generator[Evaluation]:
     A placeholder means something only where it was made. Programs that go on for long open a scope for each piece of
     work; without one, what is evaluated is known to the process until it ends.
     """
-    scope = Evaluation()
+    with within(Evaluation()) as scope:
+        yield scope
+
+
+@contextmanager
+def within(scope: Evaluation) -> Generator[Evaluation]:
+    """A scope that there is already, once more in force."""
     reset = _current.set(scope)
     try:
         yield scope

@@ -13,6 +13,7 @@ from hermetica.model.canonical import UnhashableValue
 from hermetica.model.evaluation import current_evaluation
 from hermetica.model.placeholder import MangledPlaceholder, is_own, is_whole, parse, token_texts
 from hermetica.model.source import Source, mentioned_digests
+from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,6 +81,25 @@ def find_inputs(derivation: Derivation, members: Iterable[str]) -> Inputs:
         return _inputs_in(text, derivation.outputs, scope, "a field")
     except EvaluationError:
         return _inputs_of_each(json.loads(f"{{{text}}}"), derivation.outputs, scope)
+
+
+def inputs_stated(scope: Evaluation, texts: Iterable[str], paths: Iterable[str]) -> Inputs:
+    """The inputs that a form says it has.
+
+    Args:
+        scope: the evaluation that they are in.
+        texts: placeholders of others' outputs, ascending.
+        paths: store paths of sources, ascending.
+
+    Raises:
+        UnknownPlaceholder: one is of another evaluation.
+        ValueError: one is none.
+    """
+    return Inputs(
+        texts=tuple(texts),
+        derivations=tuple([scope.tokens.get(each) or scope.find(each, "inputs") for each in texts]),
+        sources=tuple([scope.source(StorePath.parse(each).digest, "sources") for each in paths]),
+    )
 
 
 def _inputs_of_each(form: dict[str, Json], outputs: tuple[str, ...], scope: Evaluation) -> Inputs:

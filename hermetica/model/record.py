@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _NO_META: Final = Meta()
-_NO_CALLS: Final[Mapping[str, Sequence[Sequence[Any]]]] = MappingProxyType({})
+Calls: TypeAlias = "Mapping[str, Sequence[Sequence[Any]]]"
+NO_CALLS: Final[Calls] = MappingProxyType({})
 # greedy: a "meta" in the form itself comes before the record's own
 _RECORD: Final = re.compile(
-    rb'\{"id":"([0-9a-f]{64})","derivation":(\{.*\}),"meta":\{.*\},"origin":(.*),"sources":.*\}', re.DOTALL
+    rb'\{"id":"([0-9a-f]{64})","derivation":(\{.*\}),"meta":\{.*\},"origin":(null|"[^"\\]*(?:\\.[^"\\]*)*"),'
+    rb'(?:"places":\{.*\},)?"sources":.*\}',
+    re.DOTALL,
 )
 
 
@@ -135,7 +138,7 @@ def from_record(record: dict[str, Any]) -> Derivation:
     return derivation
 
 
-def revive(record: dict[str, Any], calls: Mapping[str, Sequence[Sequence[Any]]] = _NO_CALLS) -> Derivation:
+def revive(record: dict[str, Any], calls: Calls = NO_CALLS) -> Derivation:
     """The derivation that a record of another process of ours describes; to compare ids is for the caller.
 
     Args:
@@ -170,9 +173,7 @@ def _source(row: dict[str, Any]) -> Source:
     )
 
 
-def _derivation(
-    form: dict[str, Any], record: dict[str, Any], calls: Mapping[str, Sequence[Sequence[Any]]] = _NO_CALLS
-) -> Derivation:
+def _derivation(form: dict[str, Any], record: dict[str, Any], calls: Calls = NO_CALLS) -> Derivation:
     for field in ("inputs", "sources"):
         form.pop(field, None)
     if unknown := sorted(set(form) - set(HASHED)):
@@ -186,8 +187,8 @@ def _derivation(
     return Derivation(
         **form,
         meta=_meta(meta) if any(meta.values()) else _NO_META,
-        origin=_passed_on(Origin.parse(origin), calls.get("")) if origin else None,
-        places={name: _passed_on(Origin.parse(place), calls.get(name)) for name, place in places.items()},
+        origin=passed_on(Origin.parse(origin), calls.get("")) if origin else None,
+        places={name: passed_on(Origin.parse(place), calls.get(name)) for name, place in places.items()},
     )
 
 
@@ -195,7 +196,8 @@ def _meta(row: dict[str, Any]) -> Meta:
     return attrs.evolve(Meta(**row), maintainers=tuple(row.get("maintainers", ())))
 
 
-def _passed_on(place: Origin, calls: Sequence[Sequence[Any]] | None) -> Origin:
+def passed_on(place: Origin, calls: Sequence[Sequence[Any]] | None) -> Origin:
+    """A place, with the calls that passed on what is defined there."""
     return Origin(place.file, place.line, tuple((file, line, name) for file, line, name in calls)) if calls else place
 
 

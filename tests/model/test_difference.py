@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import hermetica.model as hm
 from hermetica.model import Derivation, Source, derivation, evaluation
 from hermetica.model.difference import Declared, Difference, FieldChange, difference
+from hermetica.model.origin import Origin
 from hermetica.model.record import declared_in, record_bytes
 from hermetica_store.digest import Digest
 from hermetica_store.path import store_path
@@ -143,6 +144,19 @@ def test_the_name_is_the_derivations_own_wherever_else_one_stands() -> None:
     hostile = {"name": "no", "outputs": "["}
     made = make("app", env=hostile, structured={"name": "no", "outputs": ["no"]}, args=['"name":"no","outputs":['])
     assert Declared.of(made).name == "app"
+
+
+def test_a_users_own_lists_of_inputs_and_sources_are_fields_like_others() -> None:
+    def made(inputs: list[str]) -> Derivation:
+        return make(structured={"inputs": inputs, "sources": ["/there"], "z": 1}, env={"inputs": "/in"})
+
+    found = compare(made(["/a", "/b"]), made(["/a", "/c"]))
+    assert [each.field for each in found.fields] == ["structured.inputs[1]"]
+
+
+def test_the_origin_of_a_record_is_its_own_where_texts_of_a_builder_have_places_too() -> None:
+    made = make(origin=Origin("pkgs.py", 3), places={"build": Origin("pkgs.py", 4)})
+    assert declared_in(record_bytes(made)).origin == "pkgs.py:3"
 
 
 def test_arguments_of_a_builder_in_python_are_compared_by_their_names() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -76,7 +77,7 @@ class Apart:
 
     def derivations(self, texts: Iterable[str]) -> list[Selected]:
         """The derivations that targets name, each once."""
-        return self._receiver.selection(self._ask("derivations", texts=list(texts)))
+        return self._selection("derivations", texts=list(texts))
 
     def one(self, text: str) -> Selected:
         """The one derivation that a target names."""
@@ -84,7 +85,7 @@ class Apart:
 
     def checks(self, texts: Iterable[str]) -> list[Selected]:
         """The checks of package sets at targets, or below them."""
-        return self._receiver.selection(self._ask("checks", texts=list(texts)))
+        return self._selection("checks", texts=list(texts))
 
     def names(self, texts: Iterable[str]) -> list[str]:
         """Every name at the places of targets that could be one itself."""
@@ -92,7 +93,7 @@ class Apart:
 
     def beside(self, texts: Iterable[str], unmade: Unmade = Unmade.LEAVE) -> list[Selected]:
         """The derivations of the modules that targets are in."""
-        return self._receiver.selection(self._ask("beside", texts=list(texts), unmade=unmade.name))
+        return self._selection("beside", texts=list(texts), unmade=unmade.name)
 
     def source(self, text: str) -> Source:
         """The source of local files that a target names."""
@@ -149,6 +150,13 @@ class Apart:
                 hint="please report it; --impure evaluates without a sandbox",
             )
         return answer
+
+    def _selection(self, what: str, **more: Any) -> list[Selected]:
+        answer = self._ask(what, **more)
+        records = list(islice(self._child.answers, answer["records"]))
+        if len(records) < answer["records"]:
+            raise self._lost()
+        return self._receiver.selection(answer, [record.rstrip(b"\n") for record in records])
 
     def _line(self) -> bytes:
         while self._following and not select.select([self._child.answers], [], [], 0)[0]:

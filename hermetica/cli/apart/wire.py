@@ -15,11 +15,12 @@ from hermetica.cli.targets import Selected
 from hermetica.errors import HermeticaError
 from hermetica.model import Source, closure
 from hermetica.model.origin import Origin
-from hermetica.model.record import InvalidRecord, record_bytes, revive
+from hermetica.model.record import record_bytes
+from hermetica.model.told import Told
 from hermetica_store.path import StorePath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hermetica.model import Derivation
 
@@ -39,7 +40,7 @@ class Sender:
     told: set[str] = attrs.field(factory=set[str])
 
     def selection(self, chosen: Sequence[Selected]) -> bytes:
-        """The answer that holds them, inputs first."""
+        """The answer that names them; after it a line for each derivation that did not go yet, inputs first."""
         fresh = [each for each in closure(each.derivation for each in chosen) if each.id.raw not in self.sent]
         self.sent.update(each.id.raw for each in fresh)
         rows = [[each.name, each.path, each.derivation.id.hex, each.outputs] for each in chosen]
@@ -47,9 +48,9 @@ class Sender:
         sources = {source.path.digest: source for each in fresh for source in each.sources}
         new = [source_row(source) for digest, source in sources.items() if digest not in self.told]
         self.told.update(sources)
-        head = json.dumps({"chosen": rows, "calls": calls, "sources": new}, separators=(",", ":"), ensure_ascii=False)
-        records = b",".join([record_bytes(each, with_sources=False) for each in fresh])
-        return head[:-1].encode() + b',"records":[' + records + b"]}"
+        document = {"chosen": rows, "calls": calls, "sources": new, "records": len(fresh)}
+        head = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        return b"\n".join([head, *[record_bytes(each, with_sources=False) for each in fresh]])
 
 
 def _calls(derivation: Derivation) -> dict[str, Any]:
@@ -73,8 +74,12 @@ class Receiver:
     known: dict[str, Derivation] = attrs.field(factory=dict[str, "Derivation"])
     sources: list[Source] = attrs.field(factory=list["Source"])
 
-    def selection(self, answer: dict[str, Any]) -> list[Selected]:
+    def selection(self, answer: dict[str, Any], records: Iterable[bytes]) -> list[Selected]:
         """What an answer holds.
+
+        Args:
+            answer: it.
+            records: of the derivations that came with it, inputs first.
 
         Raises:
             InvalidRecord: a derivation is not what its id says.
@@ -82,23 +87,16 @@ class Receiver:
         self.sources += map(source_of, answer["sources"])
         for source in self.sources:
             str(source)  # known to the evaluation in force, which may be another than before
-        for record in answer["records"]:
-            derivation = _revived(record, answer["calls"].get(record["id"], {}))
-            self.known[record["id"]] = derivation
         for each in self.known.values():
             each.placeholder()  # likewise
+        for record in records:
+            told = Told.of(record, answer["calls"])
+            told.placeholder()
+            self.known[told.id.hex] = told
         return [
             Selected(name=name, path=path, derivation=self.known[drv], outputs=tuple(outputs))
             for name, path, drv, outputs in answer["chosen"]
         ]
-
-
-def _revived(record: dict[str, Any], calls: dict[str, Any]) -> Derivation:
-    derivation = revive(record, calls)
-    if derivation.id.hex != record["id"]:
-        raise InvalidRecord(f"the evaluation sent {derivation.name} with an id that is not its own")
-    derivation.placeholder()
-    return derivation
 
 
 def source_row(source: Source) -> dict[str, Any]:
