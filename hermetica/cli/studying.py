@@ -98,4 +98,6 @@ def _outcome(event: Mapping[str, Any]) -> str:
         return "all worlds built"
     if found["failed"]:
         return "not to be built in the fixed world"
-    return f"changes with {', '.join(found['factors'])}" if found["factors"] else "nothing changes it"
+    from hermetica.study.summary import outcome  # noqa: PLC0415 -- neither help nor completion needs it
+
+    return outcome(found["files"])

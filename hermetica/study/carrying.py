@@ -7,7 +7,6 @@ same as if it had never been.
 from __future__ import annotations
 
 import os
-import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -19,15 +18,15 @@ from hermetica.realize.comparisons import keep_comparison
 from hermetica.realize.errors import BuildCancelled
 from hermetica.realize.in_world import workshop
 from hermetica.realize.options import Options
-from hermetica.realize.step import host_system
 from hermetica.realize.writing import writers_of
-from hermetica.sandbox import CONTRACT_VERSION, FACTORS, Cancellation, Tier, TierUnavailable
+from hermetica.sandbox import FACTORS, Cancellation, Tier, TierUnavailable
 from hermetica.study.attribution import attribute
 from hermetica.study.attribution_form import attribution_json
 from hermetica.study.bench import Bench, BudgetSpent, Purse, Refused, Setting
 from hermetica.study.cells import differs, is_base
 from hermetica.study.declaration import Design
 from hermetica.study.design import trials_of
+from hermetica.study.host import host_facts
 from hermetica.study.log import Log, of_kind
 from hermetica.study.space import Space
 from hermetica.study.trials import Atom
@@ -108,7 +107,9 @@ class Carrier:
         with Log(directory) as log:
             known = {event["key"]: event for event in of_kind(log.before, "trial")}
             purse = self._purse(list(known.values()))
-            self.tell(log.write("study-started", time.time(), study=self.study.to_json(), host=_host()))
+            self.tell(
+                log.write("study-started", time.time(), study=self.study.to_json(), fixed=_fixed(), host=host_facts())
+            )
             processors = sorted(os.sched_getaffinity(0))
             slots = max(1, min(len(targets), len(processors), self.options.jobs))
             with ThreadPoolExecutor(slots, thread_name_prefix="hermetica-study") as pool:
@@ -299,11 +300,6 @@ def _below(tier: Tier, error: TierUnavailable) -> Tier:
     return available if available < tier else next(each for each in _TIERS if each < tier)
 
 
-def _host() -> dict[str, Any]:
-    """What a study says of the machine that it ran on."""
-    return {
-        "system": host_system(),
-        "kernel": platform.release(),
-        "processors": len(os.sched_getaffinity(0)),
-        "sandbox_contract": CONTRACT_VERSION,
-    }
+def _fixed() -> dict[str, str]:
+    """The level at which the base world has each factor that its tier fixes."""
+    return {name: factor.default for name, factor in FACTORS.items()}

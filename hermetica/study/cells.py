@@ -60,9 +60,16 @@ def is_base(event: Mapping[str, Any]) -> bool:
     return not (event["levels"] or event["repeat"] or event["shaken"])
 
 
-def differs(event: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
-    """Whether a build came out otherwise than the first one of the base world; one that fails there is no base."""
-    return bool(event["changed"]) or bool(event["failed"]) != bool(base["failed"])
+def differs(event: Mapping[str, Any], base: Mapping[str, Any], but: frozenset[str] = frozenset()) -> bool:
+    """Whether a build came out otherwise than the first one of the base world.
+
+    Args:
+        event: of the build.
+        base: of that first one.
+        but: files that are left out.
+    """
+    changed = set(event["changed"] or ()) | ({BUILDS} if bool(event["failed"]) != bool(base["failed"]) else set())
+    return bool(changed - but)
 
 
 def cells_of(
@@ -80,11 +87,11 @@ def cells_of(
         left_out: factors that could not be varied.
     """
     racy = frozenset[str]() if attribution is None else frozenset(each.path for each in attribution.files if each.races)
+    base = next((each for each in trials if is_base(each)), None)
     alone: defaultdict[str, list[bool]] = defaultdict(list)
     for each in trials:
-        if len(each["levels"]) == 1 and not each["shaken"]:
-            changed = frozenset(each["changed"] or ()) - racy
-            alone[next(iter(each["levels"]))].append(bool(changed or each["failed"]))
+        if base is not None and len(each["levels"]) == 1 and not each["shaken"]:
+            alone[next(iter(each["levels"]))].append(differs(each, base, racy))
     return {
         factor: Cell(
             state=State.LEFT_OUT if factor in left_out else _state(factor, attribution),

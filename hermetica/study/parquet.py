@@ -27,7 +27,7 @@ def parquet_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
         arrow, writer = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise ParquetMissing(
-            "Parquet is written by pyarrow, which is not installed", hint="install hermetica-build[parquet]; or --csv"
+            "Parquet is written by pyarrow, which is not installed", hint="pip install pyarrow; or --builds-csv"
         ) from error
     sink = arrow.BufferOutputStream()
     writer.write_table(arrow.Table.from_pylist([dict(row) for row in rows]), sink)

@@ -7,6 +7,7 @@ Source: docs/guides/read-a-study.md.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,8 @@ from hermetica.study.attribution import RACE
 from hermetica.study.attribution_form import attribution_json, read_attribution
 from hermetica.study.cells import Cell, State, cells_of, concluded, differs, is_base
 from hermetica.study.comparing import Alike
+from hermetica.study.declaration import Design
+from hermetica.study.declared import declared
 from hermetica.study.statistics import Rate, fisher_exact, holm, mcnemar_exact, too_small
 from hermetica.study.verdict import verdict_of
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "hermetica.study-results/1"
 _DETERMINED: Final = (State.ALONE, State.TOGETHER, State.NONE)
 _CHANGING: Final = (State.ALONE, State.TOGETHER)
+_NO_FILES: Final = frozenset[str]()
 
 
 @attrs.frozen(kw_only=True)
@@ -59,27 +63,29 @@ class Row:
 
     def again(self) -> tuple[int, int]:
         """(differing, all) of the further builds of the base world."""
-        further = [each for each in self.trials if not each["levels"] and not each["shaken"] and each["repeat"]]
-        return self._differing(further), len(further)
+        return self._differing(self._again()), len(self._again())
 
     def alone(self, factor: str) -> tuple[int, int]:
         """(differing, all) of the builds that varied one factor only."""
-        varied = [each for each in self.trials if list(each["levels"]) == [factor] and not each["shaken"]]
-        return self._differing(varied), len(varied)
+        return self._differing(self._alone(factor)), len(self._alone(factor))
 
     def pair(self, factor: str) -> tuple[bool, bool]:
         """Whether it differed when it was built again in the base world, and with one factor varied alone.
 
-        Where the factor was not varied alone, since that it changes nothing follows from other builds, the two are told
-        as alike: the pair says nothing.
+        Files that race are left out of both: which of the two happened to show a race says nothing about the factor.
         """
-        was = self.again()[0] > 0
-        differing, builds = self.alone(factor)
-        return was, differing > 0 if builds else was
+        racy = frozenset(each.path for each in self.attribution.files if each.races) if self.attribution else _NO_FILES
+        return self._differing(self._again(), racy) > 0, self._differing(self._alone(factor), racy) > 0
 
-    def _differing(self, builds: Sequence[Mapping[str, Any]]) -> int:
+    def _again(self) -> list[Mapping[str, Any]]:
+        return [each for each in self.trials if not (each["levels"] or each["shaken"] or is_base(each))]
+
+    def _alone(self, factor: str) -> list[Mapping[str, Any]]:
+        return [each for each in self.trials if list(each["levels"]) == [factor] and not each["shaken"]]
+
+    def _differing(self, builds: Sequence[Mapping[str, Any]], but: frozenset[str] = _NO_FILES) -> int:
         base = next((each for each in self.trials if is_base(each)), None)
-        return 0 if base is None else sum(differs(each, base) for each in builds)
+        return 0 if base is None else sum(differs(each, base, but) for each in builds)
 
 
 def results_of(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -90,13 +96,15 @@ def results_of(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "study": study,
-        "host": begun[-1]["host"] if begun else {},
+        "declaration": declared(study),
+        "fixed": begun[-1].get("fixed", {}) if begun else {},
+        "hosts": list({json.dumps(event["host"], sort_keys=True): event["host"] for event in begun}.values()),
         "began_s": begun[0]["time_s"] if begun else None,
         "builds": sum(len(row.trials) for row in rows),
         "seconds": round(sum(float(each["duration_s"]) for row in rows for each in row.trials), 3),
         "rates": {name: rate.to_json() for name, rate in rates(rows).items()},
         "alike": _alike(rows),
-        "factors": factor_rows(rows, list(study.get("factors", {}))),
+        "factors": factor_rows(rows, list(study.get("factors", {})), is_drawn=study.get("design") != Design.BISECT),
         "targets": [_target(row) for row in rows],
     }
 
@@ -170,8 +178,15 @@ def _alike(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
     return {name: {level: counts[level] for level in order} for name, counts in found.items()}
 
 
-def factor_rows(rows: Sequence[Row], factors: Sequence[str]) -> list[dict[str, Any]]:
-    """What each factor does over all targets, with tests adjusted for how many factors there are."""
+def factor_rows(rows: Sequence[Row], factors: Sequence[str], *, is_drawn: bool) -> list[dict[str, Any]]:
+    """What each factor does over all targets, with tests adjusted for how many factors there are.
+
+    Args:
+        rows: what is known of each target.
+        factors: those of the study.
+        is_drawn: whether the builds were the same for all targets, in an order drawn by lot; else Fisher's test, which
+            takes them for a sample, is not made.
+    """
     found: list[dict[str, Any]] = []
     for factor in factors:
         cells = [(row, row.cells[factor]) for row in rows if factor in row.cells and row.state == "finished"]
@@ -187,15 +202,21 @@ def factor_rows(rows: Sequence[Row], factors: Sequence[str]) -> list[dict[str, A
                 "together": sum(cell.state is State.TOGETHER for _, cell in determined),
                 "builds": Rate.of(*alone).to_json(),
                 "mcnemar_p": mcnemar_exact(pairs[True, False], pairs[False, True]),
-                "fisher_p": fisher_exact((alone[0], alone[1] - alone[0]), (again[0], again[1] - again[0])),
+                "fisher_p": _fisher(alone, again) if is_drawn else None,
             }
         )
     for test in ("mcnemar", "fisher"):
-        for row, adjusted in zip(found, holm([row[f"{test}_p"] for row in found]), strict=True):
+        values = [row[f"{test}_p"] for row in found]
+        for row, adjusted in zip(found, values if None in values else holm(values), strict=True):
             row[f"{test}_holm"] = adjusted
     for row, small in zip(found, too_small([row["targets"]["total"] for row in found]), strict=True):
         row["too_small"] = small
     return found
+
+
+def _fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Of two groups of builds, each (differing, all)."""
+    return fisher_exact((one[0], one[1] - one[0]), (other[0], other[1] - other[0]))
 
 
 def _sums(pairs: Iterable[tuple[int, int]]) -> tuple[int, int]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from hermetica.study.attribution import RACE
 from hermetica.study.metrics import in_words
 from hermetica.study.statistics import Rate
+from hermetica.study.trials import BUILDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _RATES: Final = {
     "same_world": "identical when built again in one world",
@@ -29,32 +31,55 @@ def summary_lines(results: Mapping[str, Any]) -> Iterator[str]:
     acting = [row for row in results["factors"] if row["targets"]["hits"]]
     if acting:
         yield ""
-        yield f"{'factor':<12}  {'changes targets':<42}  {'McNemar, Holm':<14}  Fisher, Holm"
+        fisher = "" if results["factors"][0]["fisher_holm"] is None else "Fisher, Holm"
+        yield f"{'factor':<12}  {'changes targets':<42}  {'McNemar, Holm':<14}  {fisher}".rstrip()
     for row in sorted(acting, key=lambda each: -each["targets"]["hits"]):
         small = "  too few targets to tell from chance" if row["too_small"] else ""
         p = [_p(row["mcnemar_holm"]), _p(row["fisher_holm"])]
-        yield f"{row['factor']:<12}  {in_words(_rate(row['targets'])):<42}  {p[0]:<14}  {p[1]:<14}{small}".rstrip()
+        told = f"{p[0]:<14}  {p[1]:<14}" if p[1] else f"{p[0]:<14}"
+        yield f"{row['factor']:<12}  {in_words(_rate(row['targets'])):<42}  {told}{small}".rstrip()
     yield ""
     longest = max((len(each["target"]) for each in targets), default=0)
     for each in targets:
         yield f"{each['target']:<{longest}}  {_state(each)}"
 
 
+def outcome(files: Iterable[Mapping[str, Any]]) -> str:
+    """What changes a target, by the files of its attribution: ``changes with tz, locale+shell``.
+
+    Factors that act only together are joined by ``+``; those that change whether it is built at all stand apart.
+    """
+    built = [each for each in files if each["path"] == BUILDS]
+    changed = [each for each in files if each["path"] != BUILDS]
+    parts = [f"{verb} {', '.join(causes)}" for verb, each in _VERBS if (causes := _causes(changed if each else built))]
+    return "; ".join(parts) or "nothing changes it"
+
+
+_VERBS: Final = (("changes with", True), ("is built or not by", False))
+
+
+def _causes(files: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The causes of some files, each once, the fewest factors first; races last."""
+    files = list(files)
+    sets = {"+".join(levels): len(levels) for each in files for levels in each["sets"]}
+    races = [RACE] if any(each["races"] for each in files) else []
+    unknown = ["what was not found"] if any(not (each["sets"] or each["races"]) for each in files) else []
+    return [*sorted(sets, key=lambda name: (sets[name], name)), *races, *unknown]
+
+
 def _rate(document: Mapping[str, Any]) -> Rate:
     return Rate.of(document["hits"], document["total"])
 
 
-def _p(value: float) -> str:
+def _p(value: float | None) -> str:
+    if value is None:
+        return ""
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
 
 
 def _state(target: Mapping[str, Any]) -> str:
     if target["state"] != "finished":
         return f"{target['state']}: {target['error']}" if target["error"] else target["state"]
-    changing = [name for name, cell in target["factors"].items() if cell["state"] in {"alone", "together"}]
-    races = ["race"] if target["races"] else []
     verdict = target["verdict"]
     limited = "" if verdict is None or verdict["complete"] else " (there may be more causes)"
-    if not (changing or races):
-        return f"nothing changes it{limited}"
-    return f"changes with {', '.join([*changing, *races])}{limited}"
+    return f"{outcome(target['causes'])}{limited}"

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 CELLS: Final = ("target", "name", "factor", "state", "builds", "differing", "files", "tier")
 TRIALS: Final = (
-    *("target", "name", "trial", "levels", "repeat", "shaken", "tier", "duration_s", "cpu_s", "failed", "changed"),
-    "alike",
+    *("target", "name", "drv", "key", "time_s", "trial", "levels", "repeat", "shaken", "tier", "duration_s", "cpu_s"),
+    *("failed", "changed", "alike"),
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hermetica.sandbox.world import Tier
 from hermetica.study.advice import advice_for
 from hermetica.study.attribution_form import read_attribution
 from hermetica.study.locus import Locus
@@ -129,8 +130,9 @@ class Verdict:
             yield f"{self.target}: reproducible: nothing that was varied changes any of its {files} ({cost})"
         else:
             changing = sum(each.path != BUILDS for each in found.files)
-            verb = "changes" if changing == 1 else "change"
-            yield f"{self.target}: not reproducible: {changing:,} of {files} {verb} ({cost})"
+            changes = [f"{changing:,} of {files} {'changes' if changing == 1 else 'change'}"] if changing else []
+            fails = ["it is not built in every world"] if changing < len(found.files) else []
+            yield f"{self.target}: not reproducible: {', and '.join([*changes, *fails])} ({cost})"
             for causes, paths in _grouped(found.files):
                 yield ""
                 yield from self._group(causes, paths)
@@ -143,7 +145,7 @@ class Verdict:
             evidence = self.evidence.get(path, Evidence())
             yield f"    {path}"
             yield from _loci_lines(causes, evidence)
-            yield from (f"      {line}" for line in evidence.diffoscope.splitlines()[:_LINES_SHOWN])
+            yield from _diffoscope_lines(evidence)
             if evidence.writer:
                 yield f"      written by  {_shortened(evidence.writer)}"
             if evidence.callers:
@@ -166,6 +168,11 @@ class Verdict:
         if not self.attribution.is_complete:
             yield ""
             yield "  there may be more causes: the builds did not suffice to look for all; --builds N allows more"
+        if self.tier != Tier.T3.name and any(each.races for each in self.attribution.files):
+            clock = "the clock, " if Tier[self.tier] < Tier.T2 else ""
+            yield ""
+            yield f"  in tier {self.tier} {clock}times of files, order of directories and chance are the host's;"
+            yield "  what seems a race may be one of them, which tier T3 holds still"
         if self.left_out:
             yield ""
             reasons: dict[str, list[str]] = {}
@@ -247,6 +254,16 @@ def _loci_lines(causes: Causes, evidence: Evidence) -> Iterator[str]:
         yield f"      and {more} more places"
 
 
+def _diffoscope_lines(evidence: Evidence) -> Iterator[str]:
+    """What diffoscope says, where we could name bytes only."""
+    if all(locus["what"] != "bytes" for locus in evidence.loci):
+        return
+    lines = evidence.diffoscope.splitlines()
+    yield from (f"      {line}" for line in lines[:_LINES_SHOWN])
+    if (more := len(lines) - _LINES_SHOWN) > 0:
+        yield f"      and {_many(more, 'line')} more of diffoscope; the JSON has all"
+
+
 def _locus_line(locus: Mapping[str, Any]) -> str:
     return str(Locus.from_json(locus))
 
@@ -277,15 +294,16 @@ def evidence_from(events: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
     """How each file differs, from the events of trials; of several, in the world that varies least."""
     found: dict[str, Evidence] = {}
     events = list(events)
-    said = {path: text for event in events for path, text in event.get("diffoscope", {}).items()}
+    by_diffoscope = {path: text for event in events for path, text in event.get("diffoscope", {}).items()}
     for event in sorted(events, key=lambda each: (bool(each["shaken"]), len(each["levels"]), each["trial"])):
         for path, loci in event["loci"].items():
             if loci and path not in found:
-                found[path] = Evidence(loci=loci, levels=event["levels"], diffoscope=said.get(path, ""))
+                found[path] = Evidence(loci=loci, levels=event["levels"], diffoscope=by_diffoscope.get(path, ""))
             if loci and not event["shaken"]:
                 before = found[path]
                 found[path] = attrs.evolve(before, by_levels=(*before.by_levels, (event["levels"], loci)))
         if event["failed"] and BUILDS not in found:
-            failure = Locus(what="fails", first=event["failed"])
+            said = event["log_tail"].strip().rpartition("\n")[2]
+            failure = Locus(what="fails", first=f"{event['failed']}: {said}" if said else event["failed"])
             found[BUILDS] = Evidence(loci=[failure.to_json()], levels=event["levels"])
     return found

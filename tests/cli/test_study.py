@@ -31,12 +31,18 @@ def test_a_study_is_run_gone_on_with_and_reported(hermetica: CommandLine) -> Non
     assert "./pkgs.py:app   changes with home" in ran.stdout
     assert "./pkgs.py:calm  nothing changes it" in ran.stdout
     assert "./pkgs.py:app: changes with home after" in ran.stderr
+    assert "every build is in small.study/log.jsonl; `hermetica study report small.toml -o FILE`" in ran.stderr
     again = hermetica("study", "run", "small.toml")
     assert again.stdout == ran.stdout
     assert "./pkgs.py:app: changes with home after 0 builds" in again.stderr
     assert "2 of 2 finished" in hermetica("study", "status", "small.toml").stdout
     files = ("-o", "page.html", "--csv", "cells.csv", "--builds-csv", "builds.csv")
     reported = hermetica("study", "report", "small.toml", "--json", *files)
+    assert [line for line in reported.stderr.splitlines() if line.startswith("wrote")] == [
+        "wrote page.html",
+        "wrote cells.csv",
+        "wrote builds.csv",
+    ]
     results = json.loads(reported.stdout)
     assert results["format"] == "hermetica.study-results/1"
     assert results["targets"][0]["factors"]["home"]["state"] == "alone"
@@ -55,6 +61,27 @@ def test_a_budget_that_is_spent_is_told(hermetica: CommandLine) -> None:
     ran = hermetica("study", "run", "small.toml")
     assert "the budget is spent; not finished: ./pkgs.py:app, ./pkgs.py:calm" in ran.stderr
     assert "0 of 2 finished, 3 builds" in hermetica("study", "status", "small.toml").stdout
+
+
+def test_targets_are_what_a_glob_names_and_one_that_is_never_built_is_a_failure(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo x > $out")', 'apt = sh("apt-1.0", "exit 3")')
+    hermetica.write("all.toml", DECLARED.replace('"./pkgs.py:app", "./pkgs.py:calm"', '"./pkgs.py:ap*"'))
+    ran = hermetica("study", "run", "all.toml", status=100)
+    assert "./pkgs.py:app  nothing changes it" in ran.stdout
+    assert "./pkgs.py:apt  failed: HM105 apt-1.0" in ran.stdout
+    status = json.loads(hermetica("study", "status", "all.toml", "--json").stdout)
+    assert [(each["target"], each["state"]) for each in status["targets"]] == [
+        ("./pkgs.py:app", "finished"),
+        ("./pkgs.py:apt", "failed"),
+    ]
+
+
+def test_a_place_that_takes_no_log_is_told(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo x > $out")')
+    hermetica.write("small.toml", DECLARED.replace(', "./pkgs.py:calm"', ""))
+    ended = hermetica("study", "run", "small.toml", "--directory", "small.toml", status=4)
+    assert "error[HM693] small.toml/log.jsonl: File exists" in ended.stderr
+    assert "make room, or name another place" in ended.stderr
 
 
 def test_what_is_wrong_with_a_study_is_told_with_its_line(hermetica: CommandLine) -> None:

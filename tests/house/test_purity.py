@@ -105,6 +105,7 @@ PURE = (
     "hermetica.study.comparing",
     "hermetica.study.confirmation",
     "hermetica.study.declaration",
+    "hermetica.study.declared",
     "hermetica.study.design",
     "hermetica.study.elf",
     "hermetica.study.families",

@@ -45,6 +45,8 @@ def test_the_page_shows_rates_the_matrix_and_what_changes_a_target(browser: Chro
     assert page.evaluate("document.images.length") == 0
     assert "changes with home (other); or with tz and uid together" in page.text("#details")
     assert "needs tier T3" in page.text("#details")
+    assert 'design = "bisect"' in page.evaluate("document.querySelector('#made-rows pre').textContent")
+    assert "95 % Wilson score intervals" in page.text("#made-rows")
     page.evaluate("document.getElementById('cells').focus()")
     page.key("ArrowDown")
     assert page.text("#details h2") == "never"

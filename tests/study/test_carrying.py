@@ -20,7 +20,7 @@ import hermetica as hm
 from hermetica.realize.comparisons import comparisons
 from hermetica.realize.errors import NothingToBuild
 from hermetica.realize.in_world import workshop
-from hermetica.sandbox import Cancellation, Tier, TierUnavailable, World, vary
+from hermetica.sandbox import CONTRACT_VERSION, Cancellation, Tier, TierUnavailable, World, vary
 from hermetica.study.carrying import Carrier
 from hermetica.study.declaration import Budget, Design, Study
 from hermetica.study.diffoscope import find_diffoscope, told_by_diffoscope
@@ -263,6 +263,14 @@ def test_every_line_of_a_log_says_what_it_is(
     events = [json.loads(line) for line in (tmp_path / "study" / NAME).read_text().splitlines()]
     assert {each["format"] for each in events} == {FORMAT}
     assert [events[0]["kind"], events[-1]["kind"]] == ["study-started", "study-finished"]
+    host = events[0]["host"]
+    assert (host["hermetica"], host["sandbox_contract"]) == (hm.__version__, CONTRACT_VERSION)
+    assert host["processors"] == len(os.sched_getaffinity(0))
+    assert (
+        host["bubblewrap"] in subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=True).stdout
+    )
+    assert host["memory_bytes"] > 1 << 28
+    assert events[0]["fixed"]["tz"] == "UTC"
 
 
 def _lines(path: Path) -> int:

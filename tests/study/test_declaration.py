@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hermetica.sandbox import FACTORS, Tier
 from hermetica.study.comparing import Alike
 from hermetica.study.declaration import Budget, Design, InvalidStudy, Study, all_factors, parse
+from hermetica.study.declared import declared
 from hermetica.study.design import trials_of, worlds_of
 from hermetica.study.trials import Atom
 
@@ -136,6 +138,12 @@ def test_a_value_is_checked_as_a_file_is() -> None:
         Study(name="s", targets=("x",), tier=Tier.T1)
     with pytest.raises(InvalidStudy, match="cannot be compared"):
         Study(name="s", targets=("x",), compare=Alike.DIFFERENT)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.sampled_from(['targets = ["x"]', WHOLE]))
+def test_a_log_gives_the_file_back_that_it_was_declared_in(name: str, text: str) -> None:
+    study = attrs.evolve(parse(text, "s.toml"), name=name, targets=(name,))
+    assert parse(declared(study.to_json()), "s.toml") == study
 
 
 @given(st.text(max_size=200))

@@ -22,7 +22,7 @@ from hermetica.study.log import read_log
 from hermetica.study.metrics import metrics_of
 from hermetica.study.parquet import ParquetMissing, parquet_of
 from hermetica.study.results import results_of
-from hermetica.study.summary import summary_lines
+from hermetica.study.summary import outcome, summary_lines
 from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows
 from hermetica.study.trials import BUILDS
 from hermetica.study.verdict import verdicts_of
@@ -162,16 +162,19 @@ def test_what_is_begun_again_counts_as_not_finished() -> None:
     )
 
 
-def many(changed: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+def many(changed: Mapping[str, Mapping[str, str]], design: Design = Design.OFAT) -> list[dict[str, Any]]:
     """The log of twelve targets whose builds change files as given for ``again`` and ``home``."""
     names = [f"t{number}" for number in range(12)]
     events: list[dict[str, Any]] = log(*names)[:1]
+    events[0]["study"]["design"] = str(design)
     for name in names:
         mine = [trial({}, {}), trial({}, changed["again"], 1), trial(HOME, changed["home"])]
         keys = {each["key"]: f"{name} {each['key']}" for each in mine}
         events += [{**each, "target": name, "key": keys[each["key"]]} for each in mine]
-        races = tuple(Causes(path=path, races=True) for path in changed["again"])
-        attribution = attribution_json(Attribution(files=races, examined=2, builds=3))
+        paths = {**dict.fromkeys(changed["home"], False), **dict.fromkeys(changed["again"], True)}
+        home = (frozenset(atoms("home=other")),)
+        files = (Causes(path=path, races=races, sets=() if races else home) for path, races in paths.items())
+        attribution = attribution_json(Attribution(files=tuple(files), examined=2, builds=3))
         events.append(finished(target=name, trials=list(keys.values()), attribution=attribution))
     return events
 
@@ -188,11 +191,19 @@ def test_what_races_in_both_worlds_is_no_evidence_for_a_factor() -> None:
     }
     assert {name: row["mcnemar_p"] for name, row in found.items()} == {
         "both": 1.0,
-        "base only": 2 / 2**12,
+        "base only": 1.0,
         "varied only": 2 / 2**12,
     }
     assert (found["both"]["fisher_p"], found["varied only"]["fisher_p"] < 1e-4) == (1.0, True)
-    assert next(row for row in results_of(many({"again": race, "home": race}))["factors"])["mcnemar_p"] == 1.0
+
+
+def test_builds_that_were_chosen_by_what_others_gave_are_no_sample() -> None:
+    results = results_of(many({"again": {}, "home": {"out/a": "x"}}, Design.BISECT))
+    home = next(row for row in results["factors"] if row["factor"] == "home")
+    assert (home["fisher_p"], home["fisher_holm"], home["mcnemar_p"]) == (None, None, 2 / 2**12)
+    assert not any("Fisher" in line for line in summary_lines(results))
+    drawn = summary_lines(results_of(many({"again": {}, "home": {"out/a": "x"}})))
+    assert any("Fisher, Holm" in line for line in drawn)
 
 
 def test_a_further_build_that_fails_is_one_that_differs() -> None:
@@ -206,7 +217,7 @@ def test_people_read_rates_factors_and_targets() -> None:
     lines = list(summary_lines(results_of(log("t", "never", ended=finished()))))
     assert lines[0] == "s: 2 targets, 3 builds, 2 s of building"
     assert any(line.startswith("home") and "too few targets" in line for line in lines)
-    assert "t      changes with uid, home, tz" in lines
+    assert "t      changes with home, tz+uid" in lines
     assert "never  waiting" in lines
 
 
@@ -218,6 +229,7 @@ def test_tables_are_read_by_others() -> None:
     builds = list(reader.DictReader(io.StringIO(csv(TRIALS, trial_rows(events)), newline="")))
     assert [each["trial"] for each in builds] == ["base#0", "base#1", "home=other#0"]
     assert builds[2]["levels"] == '{"home": "other"}'
+    assert (builds[2]["drv"], builds[2]["key"], builds[2]["time_s"]) == ("00", "home=other#0", "1.0")
 
 
 def test_parquet_needs_its_extra_or_is_read_back() -> None:
@@ -302,6 +314,28 @@ def test_checks_and_rounds_leave_comparisons(store: hm.Store, targets: dict[str,
     assert not store.realize_all([targets["race"]], check=True).ok
     rows = [(each.name, each.by, each.again, each.differing) for each in comparisons(store.objects)]
     assert rows == [("clean", "rounds", 2, 0), ("clean", "check", 1, 0), ("race", "check", 1, 1)]
+
+
+def test_what_changes_a_target_is_said_in_one_line() -> None:
+    files = [
+        {"path": "out/a", "sets": [{"home": "other", "umask": "077"}, {"tz": "ahead"}], "races": False},
+        {"path": "out/b", "sets": [], "races": True},
+        {"path": BUILDS, "sets": [{"uid": "2345"}], "races": False},
+    ]
+    assert outcome(files) == "changes with tz, home+umask, race; is built or not by uid"
+    assert outcome([{"path": "out", "sets": [], "races": False}]) == "changes with what was not found"
+    assert outcome([]) == "nothing changes it"
+
+
+def test_a_verdict_about_builds_that_fail_says_what_they_said_last() -> None:
+    files = (Causes(path=BUILDS, sets=(atoms("home=other"),)), Causes(path="out/a", races=True))
+    events = log("t", ended=finished(attribution=attribution_json(Attribution(files=files, examined=2, builds=3))))
+    events[3] = {**trial(HOME, {}, failed="HM105 it failed"), "log_tail": "cc\nno such home\n"}
+    (found,) = verdicts_of(events)
+    text = "\n".join(found.lines())
+    assert "not reproducible: 1 of 2 files changes, and it is not built in every world (" in text
+    assert "fails: HM105 it failed: no such home" in text
+    assert "in tier T0 the clock, times of files" in text
 
 
 def test_a_verdict_says_what_it_could_not_look_for() -> None:

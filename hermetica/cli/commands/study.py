@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import actions
 from hermetica.cli.realizing import add_build_options, cancelling, run_options
 from hermetica.cli.report import show
-from hermetica.cli.status import OK, combine, status_of
+from hermetica.cli.status import FAILED, OK, combine, status_of
 from hermetica.cli.studying import Progress
 from hermetica.model import evaluation
 
@@ -59,6 +61,7 @@ def _run(session: Session) -> int:
     with evaluation():
         chosen = session.evaluator(study.targets).derivations(study.targets)
         targets = {each.name: each.derivation for each in chosen}
+        study = attrs.evolve(study, targets=tuple(targets))  # globs and modules, as what they name
         cancellation = Cancellation()
         with Progress(session, len(targets)) as progress, cancelling(cancellation) as received:
             carrier = Carrier(
@@ -73,18 +76,25 @@ def _run(session: Session) -> int:
             ended = carrier.run(targets, directory)
     for error in ended.failures.values():
         show(error, session.console)
-    _print(session, directory)
+    results = _print(session, directory)
     if received:
         session.console.say("interrupted; the same command goes on from here")
         return 128 + received[0]
-    return _tell_end(session, ended)
+    from hermetica.study.log import NAME  # noqa: PLC0415 -- neither help nor completion needs it
+
+    page = f"hermetica study report {session.options.study} -o FILE"
+    session.console.say(f"every build is in {directory / NAME}; `{page}` makes a page of it")
+    return _tell_end(session, ended, results)
 
 
-def _tell_end(session: Session, ended: Ended) -> int:
+def _tell_end(session: Session, ended: Ended, results: Mapping[str, Any]) -> int:
+    """Says what is left to do; a target that cannot be built in the fixed world is a build that failed."""
     if ended.stopped:
         named = ", ".join(ended.stopped)
         session.console.say(f"the budget is spent; not finished: {named}. Raise it and run again to go on")
-    return combine(map(status_of, ended.failures.values())) if ended.failures else OK
+    failed = [each for each in results["targets"] if each["state"] == "failed" and each["target"] in ended.finished]
+    statuses = [*map(status_of, ended.failures.values()), *([FAILED] if failed else [])]
+    return combine(statuses) if statuses else OK
 
 
 def _diffoscope(session: Session) -> str | None:
@@ -124,13 +134,14 @@ def _events(directory: Path) -> list[dict[str, Any]]:
     return read_log(directory)
 
 
-def _print(session: Session, directory: Path) -> None:
+def _print(session: Session, directory: Path) -> dict[str, Any]:
     from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.summary import summary_lines  # noqa: PLC0415 -- likewise
 
     results = results_of(_events(directory))
     if session.options.ui != "json":
         session.console.result(results, summary_lines(results))
+    return results
 
 
 def _status(session: Session) -> int:
@@ -141,7 +152,7 @@ def _status(session: Session) -> int:
     document = {"format": "hermetica.study-status/1", "builds": results["builds"], "targets": rows}
     width = max((len(row["target"]) for row in rows), default=0)
     lines = [
-        f"{row['target']:<{width}}  {row['state']:<8}  {row['builds']:>6,} builds  {row['seconds']:>9,.1f} s"
+        f"{row['target']:<{width}}  {row['state']:<10}  {row['builds']:>6,} builds  {row['seconds']:>9,.1f} s"
         for row in rows
     ]
     done = sum(row["state"] == "finished" for row in rows)
@@ -159,21 +170,22 @@ def _report(session: Session) -> int:
     if options.page:
         from hermetica.report import study_page  # noqa: PLC0415 -- likewise
 
-        _write(options.page, study_page(results).encode())
+        _write(session, options.page, study_page(results).encode())
     if options.csv:
-        _write(options.csv, csv(CELLS, cell_rows(results)).encode())
+        _write(session, options.csv, csv(CELLS, cell_rows(results)).encode())
     if options.builds_csv:
-        _write(options.builds_csv, csv(TRIALS, trial_rows(events)).encode())
+        _write(session, options.builds_csv, csv(TRIALS, trial_rows(events)).encode())
     if options.parquet:
         from hermetica.study.parquet import parquet_of  # noqa: PLC0415 -- likewise
 
-        _write(options.parquet, parquet_of(trial_rows(events)))
+        _write(session, options.parquet, parquet_of(trial_rows(events)))
     _print(session, directory)
     return OK
 
 
-def _write(place: str, data: bytes) -> None:
+def _write(session: Session, place: str, data: bytes) -> None:
     try:
         Path(place).write_bytes(data)
     except OSError as error:
         raise Misuse(f"{place}: {error.strerror}", hint="name a file that can be written") from error
+    session.console.say(f"wrote {place}")

@@ -57,7 +57,7 @@ function showRates() {
   document.getElementById("alike-rows").append(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
   const factors = [...results.factors].sort((one, other) => other.targets.hits - one.targets.hits);
   for (const row of factors) {
-    const small = row.too_small ? "too few targets to tell from chance" : `McNemar ${p(row.mcnemar_holm)}, Fisher ${p(row.fisher_holm)}`;
+    const small = row.too_small ? "too few targets to tell from chance" : `McNemar ${p(row.mcnemar_holm)}${row.fisher_holm === null ? "" : `, Fisher ${p(row.fisher_holm)}`}`;
     document.getElementById("factor-rows").append(rateRow(row.factor, row.targets, true, small));
   }
 }
@@ -169,12 +169,37 @@ function showDetails(target) {
   place.scrollTop = 0;
 }
 
+const METHOD = [
+  "Rates are proportions with 95 % Wilson score intervals. A target that cannot be built in the base world, and a factor that could not be varied, are in no denominator.",
+  "McNemar's exact test is over targets as pairs: built again in the base world, and with the factor varied alone; files that race are left out of both. It is two-sided, and adjusted by Holm's procedure for the number of factors.",
+];
+const OF_DESIGNS = {
+  bisect: "Which worlds were built depended on what earlier ones gave, so that builds are no sample, and Fisher's test is not made.",
+  ofat: "Factors were varied one at a time, in an order drawn by lot: what only several change together was not looked for. Fisher's exact test is over builds, races included.",
+  pairwise: "Not all worlds were built: causes are told where the builds suffice to prove them. Fisher's exact test is over builds, races included.",
+  full: "Every combination was built, in an order drawn by lot. Fisher's exact test is over builds, races included.",
+};
+
+function showMade() {
+  const place = document.getElementById("made-rows");
+  for (const host of results.hosts) {
+    const facts = Object.entries(host).filter(([, value]) => value !== "").map(([name, value]) =>
+      element("div", {}, element("dt", {}, name.replace("_bytes", "").replaceAll("_", " ")), element("dd", {}, name.endsWith("_bytes") ? bytes(value) : String(value))));
+    place.append(element("dl", {}, ...facts));
+  }
+  place.append(...[...METHOD, OF_DESIGNS[results.study.design]].filter(Boolean).map(text => element("p", {}, text)));
+  const fixed = Object.entries(results.fixed).map(([factor, level]) => `${factor} ${level}`).join(", ");
+  if (fixed) place.append(element("p", {}, `The base world, as far as a tier fixes it: ${fixed}.`));
+  if (results.study.name) place.append(element("details", {}, element("summary", {}, "the declaration, for hermetica study run"), element("pre", { tabindex: 0 }, results.declaration)));
+}
+
 function begin() {
   const study = results.study;
   document.getElementById("when").textContent = results.began_s ? new Date(1000 * results.began_s).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "";
-  const figures = [["targets", count(results.targets.length)], ["builds", count(results.builds)], ["building", seconds(results.seconds)], ["design", study.design || ""], ["compared", study.compare || ""], ["kernel", (results.host || {}).kernel || ""]];
+  const figures = [["targets", count(results.targets.length)], ["builds", count(results.builds)], ["building", seconds(results.seconds)], ["design", study.design || ""], ["compared", study.compare || ""], ["hermetica", results.hosts.map(each => each.hermetica).join(", ")]];
   document.getElementById("figures").append(...figures.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   showRates();
+  showMade();
   const matrix = new Matrix();
   const search = document.getElementById("search");
   search.addEventListener("input", () => matrix.filter(search.value));
