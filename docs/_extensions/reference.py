@@ -31,6 +31,7 @@ FAMILIES = {
     "2": "Writing and evaluating",
     "3": "The sandbox",
     "4": "The store, archives, settings, sources of packages",
+    "5": "Studies of reproducibility",
     "6": "The command line",
     "7": "Plug-ins",
 }

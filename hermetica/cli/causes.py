@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import cancelling, positive, run_options
 from hermetica.cli.report import show
-from hermetica.cli.status import INTERRUPTED, NOT_REPRODUCIBLE, OK, combine, status_of
+from hermetica.cli.status import FAILED, INTERRUPTED, NOT_REPRODUCIBLE, OK, ExitStatus, combine, status_of
 from hermetica.cli.studying import Progress
 from hermetica.model import evaluation
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_causes(session: Session, texts: Sequence[str]) -> int:
-    """Builds each target in many worlds, and says what changes it; 104 where anything does.
+    """Builds each target in many worlds, and says what changes it; 104 where anything does, 100 where it is never built.
 
     Raises:
         Misuse: no target is named.
@@ -77,9 +77,15 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
         _print(session, verdicts)
     for error in ended.failures.values():
         show(error, session.console)
-    differs = any(not each.is_reproducible for each in verdicts)
-    statuses = [*map(status_of, ended.failures.values()), NOT_REPRODUCIBLE if differs else OK]
+    statuses = [*map(status_of, ended.failures.values()), *map(_status, verdicts)]
     return combine([*statuses, INTERRUPTED if ended.stopped else OK])
+
+
+def _status(verdict: Verdict) -> ExitStatus:
+    """What a verdict ends with: what is never built differs from nothing."""
+    if verdict.attribution.failed:
+        return FAILED
+    return OK if verdict.is_reproducible else NOT_REPRODUCIBLE
 
 
 def _study(session: Session, targets: tuple[str, ...]) -> Study:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.sandbox.errors import TierUnavailable
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -109,17 +107,6 @@ def required_tier(world: World) -> Tier:
     if world.directory_order is not DirectoryOrder.HOST or any(factor is not None for factor in strict):
         return Tier.T3
     return Tier.T0 if world.clock_s is None else Tier.T2
-
-
-def check_tier(world: World, available: Tier = Tier.T0) -> None:
-    """Refuse a world that ``available`` cannot give.
-
-    Raises:
-        TierUnavailable: the world needs a higher tier.
-    """
-    required = required_tier(world)
-    if required > available:
-        raise TierUnavailable(required.name, available.name)
 
 
 def environment(world: World, declared: Mapping[str, str]) -> dict[str, str]:

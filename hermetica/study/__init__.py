@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hermetica.study.carrying import Carrier, Ended
     from hermetica.study.comparing import Alike, alike
     from hermetica.study.declaration import Budget, Design, InvalidStudy, Study, all_factors, parse
-    from hermetica.study.log import LogDamaged, NoLog, StudyRunning, read_log
+    from hermetica.study.log import LogDamaged, LogNotWritten, NoLog, StudyRunning, read_log
     from hermetica.study.metrics import Metrics, metrics_of
     from hermetica.study.results import results_of
     from hermetica.study.space import Space
@@ -34,6 +34,7 @@ __all__ = [
     "Ended",
     "InvalidStudy",
     "LogDamaged",
+    "LogNotWritten",
     "Metrics",
     "NoLog",
     "Rate",
@@ -64,7 +65,7 @@ __getattr__ = import_on_demand(
         "carrying": ("Carrier", "Ended"),
         "comparing": ("Alike", "alike"),
         "declaration": ("Budget", "Design", "InvalidStudy", "Study", "all_factors", "parse"),
-        "log": ("LogDamaged", "NoLog", "StudyRunning", "read_log"),
+        "log": ("LogDamaged", "LogNotWritten", "NoLog", "StudyRunning", "read_log"),
         "metrics": ("Metrics", "metrics_of"),
         "results": ("results_of",),
         "space": ("Space",),

@@ -68,6 +68,7 @@ class Verdict:
         left_out: factor -> why this host or tier cannot vary it.
         evidence: file -> how it differs.
         seconds: what the builds took.
+        log_tail: what the first build said last, if it failed.
     """
 
     target: str
@@ -76,6 +77,7 @@ class Verdict:
     left_out: Mapping[str, str]
     evidence: Mapping[str, Evidence]
     seconds: float
+    log_tail: str = ""
 
     @property
     def is_reproducible(self) -> bool:
@@ -90,6 +92,7 @@ class Verdict:
             "reproducible": self.is_reproducible,
             "complete": found.is_complete,
             "failed": found.failed,
+            "log_tail": self.log_tail,
             "tier": self.tier,
             "left_out": dict(self.left_out),
             "builds": found.builds,
@@ -123,6 +126,9 @@ class Verdict:
         found = self.attribution
         if found.failed:
             yield f"{self.target}: it cannot be built in the fixed world: {found.failed}"
+            yield from (f"  {line}" for line in self.log_tail.splitlines()[-_LINES_SHOWN:])
+            if self.tier != Tier.T0.name:
+                yield "  where it does not bear a clock that stands still: --tier T0"
             return
         cost = f"{found.builds} builds, {self.seconds:.0f} s, tier {self.tier}"
         files = _many(found.examined, "file")
@@ -213,6 +219,7 @@ def verdict_of(event: Mapping[str, Any], mine: Sequence[Mapping[str, Any]], attr
         left_out=event["left_out"],
         evidence=evidence,
         seconds=sum(float(each["duration_s"]) for each in mine),
+        log_tail=next((each["log_tail"] for each in mine), ""),
     )
 
 

@@ -43,6 +43,13 @@ def test_a_target_that_nothing_changes_is_told_so(hermetica: CommandLine) -> Non
     assert "reproducible: nothing that was varied changes any of its 1 file (" in ended.stdout
 
 
+def test_a_target_that_is_never_built_says_why_and_what_it_said(hermetica: CommandLine) -> None:
+    hermetica.module('bad = sh("bad-1.0", "echo no compiler >&2; exit 3")')
+    ended = hermetica("check", "--explain", "./pkgs.py:bad", "--tier", "T0", status=100)
+    assert "./pkgs.py:bad: it cannot be built in the fixed world: HM105 bad-1.0" in ended.stdout
+    assert "\n  no compiler\n" in ended.stdout
+
+
 def test_the_same_for_programs(hermetica: CommandLine) -> None:
     hermetica.module('app = sh("app-1.0", "id -u > $out")', 'bad = sh("bad-1.0", "exit 3")')
     ended = hermetica(

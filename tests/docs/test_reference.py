@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hermetica as hm
+from hermetica import study
 from hermetica.config.settings import SETTINGS
 from tests.house.code import ROOT
 from tests.house.test_errors import error_classes
@@ -37,6 +38,11 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     text = (site / "api.html").read_text(encoding="utf-8")
     modules = {"aio": "hermetica.aio.open_store", "plugins": "plugins.html"}
     assert [name for name in hm.__all__ if modules.get(name, f'id="hermetica.{name}"') not in text] == []
+
+
+def test_every_public_name_of_studies_is_in_the_reference(site: Path) -> None:
+    text = (site / "api.html").read_text(encoding="utf-8")
+    assert [name for name in study.__all__ if f'id="hermetica.study.{name}"' not in text] == []
 
 
 def test_every_error_code_is_in_the_reference_with_what_it_means(site: Path) -> None:

@@ -44,12 +44,10 @@ class Report:
     Attributes:
         usage: user and system time of the whole sandbox in seconds, and the peak memory of one process in KiB.
         failure: why a program could not be given the world; None where all were.
-        stops: how often the tracer was needed.
     """
 
     usage: tuple[float, float, int] | None = None
     failure: str | None = None
-    stops: int = 0
 
     def to_json(self) -> bytes:
         """The report as JSON."""
@@ -102,7 +100,6 @@ class Tracing:
             if value & 0x7F != _STOPPED:
                 self._gone(pid)
                 continue
-            self.report.stops += 1
             event, number = value >> 16, (value >> 8) & 0xFF
             if event == ptrace.EVENT_SECCOMP:
                 self._answer(pid)
