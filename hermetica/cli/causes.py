@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_causes(session: Session, texts: Sequence[str]) -> int:
-    """Builds each target in many worlds, and says what changes it; 104 where anything does, 100 where it is never built.
+    """Builds each target in many worlds, and says what changes it; 104 where anything does, 100 where it is never.
 
     Raises:
         Misuse: no target is named.

@@ -68,8 +68,8 @@ def differs(event: Mapping[str, Any], base: Mapping[str, Any], but: frozenset[st
         base: of that first one.
         but: files that are left out.
     """
-    changed = set(event["changed"] or ()) | ({BUILDS} if bool(event["failed"]) != bool(base["failed"]) else set())
-    return bool(changed - but)
+    is_built_otherwise = bool(event["failed"]) != bool(base["failed"])
+    return bool(frozenset[str](event["changed"] or ()) - but) or (is_built_otherwise and BUILDS not in but)
 
 
 def cells_of(

@@ -16,7 +16,7 @@ def declared(study: Mapping[str, Any]) -> str:
         study: as the event ``study-started`` has it.
     """
     plain = {key: value for key, value in study.items() if not isinstance(value, dict) and value is not None}
-    tables = {key: value for key, value in study.items() if isinstance(value, dict)}
+    tables: dict[str, dict[str, object]] = {key: value for key, value in study.items() if isinstance(value, dict)}
     lines = [_line(key, value) for key, value in plain.items()]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(_line(key, value) for key, value in table.items() if value is not None)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from hermetica import __version__
 from hermetica.realize.step import host_system
 from hermetica.sandbox import CONTRACT_VERSION
 from hermetica.sandbox.facts import bwrap_version
@@ -21,7 +21,7 @@ def host_facts() -> dict[str, Any]:
         SandboxUnavailable: there is no bubblewrap.
     """
     return {
-        "hermetica": __version__,
+        "hermetica": _version(),
         "sandbox_contract": CONTRACT_VERSION,
         "python": platform.python_version(),
         "bubblewrap": ".".join(map(str, bwrap_version(find_bwrap()))),
@@ -32,6 +32,14 @@ def host_facts() -> dict[str, Any]:
         "processors": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     }
+
+
+def _version() -> str:
+    """Which hermetica is installed; empty where it runs from files that nobody installed."""
+    try:
+        return version("hermetica-build")
+    except PackageNotFoundError:
+        return ""
 
 
 def _processor() -> str:

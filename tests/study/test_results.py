@@ -317,7 +317,7 @@ def test_checks_and_rounds_leave_comparisons(store: hm.Store, targets: dict[str,
 
 
 def test_what_changes_a_target_is_said_in_one_line() -> None:
-    files = [
+    files: list[dict[str, Any]] = [
         {"path": "out/a", "sets": [{"home": "other", "umask": "077"}, {"tz": "ahead"}], "races": False},
         {"path": "out/b", "sets": [], "races": True},
         {"path": BUILDS, "sets": [{"uid": "2345"}], "races": False},
