@@ -14,7 +14,8 @@ export HERMETICA_BWRAP := $(CURDIR)/.tools/bin/bwrap
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick coverage lint format docs bench wheel clean setup-core setup-test setup-lint setup-docs setup-package
+.PHONY: help setup demo test quick coverage lint format docs bench wheel clean setup-core setup-test setup-lint setup-docs setup-package \
+	lint-mypy lint-pyright lint-ruff lint-imports
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -38,10 +39,16 @@ coverage: setup-test ## report the branch coverage that `make test COVERAGE=1` m
 	@$(PYTHON_ENV) -m coverage report
 
 lint: setup-lint ## ruff, mypy, pyright, import directions
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) --output-sync --keep-going lint-mypy lint-pyright lint-ruff lint-imports
+
+lint-mypy:
+	@$(PYTHON_ENV) -m mypy
+lint-pyright:
+	@$(PYTHON_ENV) -m pyright
+lint-ruff:
 	@$(PYTHON_ENV) -m ruff check .
 	@$(PYTHON_ENV) -m ruff format --check .
-	@$(PYTHON_ENV) -m mypy
-	@$(PYTHON_ENV) -m pyright
+lint-imports:
 	@.venv/bin/lint-imports
 
 format: setup-lint ## let ruff lay out the code
