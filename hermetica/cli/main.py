@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from hermetica.cli.generated import Generated
 
 
+_NO_CLASSES = frozenset({"--version", "version"})
+"""What begins a command line that needs no class of attrs."""
+
 _GARBAGE_MAX = 50_000
 """Objects between two looks for cycles: what a command makes, it keeps to its end."""
 
@@ -27,7 +30,7 @@ def main(words: Sequence[str]) -> int:
         from hermetica.cli.apart.early import begin  # noqa: PLC0415 -- only where the answer is not known
 
         early = begin(words)
-        generated = _generated() if early else None
+        generated = _generated() if early or not _NO_CLASSES.issuperset(words[:1]) else None
         try:
             from hermetica.cli.running import run  # noqa: PLC0415 -- likewise
 

@@ -86,3 +86,13 @@ def test_a_library_leaves_attrs_alone() -> None:
         "from attr import _make\nprint(0, int('compile' in vars(_make)))"
     )
     assert run(Path(), seed=1, program=program) == (0, 0)
+
+
+@pytest.mark.parametrize(("word", "stands_in"), [("gc", 1), ("--version", 0)])
+def test_every_command_that_has_classes_of_attrs_finds_them_compiled(tmp_path: Path, word: str, stands_in: int) -> None:
+    program = (
+        "import contextlib, io, sys\nfrom hermetica.cli.main import main\n"
+        f"with contextlib.redirect_stdout(io.StringIO()):\n    main([{word!r}])\n"
+        "print(0, int('attr' in sys.modules and 'compile' in vars(sys.modules['attr._make'])))"
+    )
+    assert run(tmp_path, seed=1, program=program, HERMETICA_STORE=str(tmp_path / "store")) == (0, stands_in)
