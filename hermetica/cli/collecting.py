@@ -31,13 +31,15 @@ def plain(value: Any) -> Any:
 
 def tell(session: Session, collected: Collected, *, dry_run: bool) -> None:
     """Prints the objects that went, or would go, and says how much that is."""
+    paths = [str(path) for path in collected.paths]
     document = {
         "format": "hermetica.collected/1",
         "dry_run": dry_run,
-        **plain(collected),
+        **plain(attrs.evolve(collected, paths=())),
+        "paths": paths,
         "total_bytes": collected.total_bytes,
     }
-    session.console.result(document, map(str, collected.paths))
+    session.console.result(document, paths)
     verb = "would be deleted" if dry_run else "deleted"
     logs = f", {many(collected.logs, 'log')}" if collected.logs else ""
     scratch = f", {many(collected.scratch, 'kept build')}" if collected.scratch else ""

@@ -146,8 +146,7 @@ class Console:
         if self.json:
             self.print_json(value)
             return
-        for line in lines:
-            self.print(line)
+        self._result("".join([f"{line}\n" for line in lines]))
 
     def say(self, text: str) -> None:
         """One line of talk; results that came before it are seen before it, where both go to one place."""
