@@ -99,9 +99,9 @@ class Confirmation:
         """The world of the fewest factors that changes a file for no known reason, and was not built often yet."""
         if path in self.know.racy:
             return None
-        unexplained = [
-            each.atoms for each in self.know.touching(path) if not any(cause <= each.atoms for cause in self.sets[path])
-        ]
+        known = [{atom.factor for atom in cause} for cause in self.sets[path]]
+        touching = [each.atoms for each in self.know.touching(path)]
+        unexplained = [each for each in touching if not any(cause <= {atom.factor for atom in each} for cause in known)]
         repeats = {each: len(self.know.repeats(each)) for each in unexplained}
         if not repeats or max(repeats.values()) > _DOUBTED_TIMES:
             return None
