@@ -84,9 +84,12 @@ def wants_color(choice: str, *, is_terminal: bool) -> bool:
 
 
 def _write(text: str) -> None:
-    """Writes results; where they cannot be written, that is the user's to mend."""
+    """Writes results, line by line: with PYTHONUNBUFFERED, Python takes a write that was cut short for a whole one.
+
+    Where they cannot be written, that is the user's to mend.
+    """
     try:
-        sys.stdout.write(text)
+        sys.stdout.writelines(text.splitlines(keepends=True))
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -379,9 +379,10 @@ def test_a_process_that_dies_while_it_links_harms_no_object(object_store: Object
         kill(process)
     after = add(object_store, source)
     assert inode(object_store, before, "d3/f3") == inode(object_store, after, "d3/f3")
-    assert not object_store.verify().problems
+    assert {problem.kind for problem in object_store.verify().problems} <= {"unregistered"}  # left by a crash
     with ObjectStore.open(object_store.root) as store:
         store.collect()
+        assert not store.verify().problems
         assert names(store.root / "tmp") == []
 
 
