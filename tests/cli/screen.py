@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import termios
 import time
@@ -83,6 +84,7 @@ class Terminal:
         self.text = ""
         pid, self.master = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # as at a terminal, wherever the tests were started from
             os.chdir(command.directory)
             if stdin_from:
                 os.dup2(os.open(stdin_from, os.O_RDONLY), 0)
