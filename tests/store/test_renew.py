@@ -18,6 +18,7 @@ from hermetica_store.inspection import inspect
 from hermetica_store.manifest import decode_manifest, entries_of, split_manifest
 from hermetica_store.origins import place_of
 from hermetica_store.path import store_path
+from hermetica_store.remove import remove_tree
 from hermetica_store.renew import Former, renew
 from hermetica_store.schema import MANIFESTS, ORIGINS
 from hermetica_store.statcache import IndexedStatCache
@@ -209,19 +210,15 @@ def relink(root: Path) -> None:
 
 def remove_below(root: Path) -> None:
     (root / "still").chmod(0o755)
-    shutil.rmtree(root / "still" / "deep")
-
-
-def remove_all(root: Path) -> None:
-    shutil.rmtree(root)
+    remove_tree(root / "still" / "deep")
 
 
 def replace_all(root: Path) -> None:
-    shutil.rmtree(root)
+    remove_tree(root)
     root.symlink_to("/etc")
 
 
-@pytest.mark.parametrize("damage", [lengthen, touch, open_up, remove, relink, remove_below, remove_all, replace_all])
+@pytest.mark.parametrize("damage", [lengthen, touch, open_up, remove, relink, remove_below, remove_tree, replace_all])
 def test_what_can_be_seen_to_be_damaged_is_not_linked(
     object_store: ObjectStore, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
