@@ -92,7 +92,7 @@ def _study(session: Session, targets: tuple[str, ...]) -> Study:
     from hermetica.sandbox import Tier  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.comparing import Alike  # noqa: PLC0415 -- likewise
     from hermetica.study.declaration import Budget, Study, all_factors  # noqa: PLC0415 -- likewise
-    from hermetica.study.space import BUILDS_MAX  # noqa: PLC0415 -- likewise
+    from hermetica.study.space import BUILDS_MAX  # noqa: PLC0415 -- neither help nor completion needs it
 
     options = session.options
     tier = None if options.tier is None else Tier[options.tier]

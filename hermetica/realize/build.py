@@ -134,7 +134,7 @@ def prepare_spec(
     variables, files = _variables_and_files(resolved, own, store, world)
     build_dir, store_dir = f"{scratch}/build", f"{scratch}/store"
     os.mkdir(build_dir, 0o755)  # noqa: PTH102 -- a thousand times; so are paths made of text here
-    os.mkdir(store_dir, 0o755)  # noqa: PTH102 -- likewise
+    os.mkdir(store_dir, 0o755)  # noqa: PTH102 -- a thousand times, as the line before
     for name, text in files.items():
         file = Path(build_dir, name)
         file.write_text(text, encoding="utf-8")

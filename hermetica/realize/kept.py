@@ -40,7 +40,7 @@ def can_keep(world: World) -> bool:
 
 def keep(scratch: Scratch, spec: SandboxSpec, name: str, duration_s: float) -> Path:
     """Keeps the scratch directory of a failed build, with what it takes to enter it; its place."""
-    from hermetica.realize.tiers import tier_of  # noqa: PLC0415 -- likewise
+    from hermetica.realize.tiers import tier_of  # noqa: PLC0415 -- only where something failed
 
     tier = tier_of(spec.world) or Tier.T0
     row = {
@@ -86,7 +86,7 @@ def load(directory: Path) -> SandboxSpec:
 
 def _world(row: Mapping[str, Any]) -> World:
     """The one that it was built in; those that were kept before this was written down had the default one."""
-    from hermetica.realize.tiers import world_at  # noqa: PLC0415 -- likewise
+    from hermetica.realize.tiers import world_at  # noqa: PLC0415 -- only where something failed
 
     return world_at(Tier[row.get("tier", "T0")], row.get("jobs", 1))
 

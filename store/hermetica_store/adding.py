@@ -123,8 +123,8 @@ def _keys(tx: Transaction) -> set[bytes]:
 
 def _copied(source: Path, name: str, files: Sequence[str] | None, tree: Path) -> _Made:
     from hermetica_store.compose import Composed  # noqa: PLC0415 -- only adding needs it
-    from hermetica_store.copy import Copied, copy_tree  # noqa: PLC0415 -- likewise
-    from hermetica_store.prepare import Candidate, prepare  # noqa: PLC0415 -- likewise
+    from hermetica_store.copy import Copied, copy_tree  # noqa: PLC0415 -- only adding needs it
+    from hermetica_store.prepare import Candidate, prepare  # noqa: PLC0415 -- only adding needs it
 
     copied = Copied()
     copy_tree(source, tree, files, copied)
@@ -144,8 +144,8 @@ def _renewed(
     tree: Path,
 ) -> _Made | None:
     """A tree with what a former object has of it; None where there is no such object any longer."""
-    from hermetica_store.prepare import Prepared  # noqa: PLC0415 -- as above
-    from hermetica_store.renew import renew  # noqa: PLC0415 -- as above
+    from hermetica_store.prepare import Prepared  # noqa: PLC0415 -- only adding needs it
+    from hermetica_store.renew import renew  # noqa: PLC0415 -- only where a source changed
 
     with _held(shared, origin.path):
         former = _former(shared, origin)
@@ -185,8 +185,8 @@ def _former(shared: Shared, origin: Origin) -> Former | None:
     root = shared.layout.objects / origin.path.base
     if found is None or root.is_symlink() or not os.access(root, os.R_OK | os.X_OK) or not root.is_dir():
         return None
-    from hermetica_store.manifest import split_manifest  # noqa: PLC0415 -- as above
-    from hermetica_store.renew import Former  # noqa: PLC0415 -- as above
+    from hermetica_store.manifest import split_manifest  # noqa: PLC0415 -- only where a source changed
+    from hermetica_store.renew import Former  # noqa: PLC0415 -- only where a source changed
 
     try:
         return Former(root=root, entries=split_manifest(found[1]), folders=origin.folders)

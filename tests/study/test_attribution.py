@@ -99,7 +99,7 @@ def test_a_far_clock_and_a_home_that_act_only_together_are_found() -> None:
 
 
 def test_what_differs_between_builds_of_one_world_is_a_race_and_nothing_else() -> None:
-    draws = random.Random(1)  # noqa: S311 -- likewise
+    draws = random.Random(1)  # noqa: S311 -- repeatable, not secret
 
     def build(trial: Trial) -> Sighting:
         clock = Atom("clock", "other") in trial.atoms
@@ -219,7 +219,7 @@ def test_a_race_is_told_as_a_race_whatever_its_odds_and_never_blamed_on_factors(
 
 def test_what_fails_now_and_then_is_a_race_and_hides_no_cause() -> None:
     for seed in range(15):
-        draws = random.Random(seed)  # noqa: S311 -- likewise
+        draws = random.Random(seed)  # noqa: S311 -- repeatable, not secret
 
         def build(trial: Trial, draws: random.Random = draws) -> Sighting:
             if trial == Trial(repeat=1) or draws.random() < 0.2:

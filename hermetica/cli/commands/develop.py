@@ -52,9 +52,9 @@ def run(session: Session) -> int:
 
 
 def _enter(session: Session, text: str, command: list[str] | None) -> int:
-    from hermetica.realize.entering import BUILD_FILE, check_enterable, enter_build  # noqa: PLC0415 -- as above
-    from hermetica.realize.sources import add_sources  # noqa: PLC0415 -- likewise
-    from hermetica.realize.tiers import tier_for, world_at  # noqa: PLC0415 -- likewise
+    from hermetica.realize.entering import BUILD_FILE, check_enterable, enter_build  # noqa: PLC0415 -- neither help nor completion needs it
+    from hermetica.realize.sources import add_sources  # noqa: PLC0415 -- neither help nor completion needs it
+    from hermetica.realize.tiers import tier_for, world_at  # noqa: PLC0415 -- neither help nor completion needs it
 
     with evaluation(), session.objects.lease() as lease:
         derivation = session.evaluator([text]).one(text).derivation
@@ -82,7 +82,7 @@ def _enter(session: Session, text: str, command: list[str] | None) -> int:
 
 
 def _tell_of(session: Session, world: World) -> None:
-    from hermetica.realize.entering import stands_still  # noqa: PLC0415 -- likewise
+    from hermetica.realize.entering import stands_still  # noqa: PLC0415 -- neither help nor completion needs it
 
     if held := stands_still(world):
         session.console.say(f"{held}, as in the build; gdb, strace and the like cannot trace programs here")
@@ -94,7 +94,7 @@ def _outputs(names: tuple[str, ...]) -> str:
 
 
 def _kept(session: Session, text: str) -> Path:
-    from hermetica.realize.kept import newest  # noqa: PLC0415 -- likewise
+    from hermetica.realize.kept import newest  # noqa: PLC0415 -- neither help nor completion needs it
 
     if text and (Path(text).is_dir() or (os.sep in text and not Path(text.partition(":")[0]).is_file())):
         return Path(text).resolve()

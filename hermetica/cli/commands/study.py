@@ -54,8 +54,8 @@ def run(session: Session) -> int:
 
 def _run(session: Session) -> int:
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
-    from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
-    from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
+    from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- only where something is built
+    from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- only where something is built
 
     study, directory = _declared(session), _directory(session)
     with evaluation():
@@ -136,7 +136,7 @@ def _events(directory: Path) -> list[dict[str, Any]]:
 
 def _print(session: Session, directory: Path) -> dict[str, Any]:
     from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
-    from hermetica.study.summary import summary_lines  # noqa: PLC0415 -- likewise
+    from hermetica.study.summary import summary_lines  # noqa: PLC0415 -- neither help nor completion needs it
 
     results = results_of(_events(directory))
     if session.options.ui != "json":
@@ -162,13 +162,13 @@ def _status(session: Session) -> int:
 
 def _report(session: Session) -> int:
     from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
-    from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows  # noqa: PLC0415 -- likewise
+    from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows  # noqa: PLC0415 -- neither help nor completion needs it
 
     options, directory = session.options, _directory(session)
     events = _events(directory)
     results = results_of(events)
     if options.page:
-        from hermetica.report import study_page  # noqa: PLC0415 -- likewise
+        from hermetica.report import study_page  # noqa: PLC0415 -- neither help nor completion needs it
 
         _write(session, options.page, study_page(results).encode())
     if options.csv:
@@ -176,7 +176,7 @@ def _report(session: Session) -> int:
     if options.builds_csv:
         _write(session, options.builds_csv, csv(TRIALS, trial_rows(events)).encode())
     if options.parquet:
-        from hermetica.study.parquet import parquet_of  # noqa: PLC0415 -- likewise
+        from hermetica.study.parquet import parquet_of  # noqa: PLC0415 -- neither help nor completion needs it
 
         _write(session, options.parquet, parquet_of(trial_rows(events)))
     _print(session, directory)
