@@ -12,12 +12,13 @@ import hermetica.model as hm
 from hermetica.model import Derivation, Source, derivation, evaluation
 from hermetica.model.difference import Declared, Difference, FieldChange, difference
 from hermetica.model.origin import Origin
+from hermetica.model.placeholder import is_whole
 from hermetica.model.record import declared_in, record_bytes
 from hermetica_store.digest import Digest
 from hermetica_store.path import store_path
 
 NAMES = st.text("abcXYZ_", min_size=1, max_size=4)
-TEXTS = st.text(max_size=12).filter(lambda text: "\0" not in text)
+TEXTS = st.text(max_size=12).filter(lambda text: "\0" not in text and is_whole(text, 0))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=2),

@@ -28,7 +28,7 @@ from hermetica.model import (
     evaluation,
     placeholder,
 )
-from hermetica.model.placeholder import SELF, digest_text, scan, substitute
+from hermetica.model.placeholder import SELF, digest_text, is_whole, scan, substitute
 from hermetica_store.digest import ALPHABET, Digest, base32
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 output_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,63}", fullmatch=True)
 digests = st.text(ALPHABET, min_size=32, max_size=32)
 tokens = st.builds(Token, digests, output_names)
-plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(lambda text: is_whole(text, 0))
 NOTICED = 10  # digits of a head or a tail that make a piece noticed
 
 
