@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import signal
-import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +12,7 @@ import hermetica as hm
 from hermetica.model.devshell import DevShell, read_devshell
 from hermetica.sandbox import Mount
 from hermetica.sandbox.beside import beside_options
+from tests.cli.screen import Terminal
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -96,27 +93,17 @@ def test_what_cannot_be_is_told_with_a_cause_and_what_to_do(project: CommandLine
 
 
 def test_on_a_terminal_the_users_shell_begins_and_ctrl_c_leaves_it_running(project: CommandLine) -> None:
-    ours, theirs = pty.openpty()
-    project.environment["SHELL"] = "/bin/sh"
-    words = ["setsid", "-c", "-w", *project.words, "shell", "./pkgs.py:greet"]
-    with subprocess.Popen(
-        words, cwd=project.directory, env=project.environment, stdin=theirs, stdout=theirs, stderr=theirs
-    ) as running:
-        os.close(theirs)
-        lines = [b"greet\n", b"sleep 100\n", b"\x03", b"echo =$((6*7))=; exit 5\n"]
-        said, end_s = b"", time.monotonic() + 60
-        while time.monotonic() < end_s:
-            if select.select([ours], [], [], 1)[0]:
-                try:
-                    said += os.read(ours, 4096)
-                except OSError:  # nobody has the other end any more
-                    break
-            elif lines:  # it is quiet
-                os.write(ours, lines.pop(0))
-        assert running.wait(60) == 5
-    os.close(ours)
-    assert b"hello" in said
-    assert b"=42=" in said
+    project.environment.update(SHELL="/bin/sh", PS1="prompt> ")
+    terminal = Terminal(project, "shell", "./pkgs.py:greet")
+    typed = ["greet\n", "sh -c 'echo =$((6*7))=; exec sleep 100'\n", "\x03", "exit 5\n"]  # which is one process
+    shown = ["hello\r\n", "=42=\r\n", "", ""]
+    for line, answer in zip(typed, shown, strict=True):
+        if line != "\x03":
+            terminal.until(lambda: terminal.text.endswith("prompt> "))
+        terminal.press(line)
+        terminal.until(lambda: answer in terminal.text)  # noqa: B023 -- called before the next round
+    assert terminal.wait() == 5
+    terminal.close()
 
 
 def test_a_dev_shell_is_checked_where_it_is_written() -> None:
