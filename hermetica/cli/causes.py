@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from hermetica.cli.inputs import realize_inputs
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import cancelling, positive, run_options
 from hermetica.cli.report import show
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from hermetica.study.verdict import Verdict
 
 
+_OF_A_RUN: Final = ("events", "report", "trace")
+"""Options of a run that is shown; there is none where builds only try worlds."""
+
+
+_OF_EXPLAIN: Final = ("builds", "tier", "compare", "study")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     group = parser.add_argument_group("reproducibility")
@@ -32,10 +40,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--compare",
         choices=("bitwise", "normalised", "stabilised"),
-        default="normalised",
         help="what counts as a difference (normalised: what a store keeps)",
     )
     group.add_argument("--study", metavar="DIRECTORY", help="keep what was built there, and go on from what it holds")
+
+
+def require_one_kind(options: Any) -> None:
+    """That options of one kind of check are not given with another, where they would do nothing.
+
+    Raises:
+        Misuse: they are.
+    """
+    if options.pure and options.explain:
+        raise Misuse("--pure and --explain are two checks", hint="one after the other")
+    if not options.explain and (idle := [name for name in _OF_EXPLAIN if getattr(options, name) is not None]):
+        raise Misuse(f"--{idle[0]} does nothing without --explain", hint=f"hermetica check --explain --{idle[0]} …")
 
 
 def check_causes(session: Session, texts: Sequence[str]) -> int:
@@ -46,6 +65,11 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
     """
     if not texts:
         raise Misuse("--explain: which target?", hint="hermetica check --explain ./pkgs.py:NAME")
+    if idle := [name for name in _OF_A_RUN if getattr(session.options, name)]:
+        raise Misuse(
+            f"--{idle[0]} tells of one run; --explain builds in many worlds",
+            hint="--study DIRECTORY keeps every build; for a page of it: hermetica study run STUDY.toml -o FILE",
+        )
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
     from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
@@ -55,6 +79,8 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
         chosen = session.evaluator(texts).derivations(texts)
         targets = {each.name: each.derivation for each in chosen}
         kept = session.options.study
+        if interrupted := realize_inputs(session, targets.values()):
+            return interrupted
         directory = Path(kept or held.enter_context(tempfile.TemporaryDirectory(prefix="hermetica-study-")))
         progress = held.enter_context(Progress(session, len(targets)))
         cancellation = Cancellation()
@@ -66,6 +92,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
             diffoscope=find_diffoscope(),
             writers=True,
             tell=progress,
+            on_event=progress.log,
         )
         with cancelling(cancellation) as received:
             ended = carrier.run(targets, directory)
@@ -100,7 +127,7 @@ def _study(session: Session, targets: tuple[str, ...]) -> Study:
         name="explain",
         targets=targets,
         tier=tier,
-        compare=Alike(options.compare),
+        compare=Alike(options.compare or Alike.NORMALISED),
         factors=all_factors(Tier.T3 if tier is None else tier),
         budget=Budget(builds_per_target=options.builds or BUILDS_MAX),
         timeout_s=options.timeout,

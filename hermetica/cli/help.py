@@ -30,7 +30,8 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "study": (
         ("study run wheels.toml", "carry it out; after an interrupt, go on"),
-        ("study report wheels.toml -o wheels.html", "the rates, and a page of them"),
+        ("study run wheels.toml -o wheels.html", "and a page of the results"),
+        ("study report wheels.toml --csv cells.csv", "the rates, and a table of targets and factors"),
     ),
     "metrics": (("metrics --json", "with numerators, denominators and intervals"),),
     "run": (("run ./pkgs.py:app -- --version", "its only program, or the one of its name"),),
@@ -84,7 +85,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("store verify --repair", "read everything again; make whole what is damaged"),
         ("store export ./pkgs.py:app -o app.archive", "with all that it needs"),
     ),
-    "doctor": (("doctor", "each finding with cause and remedy"),),
+    "doctor": (
+        ("doctor", "each finding with cause and remedy"),
+        ("doctor --world", "each factor of a build's world, tried at each of its levels"),
+    ),
     "config": (("config show", "and where each setting is from"),),
     "completion": (("completion bash", "for a file that your shell reads"),),
 }

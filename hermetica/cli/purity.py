@@ -97,7 +97,9 @@ def check_purity(session: Session, texts: Sequence[str]) -> int:
             blamed.update(each.cause.derivation.name for each in found if each.cause is not None)
     rows = [line for each in findings for line in each.lines()]
     document = {"format": FORMAT, "pure": not findings, "findings": [each.to_json() for each in findings]}
-    looked = f"pure: {len(before.targets):,} derivations have the same ids in {len(VARIANTS) + 2} surroundings"
+    count = len(before.targets)
+    same = "1 derivation has the same id" if count == 1 else f"{count:,} derivations have the same ids"
+    looked = f"pure: {same} in {len(VARIANTS) + 2} surroundings"
     session.console.result(document, rows or [looked])
     return EVALUATION if findings else OK
 

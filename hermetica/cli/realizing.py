@@ -30,8 +30,13 @@ _HOOK_FAILURES_SHOWN = 3
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def add_build_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that may build."""
+def add_build_options(parser: argparse.ArgumentParser, *, of_a_run: bool = True) -> None:
+    """The options of every command that may build.
+
+    Args:
+        parser: of the command.
+        of_a_run: whether what it builds is one run, which can be written down.
+    """
     group = parser.add_argument_group("building")
     group.add_argument(
         "-j", "--jobs", type=positive, metavar="N", help="derivations at once (default: the processors and 2)"
@@ -54,7 +59,10 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trace-files", metavar="FILE", help="of a failed build, run once more under strace, which files it looked for"
     )
-    add_recording_options(parser)
+    if of_a_run:
+        add_recording_options(parser)
+    else:
+        parser.set_defaults(events=None, report=None, trace=None)
 
 
 def positive(text: str) -> int:

@@ -50,7 +50,7 @@ class Recordings:
         self._recorders: list[Recorder] = []
         for name, write in ((options.trace, _trace), (options.report, _report)):
             if name:
-                self._writers[_writable(name)] = write
+                self._writers[writable(name)] = write
         self._summary = os.environ.get(_SUMMARY) if store is not None else None
         if self._writers or self._summary:
             from hermetica.report.course import Gatherer  # noqa: PLC0415 -- few ask for it
@@ -59,7 +59,7 @@ class Recordings:
         if options.events:
             from hermetica.report import Recorder  # noqa: PLC0415 -- likewise
 
-            self._recorders.append(Recorder(_writable(options.events)))
+            self._recorders.append(Recorder(writable(options.events)))
 
     def __call__(self, event: Event) -> None:
         """Takes the next event."""
@@ -117,7 +117,7 @@ def _report(course: Course) -> str:
     return report_page(course, str(Path.cwd()))
 
 
-def _writable(name: str) -> Path:
+def writable(name: str) -> Path:
     """A file that can be written, found out before the run that it is to tell of."""
     path = Path(name)
     try:

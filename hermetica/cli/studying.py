@@ -1,4 +1,4 @@
-"""How far a study is: one line that is written anew on a terminal, and a line a target elsewhere."""
+"""How far a study is: one line that is written anew on a terminal, else a line a target; with ``-v`` a line a build."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from hermetica.cli.console import clean
+from hermetica.cli.views.lines import Lines
+from hermetica.cli.views.words import many
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
     from hermetica.cli.session import Session
+    from hermetica.realize.events import Event
 
 _CLEAR: Final = "\r\x1b[2K"
 
@@ -27,6 +32,7 @@ class Progress:
     def __init__(self, session: Session, total: int) -> None:
         self._console = session.console
         self._ui = session.options.ui
+        self._verbose = session.options.verbose
         self._live = self._ui in {"auto", "live"} and session.console.is_terminal
         self._total = total
         self._done = 0
@@ -34,6 +40,7 @@ class Progress:
         self._began_s = time.monotonic()
         self._lock = threading.Lock()
         self._drawn = False
+        self._lines = Lines()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Takes one event."""
@@ -44,24 +51,34 @@ class Progress:
             if self._ui != "quiet":
                 self._take(event)
 
+    def log(self, event: Event) -> None:
+        """Takes what builders say, and shows it where logs are wanted as they come."""
+        from hermetica.realize.events import LogText  # noqa: PLC0415 -- neither help nor completion needs it
+
+        if not self._verbose or self._ui in {"json", "quiet"} or not isinstance(event, LogText):
+            return
+        with self._lock:
+            for line in self._lines.take(event.drv, event.text):
+                self._say(f"{event.name}> {clean(line)}")
+
     def _take(self, event: Mapping[str, Any]) -> None:
         kind, target = event["kind"], event.get("target", "")
         if kind == "trial":
             self._builds[target] = self._builds.get(target, 0) + 1
+            if self._verbose:
+                self._say(f"{target}: build {self._builds[target]}, {_varied(event)}: {_came_out(event)}")
             self._draw(target, event)
         elif kind in {"target-finished", "target-failed"}:
             self._done += 1
             if self._total > 1 or not self._live:
-                self._say(f"{target}: {_outcome(event)} after {self._builds.get(target, 0)} builds")
+                self._say(f"{target}: {_outcome(event)} after {many(self._builds.get(target, 0), 'build')}")
 
     def _draw(self, target: str, event: Mapping[str, Any]) -> None:
         if not self._live:
             return
-        varied = ", ".join(event["levels"]) or "nothing"
-        shaken = ", scheduling disturbed" if event["shaken"] else ""
         done = f"[{self._done}/{self._total}] " if self._total > 1 else ""
         took_s = time.monotonic() - self._began_s
-        text = f"{done}{target}: {self._builds[target]} builds in {took_s:.0f} s; last varied {varied}{shaken}"
+        text = f"{done}{target}: {many(self._builds[target], 'build')} in {took_s:.0f} s; last {_varied(event)}"
         width = self._console.width - 1
         sys.stderr.write(_CLEAR + (text if len(text) <= width else f"{text[: width - 1]}…"))
         sys.stderr.flush()
@@ -88,6 +105,19 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _varied(event: Mapping[str, Any]) -> str:
+    """What a build varied: ``varied tz, scheduling disturbed``."""
+    varied = ", ".join(event["levels"]) or "nothing"
+    return f"varied {varied}{', scheduling disturbed' if event['shaken'] else ''}"
+
+
+def _came_out(event: Mapping[str, Any]) -> str:
+    """How a build came out: beside the first one, of which there is only that it was built."""
+    if event["failed"]:
+        return str(event["failed"])
+    return "the first, to compare with" if event["alike"] is None else str(event["alike"])
 
 
 def _outcome(event: Mapping[str, Any]) -> str:

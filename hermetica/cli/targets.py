@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _OF_MODULES: Final = frozenset({Kind.MODULE, Kind.SET})
-_CHECK: Final = "@hm.check over a method of a package set makes one"
+_CHECK: Final = "@hm.check over a method of a package set makes one; is it reproducible? hermetica check --explain"
 
 
 class UnknownTarget(HermeticaError):
@@ -104,7 +104,8 @@ class Targets:
             names = [each for each in (narrowed(target.attribute, name) for name in known) if each is not None]
             if not names:
                 raise UnknownTarget(
-                    f"{target.text} names no check", hint=did_you_mean(target.attribute, known) or _CHECK
+                    f"{target.text} names no check",
+                    hint=did_you_mean(target.attribute, known) or f"{_CHECK} {target.text}",
                 )
             found |= {each.name: each for name in names for each in self._of(parse(target.named(name)))}
         return list(found.values())

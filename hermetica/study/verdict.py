@@ -242,12 +242,10 @@ def _because(causes: Causes) -> str:
 
 
 def in_words(atoms: Atoms | Mapping[str, str]) -> str:
-    """A cause for people: ``clock (2040-02-29)``, or ``locale and shell together``."""
+    """A cause for people: ``clock (2040-02-29)``, or ``locale (C) and shell (bash) together``."""
     listed = sorted(atoms if isinstance(atoms, frozenset) else (Atom(*pair) for pair in atoms.items()))
-    if len(listed) == 1:
-        return f"{listed[0].factor} ({listed[0].level})"
-    names = [each.factor for each in listed]
-    return f"{', '.join(names[:-1])} and {names[-1]} together"
+    *most, last = [f"{each.factor} ({each.level})" for each in listed]
+    return f"{', '.join(most)} and {last} together" if most else last
 
 
 def _loci_lines(causes: Causes, evidence: Evidence) -> Iterator[str]:

@@ -70,3 +70,50 @@ def test_it_needs_a_target_that_a_builder_makes(hermetica: CommandLine) -> None:
     hermetica.module('note = hm.text("note", "x")')
     assert "which target?" in hermetica("check", "--explain", status=2).stderr
     assert "HM500" in hermetica("check", "--explain", "./pkgs.py:note", status=2).stderr
+
+
+def test_what_a_target_is_built_from_is_shown_as_in_every_run_and_logs_where_they_are_wanted(
+    hermetica: CommandLine,
+) -> None:
+    hermetica.module(
+        'part = sh("part-1.0", "echo making a part; echo x > $out")',
+        'app = sh("app-1.0", "echo using $part; id -u > $out", env={"part": f"{part}"})',
+    )
+    ended = hermetica("check", "--explain", "-v", "--tier", "T0", "./pkgs.py:app", status=104)
+    said = ended.stderr.splitlines()
+    assert said[0].startswith("to do: 1 build")
+    assert "part-1.0> making a part" in said
+    assert any(line.startswith("app-1.0> using /hermetica/store/hx") for line in said)
+    builds = [line for line in said if line.startswith("./pkgs.py:app: build ")]
+    assert builds[0] == "./pkgs.py:app: build 1, varied nothing: the first, to compare with"
+    assert "varied uid: different" in "\n".join(builds)
+    assert f"after {len(builds)} builds" in said[-1]
+    quiet = hermetica("check", "--explain", "--ui", "quiet", "--tier", "T0", "./pkgs.py:app", status=104)
+    assert quiet.stderr == ""
+
+
+def test_an_input_that_cannot_be_made_is_told_and_takes_no_other_target_with_it(hermetica: CommandLine) -> None:
+    hermetica.module(
+        'part = sh("part-1.0", "exit 5")',
+        'app = sh("app-1.0", "echo $part > $out", env={"part": f"{part}"})',
+        'calm = sh("calm-1.0", "echo x > $out")',
+    )
+    ended = hermetica("check", "--explain", "--tier", "T0", "./pkgs.py:app", "./pkgs.py:calm", status=100)
+    assert "./pkgs.py:calm: reproducible" in ended.stdout
+    assert "error[HM105] part-1.0" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--builds", "9"), "--builds does nothing without --explain"),
+        (("--compare", "bitwise"), "--compare does nothing without --explain"),
+        (("--explain", "--pure"), "--pure and --explain are two checks"),
+        (("--explain", "--report", "page.html"), "--report tells of one run"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(hermetica: CommandLine, words: tuple[str, ...], said: str) -> None:
+    hermetica.module('app = sh("app-1.0", "echo x > $out")')
+    ended = hermetica("check", "./pkgs.py:app", *words, status=2)
+    assert f"error[HM600] {said}" in ended.stderr
+    assert "fix  " in ended.stderr

@@ -218,6 +218,7 @@ def test_checks_are_realized_whichever_fail(hermetica: CommandLine) -> None:
     ]
     told = hermetica("check", "./pkgs.py:pkgs.zlib", status=2).stderr
     assert "error[HM221] ./pkgs.py:pkgs.zlib names no check" in told
+    assert "is it reproducible? hermetica check --explain ./pkgs.py:pkgs.zlib" in told
 
 
 def test_dependants_in_a_set_are_counted_and_broken_ones_hinder_nothing(hermetica: CommandLine) -> None:

@@ -62,6 +62,8 @@ def test_what_is_pure_is_said_to_be(project: CommandLine) -> None:
     write(project, "'fixed'")
     ended = project("check", "--pure")
     assert ended.stdout == "pure: 3 derivations have the same ids in 10 surroundings\n"
+    alone = project("check", "--pure", "./pkgs.py:above").stdout
+    assert alone == "pure: 1 derivation has the same id in 10 surroundings\n"
     document = json.loads(project("check", "--pure", "--json", "./pkgs.py:above").stdout)
     assert document == {"format": "hermetica.purity/1", "pure": True, "findings": []}
 

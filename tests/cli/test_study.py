@@ -90,7 +90,36 @@ def test_what_is_wrong_with_a_study_is_told_with_its_line(hermetica: CommandLine
     assert "error[HM501] bad.toml:6 factors.hoem: there is no factor 'hoem'" in ended.stderr
     assert "did you mean home?" in ended.stderr
     assert "HM504" in hermetica("study", "status", "bad.toml", status=2).stderr
-    assert "No such file" in hermetica("study", "run", "none.toml", status=2).stderr
+    for action in ("run", "status", "report"):
+        told = hermetica("study", action, "none.toml", status=2).stderr
+        assert "error[HM600] none.toml: No such file or directory" in told
+
+
+def test_one_command_carries_a_study_out_and_writes_what_came_of_it(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo $HOME > $out")')
+    hermetica.write("small.toml", DECLARED.replace(', "./pkgs.py:calm"', ""))
+    asked = ("-o", "page.html", "--csv", "cells.csv", "--builds-csv", "builds.csv")
+    ran = hermetica("study", "run", "small.toml", *asked)
+    assert [line for line in ran.stderr.splitlines() if line.startswith("wrote")] == [
+        "wrote page.html",
+        "wrote cells.csv",
+        "wrote builds.csv",
+    ]
+    assert ran.stderr.splitlines()[-1] == "every build is in small.study/log.jsonl"
+    written = {name: (hermetica.directory / name).read_bytes() for name in ("page.html", "cells.csv", "builds.csv")}
+    log_only = hermetica.directory / "elsewhere" / "small.study"
+    log_only.parent.mkdir()
+    (hermetica.directory / "small.study").rename(log_only)
+    hermetica("study", "report", "elsewhere/small.study", *asked)
+    assert {name: (hermetica.directory / name).read_bytes() for name in written} == written
+
+
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_built(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo x > $out")')
+    hermetica.write("small.toml", DECLARED.replace(', "./pkgs.py:calm"', ""))
+    ended = hermetica("study", "run", "small.toml", "--report", "nowhere/page.html", status=2)
+    assert "error[HM600] nowhere/page.html cannot be written: No such file or directory" in ended.stderr
+    assert not (hermetica.directory / "small.study").exists()
 
 
 def test_without_comparisons_metrics_say_what_makes_them(hermetica: CommandLine) -> None:

@@ -43,7 +43,7 @@ def test_the_page_shows_rates_the_matrix_and_what_changes_a_target(browser: Chro
     assert states == ["none", "together", "alone", "together", "left out"]
     assert page.text("#details h2") == EVIL
     assert page.evaluate("document.images.length") == 0
-    assert "changes with home (other); or with tz and uid together" in page.text("#details")
+    assert "changes with home (other); or with tz (ahead) and uid (2345) together" in page.text("#details")
     assert "needs tier T3" in page.text("#details")
     assert 'design = "bisect"' in page.evaluate("document.querySelector('#made-rows pre').textContent")
     assert "95 % Wilson score intervals" in page.text("#made-rows")
@@ -57,6 +57,39 @@ def test_the_page_shows_rates_the_matrix_and_what_changes_a_target(browser: Chro
     assert page.text("#found") == "2 targets"
     assert page.errors == []
     assert page.requests == [place.resolve().as_uri()]
+
+
+def test_factors_that_change_nothing_are_folded_and_names_lose_what_they_share(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    place = tmp_path / "study.html"
+    found = results_of(log("./pkgs.py:app", "./pkgs.py:never", ended=finished(target="./pkgs.py:app")))
+    place.write_text(study_page(found), encoding="utf-8")
+    page = browser.page(place)
+    page.until("document.documentElement.dataset.ready")
+    rows = "[...document.querySelectorAll('#factor-rows > .rate .name')].map(it => it.innerText)"
+    acting = [row["factor"] for row in found["factors"] if row["targets"]["hits"]]
+    assert sorted(page.evaluate(rows)) == sorted(acting)
+    idle = len(found["factors"]) - len(acting)
+    assert page.text("#factor-rows summary").startswith(f"{idle} factor")
+    assert page.evaluate("document.querySelectorAll('#factor-rows details .rate').length") == idle
+    assert page.evaluate("[...document.querySelectorAll('#cells tbody th')].map(it => it.innerText)") == [
+        "app",
+        "never",
+    ]
+    assert page.text("#details h2") == "./pkgs.py:app"
+
+
+def test_on_a_narrow_screen_nothing_sticks_out_and_the_details_stay_in_sight(browser: Chromium, tmp_path: Path) -> None:
+    place = tmp_path / "study.html"
+    place.write_text(study_page(results()), encoding="utf-8")
+    page = browser.page(place, width=400, height=800)
+    page.until("document.documentElement.dataset.ready")
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+    page.click("#cells tbody tr:nth-child(2) th")
+    assert page.text("#details h2") == "never"
+    box = page.evaluate("(box => [box.top, box.bottom])(document.querySelector('#details h2').getBoundingClientRect())")
+    assert 0 < box[0] < box[1] < 800
 
 
 def test_an_empty_study_has_a_page(browser: Chromium, tmp_path: Path) -> None:

@@ -342,7 +342,7 @@ def test_a_verdict_says_what_it_could_not_look_for() -> None:
     (found,) = verdicts_of(log("t", ended=finished()))
     text = "\n".join(found.lines())
     assert "not varied: mtime (needs tier T3)" in text
-    assert "changes with home (other); or with tz and uid together" in text
+    assert "changes with home (other); or with tz (ahead) and uid (2345) together" in text
     partial = finished()
     partial["attribution"] = {**partial["attribution"], "is_complete": False}
     (found,) = verdicts_of(log("t", ended=partial))

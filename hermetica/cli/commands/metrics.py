@@ -23,5 +23,5 @@ def run(session: Session) -> int:
     found = metrics_of(comparisons(session.objects))
     session.console.result(found.to_json(), found.lines())
     if not found.reproducible.total:
-        session.console.say("nothing was compared yet: build --check, build --rounds and study run do")
+        session.console.say("nothing was compared yet: build --check, build --rounds, check --explain and study run do")
     return 0

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hermetica.cli.inputs import realize_inputs
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import actions
 from hermetica.cli.realizing import add_build_options, cancelling, run_options
+from hermetica.cli.recordings import writable
 from hermetica.cli.report import show
 from hermetica.cli.status import FAILED, OK, combine, status_of
 from hermetica.cli.studying import Progress
@@ -17,7 +19,7 @@ from hermetica.model import evaluation
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hermetica.cli.session import Session
     from hermetica.study.carrying import Ended
@@ -29,6 +31,8 @@ ACTIONS: Final = {
     "report": "compute what came of a study, as text, page, tables or JSON",
 }
 _SUFFIX: Final = ".study"
+_BEGIN: Final = "docs/guides/design-a-study.md has one to begin with"
+_EPILOG: Final = "Whoever has the log only gives its directory, such as wheels.study, to `status` and `report`."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,14 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = actions(parser, ACTIONS)
     for each in made.values():
         each.add_argument("study", metavar="STUDY.toml", help="the declaration")
+        each.epilog = _EPILOG
         each.add_argument("--directory", metavar="PATH", help="where the log is (STUDY.study beside the declaration)")
     made["run"].add_argument("--writers", action="store_true", help="see with strace which command wrote what changes")
     made["run"].add_argument("--diffoscope", action="store_true", help="ask diffoscope about what causes change")
-    add_build_options(made["run"])
-    made["report"].add_argument("-o", "--page", metavar="FILE", help="write a page that needs nothing beside it")
-    made["report"].add_argument("--csv", metavar="FILE", help="write a row for each target and factor")
-    made["report"].add_argument("--builds-csv", metavar="FILE", help="write a row for each build")
-    made["report"].add_argument("--parquet", metavar="FILE", help="likewise, as Parquet; needs the extra `parquet`")
+    add_build_options(made["run"], of_a_run=False)
+    for action in ("run", "report"):
+        _add_outputs(made[action].add_argument_group("results"))
+
+
+def _add_outputs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("-o", "--page", "--report", metavar="FILE", help="write a page that needs nothing beside it")
+    group.add_argument("--csv", metavar="FILE", help="write a row for each target and factor")
+    group.add_argument("--builds-csv", metavar="FILE", help="write a row for each build")
+    group.add_argument("--parquet", metavar="FILE", help="likewise, as Parquet; needs the extra `parquet`")
 
 
 def run(session: Session) -> int:
@@ -57,11 +67,14 @@ def _run(session: Session) -> int:
     from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- only where something is built
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- only where something is built
 
-    study, directory = _declared(session), _directory(session)
+    study, directory, diffoscope = _declared(session), _directory(session), _diffoscope(session)
+    _require_outputs(session.options)
     with evaluation():
         chosen = session.evaluator(study.targets).derivations(study.targets)
         targets = {each.name: each.derivation for each in chosen}
         study = attrs.evolve(study, targets=tuple(targets))  # globs and modules, as what they name
+        if interrupted := realize_inputs(session, targets.values()):
+            return interrupted
         cancellation = Cancellation()
         with Progress(session, len(targets)) as progress, cancelling(cancellation) as received:
             carrier = Carrier(
@@ -69,21 +82,23 @@ def _run(session: Session) -> int:
                 store=session.store,
                 options=Options(**run_options(session)),
                 cancellation=cancellation,
-                diffoscope=_diffoscope(session),
+                diffoscope=diffoscope,
                 writers=session.options.writers,
                 tell=progress,
+                on_event=progress.log,
             )
             ended = carrier.run(targets, directory)
     for error in ended.failures.values():
         show(error, session.console)
-    results = _print(session, directory)
+    results = _results(session, directory)
     if received:
         session.console.say("interrupted; the same command goes on from here")
         return 128 + received[0]
     from hermetica.study.log import NAME  # noqa: PLC0415 -- neither help nor completion needs it
 
-    page = f"hermetica study report {session.options.study} -o FILE"
-    session.console.say(f"every build is in {directory / NAME}; `{page}` makes a page of it")
+    report = f"hermetica study report {session.options.study} -o FILE"
+    way = "" if session.options.page else f"; `{report}` makes a page of it"
+    session.console.say(f"every build is in {directory / NAME}{way}")
     return _tell_end(session, ended, results)
 
 
@@ -117,7 +132,7 @@ def _declared(session: Session) -> Study:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise Misuse(f"{path}: {cause}", hint="docs/guides/design-a-study.md has one to begin with") from error
+        raise Misuse(f"{path}: {cause}", hint=_BEGIN) from error
     return parse(text, str(path))
 
 
@@ -125,7 +140,10 @@ def _directory(session: Session) -> Path:
     if session.options.directory:
         return Path(session.options.directory)
     path = Path(session.options.study)
-    return path if path.is_dir() else path.with_suffix(_SUFFIX)
+    directory = path if path.is_dir() else path.with_suffix(_SUFFIX)
+    if not (path.exists() or directory.exists()):
+        raise Misuse(f"{path}: No such file or directory", hint=_BEGIN)
+    return directory
 
 
 def _events(directory: Path) -> list[dict[str, Any]]:
@@ -134,11 +152,14 @@ def _events(directory: Path) -> list[dict[str, Any]]:
     return read_log(directory)
 
 
-def _print(session: Session, directory: Path) -> dict[str, Any]:
+def _results(session: Session, directory: Path) -> dict[str, Any]:
+    """Computes what came of a study, writes what was asked for, and prints it."""
     from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
     from hermetica.study.summary import summary_lines  # noqa: PLC0415 -- neither help nor completion needs it
 
-    results = results_of(_events(directory))
+    events = _events(directory)
+    results = results_of(events)
+    _write_outputs(session, events, results)
     if session.options.ui != "json":
         session.console.result(results, summary_lines(results))
     return results
@@ -161,12 +182,25 @@ def _status(session: Session) -> int:
 
 
 def _report(session: Session) -> int:
-    from hermetica.study.results import results_of  # noqa: PLC0415 -- neither help nor completion needs it
+    _results(session, _directory(session))
+    return OK
+
+
+def _require_outputs(options: Any) -> None:
+    """That what is to be written in the end can be, before anything is built for it."""
+    for name in (options.page, options.csv, options.builds_csv, options.parquet):
+        if name:
+            writable(name)
+    if options.parquet:
+        from hermetica.study.parquet import require_pyarrow  # noqa: PLC0415 -- neither help nor completion needs it
+
+        require_pyarrow()
+
+
+def _write_outputs(session: Session, events: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> None:
     from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows  # noqa: PLC0415 -- neither help nor completion needs it
 
-    options, directory = session.options, _directory(session)
-    events = _events(directory)
-    results = results_of(events)
+    options = session.options
     if options.page:
         from hermetica.report import study_page  # noqa: PLC0415 -- neither help nor completion needs it
 
@@ -179,8 +213,6 @@ def _report(session: Session) -> int:
         from hermetica.study.parquet import parquet_of  # noqa: PLC0415 -- neither help nor completion needs it
 
         _write(session, options.parquet, parquet_of(trial_rows(events)))
-    _print(session, directory)
-    return OK
 
 
 def _write(session: Session, place: str, data: bytes) -> None:

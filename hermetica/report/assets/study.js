@@ -56,10 +56,17 @@ function showRates() {
     element("tr", {}, element("th", { scope: "row" }, name), ...LEVELS.map(level => element("td", {}, count(results.alike[key][level] || 0)))));
   document.getElementById("alike-rows").append(element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
   const factors = [...results.factors].sort((one, other) => other.targets.hits - one.targets.hits);
-  for (const row of factors) {
-    const small = row.too_small ? "too few targets to tell from chance" : `McNemar ${p(row.mcnemar_holm)}${row.fisher_holm === null ? "" : `, Fisher ${p(row.fisher_holm)}`}`;
-    document.getElementById("factor-rows").append(rateRow(row.factor, row.targets, true, small));
+  const acting = factors.filter(row => row.targets.hits), idle = factors.filter(row => !row.targets.hits);
+  document.getElementById("factor-rows").append(...acting.map(factorRow));
+  if (idle.length) {
+    const summary = element("summary", {}, `${many(idle.length, "factor")} ${acting.length ? "more, " : ""}not known to change any target`);
+    document.getElementById("factor-rows").append(element("details", {}, summary, ...idle.map(factorRow)));
   }
+}
+
+function factorRow(row) {
+  const small = row.too_small ? "too few targets to tell from chance" : `McNemar ${p(row.mcnemar_holm)}${row.fisher_holm === null ? "" : `, Fisher ${p(row.fisher_holm)}`}`;
+  return rateRow(row.factor, row.targets, true, small);
 }
 
 function verdict(target) {
@@ -68,6 +75,13 @@ function verdict(target) {
   if (changes) return ["bad", "changes"];
   return target.verdict && !target.verdict.complete ? ["soft", "not known"] : ["good", "reproducible"];
 }
+
+// What all names begin with, up to a colon, says nothing in a column of them.
+const SHARED = (() => {
+  const names = results.targets.map(each => each.target);
+  const start = names.length > 1 ? names[0].slice(0, names[0].indexOf(":") + 1) : "";
+  return names.every(name => name.startsWith(start)) ? start.length : 0;
+})();
 
 class Matrix {
   constructor() {
@@ -94,7 +108,7 @@ class Matrix {
     });
     const race = element("td", { "data-state": target.races ? "alone" : "none", title: target.races ? "differs from build to build in one world" : "no race was seen" }, target.races ? SIGNS.alone : SIGNS.none);
     const made = element("tr", { onclick: () => this.select(number) },
-      element("th", { scope: "row", title: target.target }, target.target), element(`td.verdict.${mood}`, {}, text), race, ...cells);
+      element("th", { scope: "row", title: target.target }, target.target.slice(SHARED)), element(`td.verdict.${mood}`, {}, text), race, ...cells);
     return made;
   }
 
@@ -126,8 +140,8 @@ class Matrix {
 }
 
 function cause(levels) {
-  const names = Object.keys(levels);
-  return names.length === 1 ? `${names[0]} (${levels[names[0]]})` : `${names.join(" and ")} together`;
+  const names = Object.entries(levels).map(([factor, level]) => `${factor} (${level})`);
+  return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)} together`;
 }
 
 function why(file) {
@@ -157,6 +171,7 @@ function showDetails(target) {
     if (!found.files.length && !found.failed) parts.push(element("p", {}, `Nothing that was varied changes any of its ${many(found.examined, "file")}.`));
     for (const file of found.files.slice(0, 60)) {
       parts.push(element("p.file", {}, file.path), element("p.soft", {}, `changes ${why(file)}`), ...lociOf(file));
+      if (file.writer) parts.push(element("p.soft", {}, "written by ", element("code", {}, file.writer)));
       if (file.diffoscope) parts.push(element("details", {}, element("summary", {}, "what diffoscope says"), element("pre.locus", {}, file.diffoscope)));
     }
     if (found.files.length > 60) parts.push(element("p.soft", {}, `and ${many(found.files.length - 60, "file")} more; the JSON has all`));
