@@ -51,7 +51,8 @@ USUAL: Final = (
         title="Times of files in archives",
         factors=("mtime", "src_mtime"),
         fix="let archivers write fixed times: tar --mtime=@$SOURCE_DATE_EPOCH, gzip -n, zip -X after touch -d, "
-        "ar with D, python -m compileall --invalidation-mode checked-hash",
+        "ar with D, python -m compileall --invalidation-mode checked-hash; in Python a filter for tarfile, mtime=0 "
+        "for gzip, ZipInfo with a date for zipfile",
     ),
     Advice(
         number=3,

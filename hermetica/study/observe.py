@@ -102,10 +102,25 @@ def located(
     for path in sorted(paths)[:FILES_MAX]:
         one, other = (_place(path, trees) for trees in (first, second))
         if one is None or other is None:
+            found[path] = tuple(_only(one, other))
             continue
         if (differing := _facts_of(one, other)) or _readable(one, other):
             found[path] = (*differing, *(loci(one.read_bytes(), other.read_bytes()) if _readable(one, other) else ()))
     return found
+
+
+def _only(first: Path | None, second: Path | None) -> Iterator[Locus]:
+    """What is to be said of an entry that one build has and the other does not."""
+    if first is not None:
+        yield Locus(what="missing", first=_in_words(first))
+    if second is not None:
+        yield Locus(what="added", second=_in_words(second))
+
+
+def _in_words(path: Path) -> str:
+    if path.is_symlink():
+        return f"a link to {_shown(str(path.readlink()))}"
+    return "a directory" if path.is_dir() else f"{path.stat().st_size:,} bytes"
 
 
 def pairs_of(
@@ -121,7 +136,13 @@ def pairs_of(
 def _place(path: str, trees: Mapping[str, Path]) -> Path | None:
     output, _, rest = path.rstrip("/").partition("/")
     place = trees[output] / rest if rest else trees[output]
-    return place if os.path.lexists(place) else None
+    if os.path.lexists(place):
+        return place
+    if "\\x" not in path:
+        return None
+    return next(
+        (each for name, each in _entries(output, trees[output]) if name == path), None
+    )  # bytes that are no UTF-8
 
 
 def _readable(one: Path, other: Path) -> bool:
@@ -133,7 +154,9 @@ def _readable(one: Path, other: Path) -> bool:
 def _facts_of(one: Path, other: Path) -> list[Locus]:
     """In what two entries differ besides their bytes."""
     facts = [
-        {"link": str(each.readlink())} if each.is_symlink() else {"executable": str(bool(each.stat().st_mode & 0o100))}
+        {"link": _shown(str(each.readlink()))}
+        if each.is_symlink()
+        else {"executable": str(bool(each.stat().st_mode & 0o100))}
         for each in (one, other)
     ]
     return [

@@ -55,7 +55,7 @@ def outcome(files: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(parts) or "nothing changes it"
 
 
-_VERBS: Final = (("changes with", True), ("is built or not by", False))
+_VERBS: Final = (("changes with", True), ("fails to build with", False))
 
 
 def _causes(files: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -122,13 +122,17 @@ class Verdict:
         }
 
     def lines(self) -> Iterator[str]:
-        """The verdict for people."""
+        """The verdict for people; what a build wrote cannot move a terminal's cursor, or break a line."""
+        return map(_visible, self._lines())
+
+    def _lines(self) -> Iterator[str]:
         found = self.attribution
         if found.failed:
             yield f"{self.target}: it cannot be built in the fixed world: {found.failed}"
             yield from (f"  {line}" for line in self.log_tail.splitlines()[-_LINES_SHOWN:])
+            yield f"  is it built elsewhere? hermetica build {self.target}"
             if self.tier != Tier.T0.name:
-                yield "  where it does not bear a clock that stands still: --tier T0"
+                yield "  if it does not bear a clock that stands still: --tier T0"
             return
         cost = f"{found.builds} builds, {self.seconds:.0f} s, tier {self.tier}"
         files = _many(found.examined, "file")
@@ -235,7 +239,7 @@ def _grouped(files: Iterable[Causes]) -> list[tuple[Causes, list[str]]]:
 def _because(causes: Causes) -> str:
     if causes.races:
         return "changes from build to build in one world: a race, or chance that no factor fixes"
-    what = "is built or not, by" if causes.path == BUILDS else "changes with"
+    what = "fails to build with" if causes.path == BUILDS else "changes with"
     if not causes.sets:
         return f"{what} something that was not found"
     return f"{what} {'; or with '.join(map(in_words, causes.sets))}"
@@ -271,6 +275,13 @@ def _diffoscope_lines(evidence: Evidence) -> Iterator[str]:
 
 def _locus_line(locus: Mapping[str, Any]) -> str:
     return str(Locus.from_json(locus))
+
+
+def _visible(line: str) -> str:
+    """A line in which what cannot be printed is written as Python would."""
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def _shortened(command: str) -> str:

@@ -103,6 +103,18 @@ def test_an_input_that_cannot_be_made_is_told_and_takes_no_other_target_with_it(
     assert "error[HM105] part-1.0" in ended.stderr
 
 
+def test_what_builds_call_their_files_and_write_into_them_reaches_no_terminal_as_it_is(hermetica: CommandLine) -> None:
+    hermetica.module(
+        r"app = sh('app-1.0', r'''mkdir $out; cd $out",
+        r"for each in 'a\377b' 'two\nlines' 'red\033[31m'; do",
+        r"""printf '\033[7m%s\n' $HOME > "$(printf "$each")"; done''')""",
+    )
+    ended = hermetica("check", "--explain", "--tier", "T0", "./pkgs.py:app", status=104)
+    for name in (r"a\xffb", r"two\nlines", r"red\x1b[31m"):
+        assert f"\n    out/{name}\n      line 1: \\x1b[7m/homeless-shelter, then \\x1b[7m/nonexistent" in ended.stdout
+    assert all(line.isprintable() for line in ended.stdout.splitlines())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

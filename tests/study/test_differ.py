@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hermetica.study.comparing import Alike, Print, alike
 from hermetica.study.differ import FOUND_MAX, loci
 from hermetica.study.forms import form_of
+from hermetica.study.observe import located
 from hermetica.study.stabilise import stabilised_digest
 
 if TYPE_CHECKING:
@@ -200,3 +201,17 @@ def test_trees_are_as_alike_as_their_least_alike_files() -> None:
     assert alike(base, {"out": of("x", "x", "3")}) is Alike.STABILISED
     assert alike(base, {"out": of("x", "x", "x")}) is Alike.DIFFERENT
     assert alike(base, {}) is Alike.DIFFERENT
+
+
+def test_an_entry_that_only_one_build_has_is_told_with_what_it_is(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    (first / "gone").write_bytes(b"x\n")
+    (second / "empty").mkdir(parents=True)
+    (second / "link").symlink_to("gone")
+    found = located(["out/gone", "out/empty/", "out/link"], {"out": first}, {"out": second})
+    assert {path: list(map(str, each)) for path, each in found.items()} == {
+        "out/gone": ["missing: 2 bytes, then nothing"],
+        "out/empty/": ["added: nothing, then a directory"],
+        "out/link": ["added: nothing, then a link to gone"],
+    }
