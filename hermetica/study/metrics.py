@@ -27,7 +27,7 @@ class Metrics:
 
     Attributes:
         reproducible: M1: derivations whose last comparison found no difference in one world.
-        in_every_world: the same of those that a study built in other worlds, none of which changed anything.
+        in_every_world: derivations of which the last study that built other worlds found no difference in any.
         flaky: M10: derivations of which some further build in one world differed.
         flaky_builds: further builds in one world that differed.
         unreliable: names of the derivations that are not reproducible, or flaky; ascending.
@@ -55,7 +55,7 @@ class Metrics:
         """The numbers for people."""
         rows = (
             ("M1   reproducible artifact rate, in one world", self.reproducible),
-            ("     of those studied, in every world tried", self.in_every_world),
+            ("     in every world that the last study tried", self.in_every_world),
             ("M10  flaky derivations", self.flaky),
             ("     builds that differ in one world", self.flaky_builds),
         )

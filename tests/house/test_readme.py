@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from typing import Any
 
 import pytest
@@ -59,3 +60,10 @@ def test_the_pictures_are_drawn_by_their_script_and_tell_of_the_readmes_module(m
         assert (images / f"{name}.svg").read_text(encoding="utf-8") == drawn[draw]()
     for name in ("identity", "resolved"):
         assert module["shout"].id.hex[:8] in (images / f"{name}.svg").read_text(encoding="utf-8")
+
+
+def test_whoever_cites_this_cites_its_version() -> None:
+    cited = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert hm.__version__ == declared
+    assert re.findall(r"^version: (.+)$", cited, re.MULTILINE) == [declared]
