@@ -73,6 +73,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
     from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
+    from hermetica.study.design import builds_max  # noqa: PLC0415 -- likewise
     from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- likewise
 
     with evaluation(), ExitStack() as held:
@@ -82,10 +83,11 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
         if interrupted := realize_inputs(session, targets.values()):
             return interrupted
         directory = Path(kept or held.enter_context(tempfile.TemporaryDirectory(prefix="hermetica-study-")))
-        progress = held.enter_context(Progress(session, len(targets)))
+        study = _study(session, tuple(targets))
+        progress = held.enter_context(Progress(session, len(targets), builds_max(study)))
         cancellation = Cancellation()
         carrier = Carrier(
-            study=_study(session, tuple(targets)),
+            study=study,
             store=session.store,
             options=Options(**run_options(session)),
             cancellation=cancellation,

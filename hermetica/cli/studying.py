@@ -1,4 +1,7 @@
-"""How far a study is: one line that is written anew on a terminal, else a line a target; with ``-v`` a line a build."""
+"""How far a study is: a line that is written anew on a terminal, else one now and then, and one a target that ends.
+
+With ``-v`` there is a line for each build, and what its builder says.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from hermetica.realize.events import Event
 
 _CLEAR: Final = "\r\x1b[2K"
+_EVERY_S: Final = 30.0
+_NAMED_MAX: Final = 4
 
 
 class Progress:
@@ -27,9 +32,11 @@ class Progress:
     Args:
         session: the command's.
         total: how many targets there are.
+        builds_max: how many builds each may take.
+        every_s: how often to say how far it is, where no line can be written anew.
     """
 
-    def __init__(self, session: Session, total: int) -> None:
+    def __init__(self, session: Session, total: int, builds_max: int, *, every_s: float = _EVERY_S) -> None:
         self._console = session.console
         self._ui = session.options.ui
         self._verbose = session.options.verbose
@@ -37,7 +44,9 @@ class Progress:
         self._total = total
         self._done = 0
         self._builds: dict[str, int] = {}
-        self._began_s = time.monotonic()
+        self._builds_max = builds_max
+        self._every_s = every_s
+        self._began_s = self._told_s = time.monotonic()
         self._lock = threading.Lock()
         self._drawn = False
         self._lines = Lines()
@@ -74,11 +83,17 @@ class Progress:
                 self._say(f"{target}: {_outcome(event)} after {many(self._builds.get(target, 0), 'build')}")
 
     def _draw(self, target: str, event: Mapping[str, Any]) -> None:
-        if not self._live:
+        now_s = time.monotonic()
+        if not self._live and (self._verbose or now_s - self._told_s < self._every_s):
             return
+        self._told_s = now_s
         done = f"[{self._done}/{self._total}] " if self._total > 1 else ""
-        took_s = time.monotonic() - self._began_s
-        text = f"{done}{target}: {many(self._builds[target], 'build')} in {took_s:.0f} s; last {_varied(event)}"
+        builds = f"{self._builds[target]:,} of at most {many(self._builds_max, 'build')}"
+        last = _varied(event, _NAMED_MAX)
+        text = f"{done}{target}: {builds} in {now_s - self._began_s:.0f} s; last {last}"
+        if not self._live:
+            self._console.say(text)
+            return
         width = self._console.width - 1
         sys.stderr.write(_CLEAR + (text if len(text) <= width else f"{text[: width - 1]}…"))
         sys.stderr.flush()
@@ -107,9 +122,11 @@ class Progress:
         self.close()
 
 
-def _varied(event: Mapping[str, Any]) -> str:
-    """What a build varied: ``varied tz, scheduling disturbed``."""
-    varied = ", ".join(event["levels"]) or "nothing"
+def _varied(event: Mapping[str, Any], named_max: int | None = None) -> str:
+    """What a build varied: ``varied tz, scheduling disturbed``; more factors than may be named are counted."""
+    levels = event["levels"]
+    is_many = named_max is not None and len(levels) > named_max
+    varied = f"{len(levels)} factors" if is_many else ", ".join(levels) or "nothing"
     return f"varied {varied}{', scheduling disturbed' if event['shaken'] else ''}"
 
 

@@ -38,6 +38,11 @@ def trials_of(study: Study) -> tuple[Trial, ...]:
     return tuple(planned)
 
 
+def builds_max(study: Study) -> int:
+    """How many builds of each of its targets a study may ask for."""
+    return study.budget.builds_per_target if study.design is Design.BISECT else len(trials_of(study))
+
+
 def worlds_of(design: Design, factors: Mapping[str, tuple[str, ...]], seed: int) -> tuple[Atoms, ...]:
     """The worlds of a fixed design, each once; the base world first."""
     single = [frozenset([Atom(factor, level)]) for factor, levels in factors.items() for level in levels]

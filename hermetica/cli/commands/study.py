@@ -66,6 +66,7 @@ def _run(session: Session) -> int:
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
     from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- only where something is built
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- only where something is built
+    from hermetica.study.design import builds_max  # noqa: PLC0415 -- only where something is built
 
     study, directory, diffoscope = _declared(session), _directory(session), _diffoscope(session)
     _require_outputs(session.options)
@@ -76,7 +77,7 @@ def _run(session: Session) -> int:
         if interrupted := realize_inputs(session, targets.values()):
             return interrupted
         cancellation = Cancellation()
-        with Progress(session, len(targets)) as progress, cancelling(cancellation) as received:
+        with Progress(session, len(targets), builds_max(study)) as progress, cancelling(cancellation) as received:
             carrier = Carrier(
                 study=study,
                 store=session.store,

@@ -1,0 +1,65 @@
+"""How far a study is: a line now and then where none can be written anew, and what it counts to."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hermetica.cli.console import Console
+from hermetica.cli.session import Session
+from hermetica.cli.studying import Progress
+from hermetica.study.declaration import Budget, Design, Study
+from hermetica.study.design import builds_max
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def trial(*factors: str, shaken: bool = False) -> dict[str, Any]:
+    return {
+        "kind": "trial",
+        "target": "./pkgs.py:app",
+        "levels": dict.fromkeys(factors, "other"),
+        "shaken": shaken,
+        "failed": "",
+        "alike": "different" if factors else None,
+    }
+
+
+def shown(trials: Sequence[dict[str, Any]], *, verbose: bool = False, every_s: float = 0.0) -> None:
+    options = argparse.Namespace(ui="plain", verbose=verbose)
+    with Progress(Session(options=options, console=Console()), 1, 45, every_s=every_s) as progress:
+        for each in trials:
+            progress(each)
+
+
+TRIALS = (trial(), trial("home", "tz", "uid", "gid", "umask"), trial("home", shaken=True))
+
+
+def test_now_and_then_it_is_said_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    shown(TRIALS)
+    assert capsys.readouterr().err.splitlines() == [
+        "./pkgs.py:app: 1 of at most 45 builds in 0 s; last varied nothing",
+        "./pkgs.py:app: 2 of at most 45 builds in 0 s; last varied 5 factors",
+        "./pkgs.py:app: 3 of at most 45 builds in 0 s; last varied home, scheduling disturbed",
+    ]
+    shown(TRIALS, every_s=3600.0)
+    assert capsys.readouterr().err == ""
+
+
+def test_where_every_build_is_told_nothing_is_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    shown(TRIALS, verbose=True)
+    assert capsys.readouterr().err.splitlines() == [
+        "./pkgs.py:app: build 1, varied nothing: the first, to compare with",
+        "./pkgs.py:app: build 2, varied home, tz, uid, gid, umask: different",
+        "./pkgs.py:app: build 3, varied home, scheduling disturbed: different",
+    ]
+
+
+@pytest.mark.parametrize(("design", "expected"), [(Design.BISECT, 30), (Design.OFAT, 12), (Design.FULL, 18)])
+def test_it_is_known_how_many_builds_there_can_be(design: Design, expected: int) -> None:
+    factors = {"home": ("other",), "tz": ("ahead", "behind")}
+    study = Study(name="s", targets=("a",), design=design, factors=factors, budget=Budget(builds_per_target=30))
+    assert builds_max(study) == expected
