@@ -274,8 +274,12 @@ def _load(place: str) -> ModuleType:
         return load_name(place)
     except ModuleNotFoundError as error:
         beside = Path(f"{place}.py")
-        hint = f"did you mean ./{beside}?" if beside.is_file() else _near_file(beside)
+        hint = f"did you mean ./{beside}?" if beside.is_file() else _near_file(beside) or _in_usual_file(place)
         raise UnknownTarget(f"no module {place!r}", hint=hint) from error
+
+
+def _in_usual_file(name: str) -> str | None:
+    return f"a name in pkgs.py is written ./pkgs.py:{name}" if Path("pkgs.py").is_file() else None
 
 
 def _near_file(file: Path) -> str | None:

@@ -123,6 +123,7 @@ def test_a_typo_gets_only_close_names(hermetica: CommandLine) -> None:
         "  fix  hermetica ls ./pkgs.py lists what it has",
     ]
     assert "did you mean ./pkgs.py?" in hermetica("build", "./pkg.py:zlib", status=2).stderr
+    assert "a name in pkgs.py is written ./pkgs.py:same" in hermetica("build", "same", status=2).stderr
 
 
 def test_what_is_no_derivation_is_named(hermetica: CommandLine) -> None:
