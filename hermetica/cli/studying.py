@@ -134,7 +134,13 @@ def _came_out(event: Mapping[str, Any]) -> str:
     """How a build came out: beside the first one, of which there is only that it was built."""
     if event["failed"]:
         return str(event["failed"])
-    return "the first, to compare with" if event["alike"] is None else str(event["alike"])
+    if event["alike"] is None:
+        return "the first, to compare with"
+    changed = sorted(event["changed"])
+    if not changed:
+        return f"like the first ({event['alike']})"
+    more = f" and {len(changed) - _NAMED_MAX:,} more" if len(changed) > _NAMED_MAX else ""
+    return f"{event['alike']}: {', '.join(map(clean, changed[:_NAMED_MAX]))}{more}"
 
 
 def _outcome(event: Mapping[str, Any]) -> str:

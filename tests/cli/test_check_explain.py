@@ -86,7 +86,8 @@ def test_what_a_target_is_built_from_is_shown_as_in_every_run_and_logs_where_the
     assert any(line.startswith("app-1.0> using /hermetica/store/hx") for line in said)
     builds = [line for line in said if line.startswith("./pkgs.py:app: build ")]
     assert builds[0] == "./pkgs.py:app: build 1, varied nothing: the first, to compare with"
-    assert "varied uid: different" in "\n".join(builds)
+    assert "varied uid: different: out\n" in "\n".join(builds)
+    assert "varied nothing: like the first (normalised)\n" in "\n".join(builds)
     assert f"after {len(builds)} builds" in said[-1]
     quiet = hermetica("check", "--explain", "--ui", "quiet", "--tier", "T0", "./pkgs.py:app", status=104)
     assert quiet.stderr == ""

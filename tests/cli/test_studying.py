@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 def trial(*factors: str, shaken: bool = False) -> dict[str, Any]:
     return {
         "kind": "trial",
-        "target": "./pkgs.py:app",
+        "target": "./app",
         "levels": dict.fromkeys(factors, "other"),
         "shaken": shaken,
         "failed": "",
         "alike": "different" if factors else None,
+        "changed": {f"out/{name}": "0" for name in factors} if factors else None,
     }
 
 
@@ -41,9 +42,9 @@ TRIALS = (trial(), trial("home", "tz", "uid", "gid", "umask"), trial("home", sha
 def test_now_and_then_it_is_said_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     shown(TRIALS)
     assert capsys.readouterr().err.splitlines() == [
-        "./pkgs.py:app: 1 of at most 45 builds in 0 s; last varied nothing",
-        "./pkgs.py:app: 2 of at most 45 builds in 0 s; last varied 5 factors",
-        "./pkgs.py:app: 3 of at most 45 builds in 0 s; last varied home, scheduling disturbed",
+        "./app: 1 of at most 45 builds in 0 s; last varied nothing",
+        "./app: 2 of at most 45 builds in 0 s; last varied 5 factors",
+        "./app: 3 of at most 45 builds in 0 s; last varied home, scheduling disturbed",
     ]
     shown(TRIALS, every_s=3600.0)
     assert capsys.readouterr().err == ""
@@ -52,9 +53,9 @@ def test_now_and_then_it_is_said_how_far_it_is(capsys: pytest.CaptureFixture[str
 def test_where_every_build_is_told_nothing_is_told_twice(capsys: pytest.CaptureFixture[str]) -> None:
     shown(TRIALS, verbose=True)
     assert capsys.readouterr().err.splitlines() == [
-        "./pkgs.py:app: build 1, varied nothing: the first, to compare with",
-        "./pkgs.py:app: build 2, varied home, tz, uid, gid, umask: different",
-        "./pkgs.py:app: build 3, varied home, scheduling disturbed: different",
+        "./app: build 1, varied nothing: the first, to compare with",
+        "./app: build 2, varied home, tz, uid, gid, umask: different: out/gid, out/home, out/tz, out/uid and 1 more",
+        "./app: build 3, varied home, scheduling disturbed: different: out/home",
     ]
 
 
