@@ -46,10 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["run"].add_argument("--diffoscope", action="store_true", help="ask diffoscope about what causes change")
     add_build_options(made["run"], of_a_run=False)
     for action in ("run", "report"):
-        _add_outputs(made[action].add_argument_group("results"))
+        _add_outputs(made[action])
 
 
-def _add_outputs(group: argparse._ArgumentGroup) -> None:
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("results")
     group.add_argument("-o", "--page", "--report", metavar="FILE", help="write a page that needs nothing beside it")
     group.add_argument("--csv", metavar="FILE", help="write a row for each target and factor")
     group.add_argument("--builds-csv", metavar="FILE", help="write a row for each build")
