@@ -63,13 +63,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
     Raises:
         Misuse: no target is named.
     """
-    if not texts:
-        raise Misuse("--explain: which target?", hint="hermetica check --explain ./pkgs.py:NAME")
-    if idle := [name for name in _OF_A_RUN if getattr(session.options, name)]:
-        raise Misuse(
-            f"--{idle[0]} tells of one run; --explain builds in many worlds",
-            hint="--study DIRECTORY keeps every build; for a page of it: hermetica study run STUDY.toml -o FILE",
-        )
+    _require_meaning(session.options, texts)
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
     from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
@@ -108,6 +102,16 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
         show(error, session.console)
     statuses = [*map(status_of, ended.failures.values()), *map(_status, verdicts)]
     return combine([*statuses, INTERRUPTED if ended.stopped else OK])
+
+
+def _require_meaning(options: Any, texts: Sequence[str]) -> None:
+    if not texts:
+        raise Misuse("--explain: which target?", hint="hermetica check --explain ./pkgs.py:NAME")
+    if idle := [name for name in _OF_A_RUN if getattr(options, name)]:
+        raise Misuse(
+            f"--{idle[0]} tells of one run; --explain builds in many worlds",
+            hint="--study DIRECTORY keeps every build; for a page of it: hermetica study run STUDY.toml -o FILE",
+        )
 
 
 def _status(verdict: Verdict) -> ExitStatus:
