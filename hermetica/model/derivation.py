@@ -234,6 +234,9 @@ class Derivation(Input):
             if "\0" in value:
                 raise InvalidDerivation(f"{self.name}: env.{name} holds a NUL byte, which no variable can")
 
+    def ensure_read(self) -> None:
+        """Nothing: whatever was made has its fields, and they were checked. One that was told reads them now."""
+
     def placeholder(self, output: str = "") -> str:
         """The text that stands for the path of ``output``; of the default output where none is named.
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from collections.abc import Mapping
+    from types import CodeType, FrameType
 
 _OURS: Final = ("hermetica.", "attr.", "attrs.")
 _SETS: Final = "hermetica.packages."
@@ -68,13 +68,14 @@ def caller(name: str | None = None) -> Origin | None:
     frame = _theirs(sys._getframe(1))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if frame is None:
         return None
-    if not frame.f_code.co_flags & _IS_FUNCTION or type(name) is not str:
-        return _line(frame.f_code.co_filename, frame.f_lineno)
+    code = frame.f_code  # taken once: Python tells audit hooks each time
+    if not code.co_flags & _IS_FUNCTION or type(name) is not str:
+        return _line(code.co_filename, frame.f_lineno)
     calls: tuple[tuple[str, int, str], ...] = ()
-    while len(calls) < _CALLS_MAX and _passes_on(frame, name) and (outer := _outer(frame)) is not None:
-        calls = ((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name), *calls)
-        frame = outer
-    return Origin(frame.f_code.co_filename, frame.f_lineno, calls)
+    while len(calls) < _CALLS_MAX and _passes_on(code, frame, name) and (outer := _outer(frame)) is not None:
+        calls = ((code.co_filename, frame.f_lineno, code.co_name), *calls)
+        frame, code = outer, outer.f_code
+    return Origin(code.co_filename, frame.f_lineno, calls)
 
 
 def _theirs(frame: FrameType | None) -> FrameType | None:
@@ -99,23 +100,25 @@ def _outer(frame: FrameType) -> FrameType | None:
     return _theirs(above)
 
 
-def _passes_on(frame: FrameType, name: str) -> bool:
+def _passes_on(code: CodeType, frame: FrameType, name: str) -> bool:
     """Whether a function was given the name, or a word that is part of it."""
-    if not frame.f_code.co_flags & _IS_FUNCTION:
+    if not code.co_flags & _IS_FUNCTION:
         return False
-    return any(given == name or (given in name and given[:1].isalpha() and len(given) > 1) for given in _texts(frame))
+    for given in _arguments(code, frame.f_locals):
+        if type(given) is str and (given == name or (given in name and given[:1].isalpha() and len(given) > 1)):
+            return True
+    return False
 
 
-def _texts(frame: FrameType) -> Iterator[str]:
-    """The texts among the arguments of a function, those in ``*args`` and ``**kwargs`` included."""
-    code, values = frame.f_code, frame.f_locals
+def _arguments(code: CodeType, values: Mapping[str, Any]) -> list[Any]:
+    """The arguments of a function, those in ``*args`` and ``**kwargs`` included."""
     named = code.co_argcount + code.co_kwonlyargcount
     given: list[Any] = [values.get(argument) for argument in code.co_varnames[:named]]
     if code.co_flags & _HAS_MORE:
         for argument in code.co_varnames[named : named + 2]:
             more = values.get(argument)
             given += more.values() if isinstance(more, dict) else more if isinstance(more, tuple) else ()
-    return (value for value in given if type(value) is str)
+    return given
 
 
 def user_line(name: str | None = None) -> str | None:

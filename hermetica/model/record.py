@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import attrs
 
@@ -34,10 +34,28 @@ Calls: TypeAlias = "Mapping[str, Sequence[Sequence[Any]]]"
 NO_CALLS: Final[Calls] = MappingProxyType({})
 # greedy: a "meta" in the form itself comes before the record's own
 _RECORD: Final = re.compile(
-    rb'\{"id":"([0-9a-f]{64})","derivation":(\{.*\}),"meta":\{.*\},"origin":(null|"[^"\\]*(?:\\.[^"\\]*)*"),'
-    rb'(?:"places":\{.*\},)?"sources":.*\}',
+    rb'\{"id":"([0-9a-f]{64})","derivation":(\{.*\}),"meta":(\{.*\}),"origin":(null|"[^"\\]*(?:\\.[^"\\]*)*"),'
+    rb'("places":\{.*\},)?"sources":.*\}',
     re.DOTALL,
 )
+
+
+class Parts(NamedTuple):
+    """What stands in ``record_bytes``.
+
+    Attributes:
+        id: hexadecimal, as it is stated.
+        canonical: the form.
+        meta: what it says for people.
+        origin: the line that defines it, if that is known.
+        has_places: whether names in its messages have places of their own.
+    """
+
+    id: str
+    canonical: bytes
+    meta: Meta
+    origin: str | None
+    has_places: bool
 
 
 class InvalidRecord(EvaluationError, ValueError):
@@ -90,13 +108,33 @@ def declared_in(record: bytes) -> Declared:
     Raises:
         InvalidRecord: they are something else.
     """
+    parts = parts_of(record)
+    return Declared(id=parts.id, canonical=parts.canonical.decode(), origin=parts.origin)
+
+
+def parts_of(record: bytes) -> Parts:
+    """What stands in ``record_bytes``, found without reading all of it as JSON.
+
+    Raises:
+        InvalidRecord: they are something else.
+    """
     found = _RECORD.fullmatch(record)
     if found is None:
         raise InvalidRecord(f"not a record that was kept: {record[:40]!r}")
-    origin = found[3].decode()
+    drv, canonical, meta, told, places = found.groups()
+    origin = told.decode()
     # nearly always a text without escapes, and there are many
     shown = origin[1:-1] if origin[:1] == '"' and "\\" not in origin else json.loads(origin)
-    return Declared(id=found[1].decode(), canonical=found[2].decode(), origin=shown)
+    return Parts(drv.decode(), canonical, _meta_in(meta), shown, places is not None)
+
+
+@functools.lru_cache(maxsize=64)
+def _meta_in(text: bytes) -> Meta:
+    """One value for all that say the same, which most do."""
+    try:
+        return _meta(json.loads(text))
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise InvalidRecord(f"no record says this for people: {text[:40]!r}") from error
 
 
 @functools.lru_cache(maxsize=64)

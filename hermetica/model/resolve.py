@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.model.canonical import text_of_normalised
+from hermetica.model.canonical import NotCanonical, text_of_normalised
 from hermetica.model.identity import BETWEEN, FORMAT_MEMBER, RESOLVED_FORMAT, contract_bytes, resolved_id
 from hermetica.model.outputs import NO_CHECKS
 from hermetica.model.placeholder import SELF, Token, substitute
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hermetica.model.derivation import Derivation
+    from hermetica.model.inputs import Inputs
     from hermetica_store.digest import Digest
 
 _BY_DIGEST: Final = attrgetter("digest", "name")
 _RESOLVED_MEMBER: Final = f'"format":"{RESOLVED_FORMAT}"'
 _NAME_MEMBER: Final = '"name":'
-_SOURCES_MEMBER: Final = ',"sources":['
 _PATH_LISTS: Final = ("allowed_references", "allowed_requisites", "disallowed_references", "disallowed_requisites")
 
 
@@ -82,8 +82,13 @@ class ResolvedForm:
     derivation: Derivation = attrs.field(repr=False)
 
     def read(self) -> Resolved:
-        """The resolved derivation, as a builder needs it."""
+        """The resolved derivation, as a builder needs it.
+
+        Raises:
+            InvalidRecord: it was told by another process, and is none.
+        """
         form, derivation = json.loads(self.text), self.derivation
+        derivation.ensure_read()
         contract = None if derivation.fixed is None or not derivation.fixed.is_known else derivation.fixed
         return Resolved(
             id=self.id,
@@ -109,14 +114,13 @@ def resolved_form(derivation: Derivation, path_of: Callable[[Token], StorePath])
         derivation: any derivation.
         path_of: the content path of each of ``derivation.inputs.tokens``.
     """
+    stated = derivation.inputs
+    paths = {text: path_of(token) for text, (token, _) in zip(stated.texts, stated.derivations, strict=True)}
+    inputs = tuple(sorted({*paths.values(), *(source.path for source in stated.sources)}, key=_BY_DIGEST))
     text = derivation.canonical.decode()
-    used = {source.path for source in derivation.inputs.sources}
-    for token_text, (token, _) in zip(derivation.inputs.texts, derivation.inputs.derivations, strict=True):
-        path = path_of(token)
-        used.add(path)
+    text = _with_inputs(text, stated, inputs) if derivation.structured is None else _with_inputs_slowly(text, inputs)
+    for token_text, path in paths.items():
         text = text.replace(token_text, str(path))
-    inputs = tuple(sorted(used, key=_BY_DIGEST))
-    text = _with_inputs(text, inputs) if derivation.structured is None else _with_inputs_slowly(text, inputs)
     if derivation.checks:
         text = _with_sorted_paths(text)
     is_contract = derivation.fixed is not None and derivation.fixed.is_known
@@ -134,22 +138,27 @@ def resolve(derivation: Derivation, path_of: Callable[[Token], StorePath]) -> Re
     return resolved_form(derivation, path_of).read()
 
 
-def _with_inputs(text: str, inputs: Sequence[StorePath]) -> str:
+def _with_inputs(text: str, stated: Inputs, inputs: Sequence[StorePath]) -> str:
     """A form without structured attributes as that of a resolved derivation, without reading it.
 
     Members are in order. Of what users name, all that has members comes before ``format``, and within strings a quote
-    has a backslash before it: so what is looked for here is found in its place alone.
+    has a backslash before it: so what is looked for here is found in its place alone. What goes is what is known to
+    stand there, to the last byte: whatever resolves to the form of a derivation is a form itself.
+
+    Raises:
+        NotCanonical: the form says something else of its inputs.
     """
-    before, _, rest = text.rpartition(FORMAT_MEMBER)
-    after = rest[rest.index(_NAME_MEMBER) :]  # what is left out are tokens, which have nothing to escape
-    head, found, tail = after.partition(_SOURCES_MEMBER)
-    if found:
-        after = head + tail[tail.index("]") + 1 :]
-    return f"{before}{_RESOLVED_MEMBER}{_inputs_member(inputs)},{after}"
+    sources = _member("sources", [source.path for source in stated.sources])
+    before, found, after = text.rpartition(f"{FORMAT_MEMBER}{_member('inputs', stated.texts)},{_NAME_MEMBER}")
+    head, is_there, tail = after.partition(sources) if sources else (after, found, "")
+    if not (found and is_there):
+        raise NotCanonical(f"no form of a derivation: {text[:40]!r}")
+    return f"{before}{_RESOLVED_MEMBER}{_member('inputs', inputs)},{_NAME_MEMBER}{head}{tail}"
 
 
-def _inputs_member(inputs: Sequence[StorePath]) -> str:
-    return f',"inputs":["{BETWEEN.join(map(str, inputs))}"]' if inputs else ""
+def _member(name: str, texts: Sequence[object]) -> str:
+    """A list of texts that have nothing to escape; nothing where there are none."""
+    return f',"{name}":["{BETWEEN.join(map(str, texts))}"]' if texts else ""
 
 
 def _with_inputs_slowly(text: str, inputs: Sequence[StorePath]) -> str:

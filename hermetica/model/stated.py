@@ -2,21 +2,49 @@
 
 Members are in order, and within strings a quote has a backslash before it. So the first ``outputs`` that is an array
 is the form's own: what comes before it and has names of the user's choice holds no arrays under them. ``inputs``
-come before it, ``sources`` after it, and only then ``structured``, which may hold whatever its user likes.
+come before it, ``sources`` after it, and only then ``structured``, which may hold whatever its user likes. Only strings
+come before ``builder``, and ``env`` holds nothing else: so the first brace that ends it, a comma and a quote behind it,
+is its own.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
 
-from hermetica.model.identity import BETWEEN
+from hermetica.model.identity import BETWEEN, FORMAT_MEMBER
 
+_BUILDER: Final = '],"builder":"'
+_ENV: Final = '","env":{'  # with the quote that ends the builder
+_ENV_END: Final = '},"'
+_USUAL: Final = re.compile(  # from where env ends
+    rf'\}},{FORMAT_MEMBER}(?:,"inputs":\["[^\]]*"\])?,"name":"([^"\\]*)","outputs":\["([^\]]*)"\]'
+    r'(?:,"pass_as_file":\["[^\]]*"\])?(?:,"rootfs":"[^"\\]*")?(?:,"sources":\["[^\]]*"\])?,"system":"([^"\\]*)"\}'
+)
 _NAME: Final = '"name":"'
 _OUTPUTS: Final = '","outputs":["'  # with the quote that ends the name
 _INPUTS: Final = ',"inputs":["'
 _SOURCES: Final = ',"sources":["'
 _STRUCTURED: Final = ',"structured":{'
 _END: Final = '"]'
+
+
+def usual_fields(canonical: str) -> dict[str, Any] | None:
+    """Those fields of a usual form that are plain: name, builder, outputs and system; None of an unusual one.
+
+    A usual form has no fixed output, checks, features, structured attributes or exported references, which most
+    derivations do without, and nothing to escape in what is told here.
+    """
+    start = canonical.find(_BUILDER) + len(_BUILDER)
+    end = canonical.find('"', start)
+    builder = canonical[start:end]
+    if "\\" in builder or not canonical.startswith(_ENV, end):
+        return None
+    rest = _USUAL.fullmatch(canonical, canonical.find(_ENV_END, end + len(_ENV)))
+    if rest is None:
+        return None
+    name, outputs, system = rest.groups()
+    return {"name": name, "builder": builder, "outputs": tuple(outputs.split(BETWEEN)), "system": system}
 
 
 def name_in(canonical: str) -> str:

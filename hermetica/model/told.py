@@ -1,7 +1,8 @@
 """Derivations that another process of ours told of: known by id at once, and read when somebody asks for more.
 
 Most are never asked: where nothing is to be done only the targets are, and questions about a graph want names, ids and
-inputs. What is read is checked as every derivation is, and has the id that its record says or is refused.
+inputs. Whether something was built before with what its inputs now are is seen from its text. What is read is checked
+as every derivation is, and has the id that its record says or is refused; nothing is built that was not read.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
+from hermetica.model import fields
 from hermetica.model.derivation import FIELDS, Derivation
 from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_evaluation, within
 from hermetica.model.identity import derivation_id
 from hermetica.model.inputs import Inputs, inputs_stated
 from hermetica.model.origin import Origin
-from hermetica.model.record import NO_CALLS, Calls, InvalidRecord, declared_in, passed_on, revive
-from hermetica.model.stated import inputs_and_sources, name_in, outputs_in
+from hermetica.model.record import NO_CALLS, Calls, InvalidRecord, parts_of, passed_on, revive
+from hermetica.model.stated import inputs_and_sources, name_in, outputs_in, usual_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIXED: Final = '"fixed":{'
 _READ: Final = FIELDS | {"inputs"}
+_LEFT_OUT: Final = ("checks", "export_references", "features", "fixed", "structured")
+_USUAL: Final[Mapping[str, Any]] = {name: getattr(attrs.fields(Derivation), name).default for name in _LEFT_OUT}
+"""What a usual form leaves out."""
 
 
 @attrs.frozen
@@ -56,31 +61,41 @@ class Told(Derivation):
         Raises:
             InvalidRecord: it describes none, or one of another id.
         """
-        declared = declared_in(record)
-        canonical = declared.canonical.encode()
-        own = derivation_id(canonical)
-        if own.hex != declared.id:
-            raise _not_its_own(declared.id)
-        try:
-            name, outputs = name_in(declared.canonical), outputs_in(declared.canonical)
-        except ValueError as error:
-            raise InvalidRecord(f"no form of a derivation: {declared.canonical[:40]!r}") from error
-        passing = calls.get(declared.id, NO_CALLS)
+        parts = parts_of(record)
+        canonical = parts.canonical.decode()
+        own = derivation_id(parts.canonical)
+        if own.hex != parts.id:
+            raise _not_its_own(parts.id)
+        usual = usual_fields(canonical)
+        passing = calls.get(parts.id, NO_CALLS)
         made = object.__new__(cls)
-        vars(made).update(
+        known = vars(made)
+        known.update(
+            _plain_fields(canonical) if usual is None else {**usual, **_USUAL},
             id=own,
             input_id=own,
-            canonical=canonical,
-            name=name,
-            outputs=outputs,
-            origin=passed_on(_origin(declared.origin), passing.get("")) if declared.origin else None,
+            canonical=parts.canonical,
+            meta=parts.meta,
+            origin=passed_on(_origin(parts.origin), passing.get("")) if parts.origin else None,
             _tokens={},
             _recipe=None,
             _untold=_Untold(record, passing, current_evaluation()),
         )
-        if _FIXED in declared.canonical:
-            made._read(vars(made)["_untold"])  # what uses it knows it by its contract
+        if not parts.has_places:
+            known["places"] = fields.EMPTY
+        if usual is None and _FIXED in canonical:
+            made._read(known["_untold"])  # what uses it knows it by its contract
         return made
+
+    def ensure_read(self) -> None:
+        """Sees to it that every field was read and checked.
+
+        Raises:
+            InvalidRecord: it is no derivation, or not the one that its id says.
+        """
+        untold: _Untold | None = vars(self)["_untold"]
+        if untold is not None:
+            self._read(untold)
 
     def __getattr__(self, field: str) -> Any:
         known = vars(self)
@@ -106,6 +121,14 @@ class Told(Derivation):
             raise _not_its_own(self.id.hex)
         kept = {"_tokens": self._tokens, "_recipe": self._recipe, "_untold": None}
         vars(self).update({**vars(read), **kept})
+
+
+def _plain_fields(canonical: str) -> dict[str, Any]:
+    """Name and outputs in any form."""
+    try:
+        return {"name": name_in(canonical), "outputs": outputs_in(canonical)}
+    except ValueError as error:
+        raise InvalidRecord(f"no form of a derivation: {canonical[:40]!r}") from error
 
 
 def _not_its_own(drv: str) -> InvalidRecord:

@@ -27,7 +27,7 @@ def _form(value: object) -> object:
     raise TypeError(f"no event holds a {type(value).__name__}")
 
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_form).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, default=_form).encode
 
 
 @attrs.frozen

@@ -35,8 +35,8 @@ def work_of(derivation: Derivation) -> Work:
 
 def declared_size_bytes(derivation: Derivation) -> int | None:
     """How much a fetch says it will bring, if it says so."""
-    text = derivation.env.get("size_bytes", "")
-    return int(text) if derivation.builder == FETCHURL and text.isdecimal() else None
+    text = derivation.env.get("size_bytes", "") if derivation.builder == FETCHURL else ""
+    return int(text) if text.isdecimal() else None
 
 
 @attrs.frozen(kw_only=True)

@@ -189,8 +189,9 @@ class Run:
             try:
                 self._start_hooks()
                 left = self._left(roots, by_id, inputs, context, pool)
-                needed = {drv: inputs[drv] & left for drv in inputs if drv in left}  # in the plan's order
-                graph = Graph(inputs=needed, cost_s=self._expected_s)
+                if len(left) < len(inputs):
+                    inputs = {drv: inputs[drv] & left for drv in inputs if drv in left}  # in the plan's order
+                graph = Graph(inputs=inputs, cost_s=self._expected_s)
                 schedule = Schedule(graph, keep_going=self.options.keep_going)
                 self._drive(schedule, by_id, context, pool)
                 self._await_hooks()

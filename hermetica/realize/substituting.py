@@ -294,6 +294,7 @@ def _tell(
 
 def _register(wanted: _Wanted, outputs: Mapping[str, StorePath], context: RunContext, facts: dict[str, Any]) -> Commit:
     derivation, key = wanted.derivation, record_key(wanted.id, facts["started_s"])
+    derivation.ensure_read()
     owner = outputs[derivation.outputs[0]]
     infos = {output: info for output, path in outputs.items() if (info := context.store.info(path)) is not None}
     described = {

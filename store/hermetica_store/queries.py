@@ -53,7 +53,7 @@ class Queries:
             values = self.shared.index.read(lambda tx: [tx.get(OBJECTS, base) for base in bases])
             for path, base, value in zip(left, bases, values, strict=True):
                 if value is not None:
-                    found[path] = decode_object(base, value).size_bytes
+                    found[path] = object_facts(base, value)[0]
         return found
 
     def require(self, path: StorePath) -> ObjectInfo:

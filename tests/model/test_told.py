@@ -10,6 +10,7 @@ from hypothesis import given
 
 import hermetica.model as hm
 from hermetica.model import Derivation, Source, derivation, evaluation
+from hermetica.model.canonical import NotCanonical
 from hermetica.model.identity import derivation_id
 from hermetica.model.record import record_bytes
 from hermetica.model.told import Told
@@ -32,7 +33,7 @@ def told(*made: Derivation) -> list[Told]:
 
 
 def is_read(each: Told) -> bool:
-    return "builder" in vars(each)
+    return "args" in vars(each)
 
 
 def edited(made: Derivation, before: bytes, after: bytes) -> bytes:
@@ -64,6 +65,62 @@ def test_questions_about_a_graph_read_no_derivation() -> None:
             (each.name, each.outputs, str(each.origin)) for each in (low, top)
         ]
         assert not any(map(is_read, found))
+
+
+@given(FORMS)
+def test_what_a_derivation_resolves_to_is_told_without_reading_it(form: dict[str, Any]) -> None:
+    content = store_path("tool", Digest.of(b""))
+    with evaluation():
+        made = make(system=f"{make('tool')}", meta=hm.Meta(description="d"), **form)
+        resolved = hm.resolve(made, lambda _: content)
+    with evaluation():
+        there = told(made)[-1]
+        found = hm.resolved_form(there, lambda _: content)
+        assert found.id == resolved.id
+        assert record_bytes(there) == record_bytes(made)
+        assert is_read(there) == bool(made.checks or made.features or made.fixed or made.structured is not None)
+        assert found.read() == resolved
+        assert is_read(there)
+
+
+@pytest.mark.parametrize("field", ["builder", "system"])
+@pytest.mark.parametrize("text", ['"', "\\", '\\"', '","env":{', '},"', '"system":"', '],"builder":"x', "ü", "\n", ""])
+def test_no_text_of_the_users_is_taken_for_the_form(field: str, text: str) -> None:
+    builder, system = (f"a{text}", "any") if field == "builder" else ("/bin/sh", f"a{text}")
+    made = derivation(
+        name="app",
+        builder=builder,
+        system=system,
+        args=[text, f'],"builder":"x{text}'],
+        env={"A}": text, "builder": text},
+    )
+    with evaluation():
+        (there,) = told(made)
+        assert (there.builder, there.system, there.env) == (made.builder, made.system, made.env)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b',"name":"app"', b',"more":[],"name":"app"'),
+        (b',"name":"app"', b',"inputs":[],"name":"app"'),
+        (b',"outputs":["out"]', b',"outputs":["out"],"sources":["/a"],"b":["]'),
+    ],
+    ids=["another member", "an empty list", "a list that goes on"],
+)
+def test_a_form_is_not_found_by_what_it_would_be_without_what_it_says_of_its_inputs(
+    before: bytes, after: bytes
+) -> None:
+    with evaluation():
+        there = Told.of(edited(make(), before, after), {})
+        with pytest.raises((NotCanonical, hm.InvalidRecord)):
+            hm.resolved_form(there, lambda token: pytest.fail(f"it has no input {token}"))
+
+
+def test_what_is_said_for_people_is_refused_where_it_makes_no_sense() -> None:
+    record = record_bytes(make()).replace(b'"maintainers":[]', b'"maintainers":[],"no":1')
+    with evaluation(), pytest.raises(hm.InvalidRecord, match="for people"):
+        _ = Told.of(record, {}).meta
 
 
 def test_a_fixed_output_is_known_by_its_contract() -> None:
@@ -112,7 +169,9 @@ def test_a_form_that_no_derivation_has_is_refused_when_it_is_read(before: bytes,
     with evaluation():
         there = Told.of(edited(make(), before, after), {})
         with pytest.raises(hm.InvalidRecord):
-            _ = there.builder
+            _ = there.args
+        with pytest.raises(hm.InvalidRecord):
+            there.ensure_read()
         with pytest.raises(AttributeError):
             _ = there.nothing_of_the_kind
 

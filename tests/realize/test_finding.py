@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections import Counter
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hermetica as hm
+from hermetica.cli.targets import find_record
+from hermetica.model import closure
+from hermetica.model.record import record_bytes
+from hermetica.model.told import Told
 from hermetica.realize.events import DerivationStarted
 from hermetica.realize.schedule import Graph, Schedule, State
 
@@ -64,6 +69,31 @@ def test_a_change_that_changes_nothing_runs_through_a_graph_without_workers(
     # and is remembered: the next run has nothing to do
     plan = store.plan(graph(store, "two"))
     assert not plan.steps
+
+
+def told(derivations: list[hm.Derivation]) -> list[Told]:
+    """The same, as another process would tell them, and what they use."""
+    found: list[Told] = []
+    for each in closure(derivations):
+        found.append(Told.of(record_bytes(each, with_sources=False), {}))
+        found[-1].placeholder()
+    return found
+
+
+@pytest.mark.sandbox
+def test_what_was_told_is_found_without_being_read_and_read_before_it_is_built(store: hm.Store) -> None:
+    before = graph(store, "one")
+    store.realize_all(before)
+    again, new = graph(store, "two"), sh(store, "new", "cat $i0 > $out", i0=f"{before[0]}")
+    sources = closure(again)[0].sources
+    with hm.evaluation():
+        list(map(str, sources))
+        found = told([*again, new])
+        results = store.realize_all([each for each in found if each.id in {*(each.id for each in again), new.id}])
+        assert Counter(str(each.outcome) for each in results) == {"cached": 6, "built": 1}
+        assert {each.name for each in found if "args" in vars(each)} == {"base", "new"}
+        record = find_record(found[3].id.hex, store.objects)
+    assert record == json.loads(record_bytes(closure(again)[3]))
 
 
 @pytest.mark.sandbox
