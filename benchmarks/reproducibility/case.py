@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 CASES: Final = Path(__file__).parent / "cases"
-CORPORA: Final = ("core", "extension", "held_out", "unseen")
-"""The first 44 programs; what they leave out; others that were written apart from the search; and, later, once more."""
+CORPORA: Final = ("core", "extension", "held_out", "unseen", "afresh")
+"""The first 44 programs; what they leave out; others that were written apart from the search; once more; and again."""
 
 SCRIPT: Final = "build.sh"
 _KEYS: Final = frozenset({"files", "note", "script", "truth"})

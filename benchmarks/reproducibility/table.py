@@ -22,6 +22,7 @@ _CORPORA: Final = {
     "extension": "what they leave out",
     "held_out": "held out",
     "unseen": "unseen",
+    "afresh": "afresh",
 }
 _SEEN: Final = ["differs"]  # what a tool says that knows no causes
 _SETTINGS: Final = ("naive", "default", "fixed")

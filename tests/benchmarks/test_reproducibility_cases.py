@@ -25,6 +25,7 @@ def test_there_are_the_first_44_those_they_leave_out_and_some_that_nobody_tuned_
     assert counts["extension"] >= 10
     assert counts["held_out"] >= 10
     assert counts["unseen"] >= 25
+    assert counts["afresh"] >= 40
 
 
 def test_every_factor_is_a_cause_of_some_case() -> None:
@@ -34,7 +35,7 @@ def test_every_factor_is_a_cause_of_some_case() -> None:
 
 
 def test_every_corpus_has_controls_or_is_what_others_leave_out() -> None:
-    assert {case.corpus for case in CASES if case.kind == "control"} == {"core", "held_out", "unseen"}
+    assert {case.corpus for case in CASES if case.kind == "control"} == {"core", "held_out", "unseen", "afresh"}
 
 
 def test_every_kind_of_truth_is_there() -> None:
