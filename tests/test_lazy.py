@@ -78,3 +78,29 @@ def test_a_build_that_is_remembered_loads_next_to_nothing(tmp_path: Path) -> Non
     loaded = set(_prints(program).split())
     assert "hermetica_store.glance" in loaded
     assert not loaded & {"attr", "argparse", "typing", "pathlib", "re", "json", "hermetica.model", "threading"}
+
+
+@pytest.mark.sandbox
+def test_a_child_that_evaluates_and_is_not_wanted_leaves_nothing_running(tmp_path: Path) -> None:
+    module = tmp_path / "graph.py"
+    module.write_text("")
+    program = (
+        "import time\nfrom hermetica.cli.apart.early import begin\nfor number in range(40):\n"
+        f"    early = begin(['build', {str(module)!r}])\n    assert early\n"
+        "    time.sleep(number % 20 * 0.0005)\n    early.end()"
+    )
+    assert not _prints(program)  # what is left would hold its output open, and this would wait for it
+
+
+@pytest.mark.sandbox
+def test_the_child_that_evaluates_begins_before_what_is_slow_to_import(tmp_path: Path) -> None:
+    module = tmp_path / "graph.py"
+    module.write_text("")
+    program = (
+        f"import os, sys; os.chdir({str(tmp_path)!r}); before = set(sys.modules)\n"
+        f"from hermetica.cli.apart.early import begin\nearly = begin(['build', {str(module)!r}])\n"
+        "print(bool(early), *(set(sys.modules) - before))\nearly.end()"
+    )
+    begun, *loaded = _prints(program).split()
+    assert begun == "True"
+    assert not set(loaded) & {"attr", "argparse", "typing", "pathlib", "json", "hermetica.model"}

@@ -7,7 +7,9 @@ parses a message again.
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # the module that has it costs five milliseconds, before there is anything else
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class HermeticaError(Exception):

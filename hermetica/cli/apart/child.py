@@ -6,6 +6,7 @@ It is started before anything else is done, so this module leaves alone what is 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -69,7 +70,11 @@ class Child:
         theirs = (asked[0], answers[1], talk)
         try:
             self.process = subprocess.Popen(
-                beginning.words(theirs), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=theirs
+                beginning.words(theirs),
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=theirs,
+                process_group=0,
             )
         except OSError:
             os.close(asked[1])
@@ -82,6 +87,11 @@ class Child:
         self.requests = os.fdopen(asked[1], "wb")
         self.answers = os.fdopen(answers[0], "rb")
 
+    def kill(self) -> None:
+        """Kills it, together with what bubblewrap has just forked and does not die with it yet."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
     def end(self) -> None:
         """Ends it; once more does nothing."""
         for stream in (self.requests, self.answers):
@@ -89,8 +99,7 @@ class Child:
                 stream.close()
             except OSError:  # it ended before what it was asked had gone out
                 continue
-        if self.process.poll() is None:
-            self.process.kill()
+        self.kill()
         self.process.wait()
         if self.process.stderr is not None:
             self.process.stderr.close()

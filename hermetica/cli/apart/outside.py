@@ -69,7 +69,7 @@ class Apart:
             self._line()
             self._write(child.beginning.given)
         except (OSError, ValueError):
-            process.kill()
+            child.kill()
             said = process.stderr.read(SAID_BYTES_MAX) if process.stderr is not None else b""
             self.close()
             lines = said.decode("utf-8", "replace").strip().splitlines()
@@ -167,7 +167,7 @@ class Apart:
         return line
 
     def _lost(self) -> HermeticaError:
-        self._child.process.kill()
+        self._child.kill()
         status = self._child.process.wait()
         cause = f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
         if status > 128:
