@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermetica.fetch.select import UnreadableSource, select
+from hermetica.model.evaluation import current_evaluation
 from hermetica.model.origin import caller
 from hermetica.model.source import Source, store_path_source
 from hermetica.readings import reading_ourselves, tell_of_source
@@ -67,6 +68,9 @@ def source(
     finally:
         tell_of_source(str(root), files)  # what is not there was looked for, too
     store_path = path_of_content(name or root.name, digest.tree)
+    known = current_evaluation().sources.get(store_path.digest)
+    if known is not None and known.files == files:
+        files = known.files  # a long list is in memory once, however often a module declares it
     return Source(path=store_path, root=str(root), files=files, size_bytes=digest.size_bytes, origin=origin)
 
 

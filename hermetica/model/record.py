@@ -87,16 +87,26 @@ def _source_rows(derivation: Derivation) -> list[dict[str, Any]]:
     ]
 
 
+def _kept_source_rows(derivation: Derivation) -> list[dict[str, Any]]:
+    rows = _source_rows(derivation)
+    for row, source in zip(rows, derivation.sources, strict=True):
+        if source.selection is not None:
+            row |= {"files": None, "selection": source.selection.digest.hex}
+    return rows
+
+
 def record_bytes(derivation: Derivation, *, with_sources: bool = True) -> bytes:
-    """``to_record`` as JSON without white space; the canonical form is taken as it is.
+    """The record as a store keeps it: JSON without white space, the canonical form taken as it is.
+
+    Long lists of files are only named in it, each by the digest of ``Source.selection``.
 
     Args:
         derivation: any.
-        with_sources: whether it lists them; a source of many files that many use is better told once.
+        with_sources: whether it has them; they are better told once where many derivations go over at once.
     """
     head = b'{"id":"' + derivation.id.hex.encode() + b'","derivation":' + derivation.canonical + b',"meta":'
     origin = quote(str(derivation.origin)) if derivation.origin else "null"
-    rows = _source_rows(derivation) if with_sources else []
+    rows = _kept_source_rows(derivation) if with_sources else []
     sources = json.dumps(rows, ensure_ascii=False, separators=(",", ":")) if rows else "[]"
     places = f'"places":{json.dumps(_place_rows(derivation), ensure_ascii=False)},' if derivation.places else ""
     return head + f'{_meta_text(derivation.meta)},"origin":{origin},{places}"sources":{sources}}}'.encode()
@@ -202,6 +212,8 @@ def _check_format(form: dict[str, Any]) -> None:
 
 
 def _source(row: dict[str, Any]) -> Source:
+    if "selection" in row:
+        raise InvalidRecord("the record of a derivation only names a list of files, and does not hold it")
     files = row.get("files")
     return Source(
         path=StorePath.parse(row["path"]),

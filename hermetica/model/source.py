@@ -6,6 +6,7 @@ A source's text is its store path, known as soon as it is hashed; nothing is cop
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -14,10 +15,12 @@ from hermetica.model.evaluation import current_evaluation
 from hermetica.model.input import Input
 from hermetica_store.digest import ALPHABET
 from hermetica_store.path import STORE_PREFIX, StorePath
+from hermetica_store.selection import KeptSelection, selection_text
 
 if TYPE_CHECKING:
     from hermetica.model.origin import Origin
 
+_SHORT_BYTES: Final = 512
 _DIGESTS: Final = re.compile(rf"{STORE_PREFIX}/(hx[{ALPHABET}]{{30}})-")
 
 
@@ -38,6 +41,13 @@ class Source(Input):
     files: tuple[str, ...] | None = attrs.field(default=None, repr=False)
     size_bytes: int = 0
     origin: Origin | None = attrs.field(default=None, eq=False)
+
+    @cached_property
+    def selection(self) -> KeptSelection | None:
+        """Its files as a store keeps them beside the records of what uses them; None where they are few, or all."""
+        if self.files is None or len(selection_text(self.files)) <= _SHORT_BYTES:
+            return None
+        return KeptSelection.of(self.files)
 
     def __str__(self) -> str:
         current_evaluation().sources[self.path.digest] = self

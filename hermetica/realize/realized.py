@@ -14,6 +14,7 @@ import attrs
 
 from hermetica.model.placeholder import digest_start
 from hermetica.model.record import InvalidRecord, declared_in
+from hermetica.realize.kept_records import damaged_derivation
 from hermetica.realize.trace import Trace
 from hermetica_store import IndexDamaged, Row, Table
 from hermetica_store.digest import Digest
@@ -124,7 +125,7 @@ def _declared(record: bytes) -> Declared:
     try:
         return declared_in(record)
     except (InvalidRecord, ValueError) as error:
-        raise IndexDamaged("the index holds a damaged derivation", details=(("cause", str(error)),)) from error
+        raise damaged_derivation(error) from error
 
 
 def _maker(store: ObjectStore, start: bytes) -> bytes | None:

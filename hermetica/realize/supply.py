@@ -23,6 +23,7 @@ from hermetica.model.record import from_record
 from hermetica.realize.context import RunContext
 from hermetica.realize.events import RebuildStarted
 from hermetica.realize.history import records_of_objects
+from hermetica.realize.kept_records import KeptRecords
 from hermetica.realize.logs import BuildLog
 from hermetica.realize.make import make
 from hermetica.realize.sources import add_sources
@@ -71,27 +72,26 @@ class _Recipes:
 
     Attributes:
         store: which.
-        sources: object -> (place on the host, files) from which it was copied.
+        kept: reads its derivations.
+        sources: object -> the row that says from where on the host it was copied.
         by_text: digest text of a placeholder -> key of the derivation's row.
     """
 
     store: Store
-    sources: dict[StorePath, tuple[str, tuple[str, ...] | None]] = attrs.field(
-        factory=dict[StorePath, tuple[str, "tuple[str, ...] | None"]]
-    )
+    kept: KeptRecords
+    sources: dict[StorePath, Mapping[str, Any]] = attrs.field(factory=dict["StorePath", "Mapping[str, Any]"])
     by_text: dict[str, bytes] = attrs.field(factory=dict[str, bytes])
 
     @classmethod
     def of(cls, store: Store) -> _Recipes:
         """Everything that is recorded."""
-        found = cls(store)
+        found = cls(store, KeptRecords(store.objects))
         for key, value in store.objects.items(Table.DERIVATIONS):
             found.by_text[digest_text(Digest(key))] = key
             record = json.loads(value)
             for source in record["sources"]:
                 if source["root"] is not None and Path(source["root"]).exists():
-                    files = None if source["files"] is None else tuple(source["files"])
-                    found.sources[StorePath.parse(source["path"])] = (source["root"], files)
+                    found.sources[StorePath.parse(source["path"])] = source
             if (fixed := record["derivation"].get("fixed")) is not None:
                 contract = contract_id(record["derivation"]["name"], FixedOutput(**fixed))
                 found.by_text[digest_text(contract)] = key
@@ -115,7 +115,7 @@ class _Recipes:
             value = self.store.objects.get(Table.DERIVATIONS, key)
             if value is None:
                 return None
-            record: dict[str, Any] = json.loads(value)
+            record = self.kept.read(value)
             order.pop(key, None)  # what is needed more than once comes before all that need it
             order[key] = record
             for text in record["derivation"].get("inputs", ()):
@@ -172,16 +172,16 @@ class Remaking:
         why: HermeticaError | None = None
         with evaluation():
             for built in recipes.builds(path):
-                derivation = recipes.derivation(built.key)
-                if derivation is None:
-                    why = why or CannotSupply(path, "the recipe of something that it was built with is not kept")
-                    continue
                 try:
+                    derivation = recipes.derivation(built.key)
+                    if derivation is None:
+                        why = why or CannotSupply(path, "the recipe of something that it was built with is not kept")
+                        continue
                     return self._rebuild(derivation, built, room, damaged)
                 except HermeticaError as error:
                     why = error
         if path in recipes.sources:
-            return self._copy(path, room, *recipes.sources[path])
+            return self._copy(path, room, recipes)
         if isinstance(why, CannotSupply):
             raise why
         if why is not None:
@@ -238,9 +238,9 @@ class Remaking:
             raise CannotSupply(path, "what it was built with cannot be realized")
         return paths
 
-    def _copy(self, path: StorePath, room: Scratch, root: str, files: tuple[str, ...] | None) -> Path:
+    def _copy(self, path: StorePath, room: Scratch, recipes: _Recipes) -> Path:
         """Copy a source from the host again."""
-        tree = room.path / "source"
-        copy_tree(Path(root), tree, files)
+        row, tree = recipes.sources[path], room.path / "source"
+        copy_tree(Path(row["root"]), tree, recipes.kept.files(row))
         candidate = Candidate(tree=tree, name=path.name, discard_references=True, check_writers=False)
         return take_rebuilt(self._store.objects.root, [candidate], {candidate.output: path})[0].tree_on_disk

@@ -186,10 +186,18 @@ def unresolved_rows(derivation: Derivation, outputs: Mapping[str, StorePath], re
 
 
 def derivation_rows(derivations: Iterable[Derivation], owner: StorePath | None = None) -> list[Row]:
-    """The rows that keep derivations by id."""
+    """The rows that keep derivations by id, with the long lists of files that they need."""
     from hermetica.model.record import record_bytes  # noqa: PLC0415 -- only where derivations are kept
 
-    return [Row(Table.DERIVATIONS, derivation.id.raw, record_bytes(derivation), owner) for derivation in derivations]
+    return [
+        Row(Table.DERIVATIONS, derivation.id.raw, record_bytes(derivation), owner, _selection_rows(derivation))
+        for derivation in derivations
+    ]
+
+
+def _selection_rows(derivation: Derivation) -> tuple[Row, ...]:
+    selections = (source.selection for source in derivation.sources)
+    return tuple([Row(Table.SELECTIONS, each.digest.raw, each.value) for each in selections if each is not None])
 
 
 def record_key(resolved_id: Digest, started_s: float) -> bytes:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica_store.codec import decode_nar, decode_origin, decode_root, object_facts, row_owner, stamp_day
+from hermetica_store.codec import decode_nar, decode_origin, decode_root, object_facts, row_owner, row_value, stamp_day
 from hermetica_store.errors import StoreError
 from hermetica_store.faults import IndexDamaged
 from hermetica_store.leases import ID_BYTES
+from hermetica_store.needs import is_there
 from hermetica_store.path import StorePath
 from hermetica_store.schema import (
     LEASES,
     META,
     NARS,
+    NEEDED,
     OBJECTS,
     ORIGINS,
     OWNED,
@@ -30,6 +32,7 @@ from hermetica_store.schema import (
     TAGS,
     Table,
 )
+from hermetica_store.selection import read_selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +101,7 @@ def mend_index(tx: Transaction) -> list[Problem]:
 
 
 def _wrong(tx: Transaction) -> list[_Wrong]:
-    return [*_references(tx), *_owners(tx), *_holders(tx), *_caches(tx)]
+    return [*_references(tx), *_owners(tx), *_holders(tx), *_needs(tx), *_caches(tx)]
 
 
 def _references(tx: Transaction) -> list[_Wrong]:
@@ -174,6 +177,20 @@ def _holders(tx: Transaction) -> Iterator[_Wrong]:
             yield _Wrong(problem=index_problem(base, f"the root {_text(name)} names it, and it is not there"))
 
 
+def _needs(tx: Transaction) -> Iterator[_Wrong]:
+    """What rows need and is not there. An entry of a row that is gone is no problem: a collection drops it."""
+    for key, stored in tx.items(Table.SELECTIONS.value):
+        try:
+            read_selection(key, row_value(stored))
+        except IndexDamaged as error:
+            problem = Problem(kind=INDEX, path=None, file="", detail=error.message)
+            yield _needless(problem, Table.SELECTIONS.value, key)  # whoever has the list puts it again
+    for needed, by in tx.items(NEEDED):
+        if is_there(tx, by) and not is_there(tx, needed):
+            detail = f"the row {_row(by)} refers to {_row(needed)}, which is not there"
+            yield _Wrong(problem=Problem(kind=INDEX, path=None, file="", detail=detail))
+
+
 def _caches(tx: Transaction) -> Iterator[_Wrong]:
     """Rows that are only remembered: a damaged one goes, and is computed anew when it is wanted."""
     for base, value in tx.items(NARS):
@@ -205,6 +222,11 @@ def index_problem(base: bytes, detail: str) -> Problem:
         return Problem(kind=INDEX, path=StorePath.parse_base(base.decode()), file="", detail=detail)
     except (StoreError, UnicodeDecodeError):
         return Problem(kind=INDEX, path=None, file="", detail=f"{base!r} {detail}")
+
+
+def _row(tagged: bytes) -> str:
+    table = TABLE_OF_TAG.get(tagged[:1])
+    return f"{tagged[1:].hex()[:16]} of {'?' if table is None else table.value.decode()}"
 
 
 def _text(raw: bytes) -> str:

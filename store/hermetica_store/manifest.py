@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from hermetica_store.codec import read_varint, varint
 from hermetica_store.content import Content, File, Folder, Link
 from hermetica_store.digest import DIGEST_SIZE_BYTES, Digest
+from hermetica_store.packed import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,11 +20,6 @@ _DIRECTORY: Final = 0
 _LINK: Final = 1
 _FILE: Final = 2
 _EXECUTABLE: Final = 3
-_COMPRESS_FROM: Final = 512
-_PLAIN_BYTES_MAX: Final = 1 << 32  # of ten million entries with long paths; a damaged claim would be allocated at once
-_PLAIN: Final = b"\x01"
-_ZSTD: Final = b"\x02"
-_LEVEL: Final = 1
 _LONG: Final = 0x80  # from here on, a length takes more than a byte
 
 Entry = tuple[str, str]
@@ -37,12 +33,7 @@ def encode_manifest(content: Content) -> bytes:
 
 def join_manifest(entries: Iterable[bytes]) -> bytes:
     """The manifest of encoded entries, directories before what is in them."""
-    plain = b"".join(entries)
-    if len(plain) < _COMPRESS_FROM:
-        return _PLAIN + plain
-    import zstandard  # noqa: PLC0415 -- small objects do without
-
-    return _ZSTD + zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
+    return pack(b"".join(entries))
 
 
 def decode_manifest(value: bytes) -> dict[bytes, Entry]:
@@ -51,7 +42,7 @@ def decode_manifest(value: bytes) -> dict[bytes, Entry]:
     Raises:
         ValueError: it is no manifest.
     """
-    plain = _plain(value)
+    plain = unpack(value)
     entries: dict[bytes, Entry] = {}
     at = 0
     while at < len(plain):
@@ -66,7 +57,7 @@ def split_manifest(value: bytes) -> dict[bytes, bytes]:
     Raises:
         ValueError: it is no manifest.
     """
-    plain = _plain(value)
+    plain = unpack(value)
     entries: dict[bytes, bytes] = {}
     at, end = 0, len(plain)
     try:
@@ -96,22 +87,6 @@ def split_manifest(value: bytes) -> dict[bytes, bytes]:
 def digest_in(encoded: bytes) -> Digest:
     """The digest of a file, from its encoded entry."""
     return Digest(encoded[-DIGEST_SIZE_BYTES:])
-
-
-def _plain(value: bytes) -> bytes:
-    plain = value[1:]
-    if value[:1] == _ZSTD:
-        import zstandard  # noqa: PLC0415 -- as above
-
-        try:
-            if zstandard.frame_content_size(plain) > _PLAIN_BYTES_MAX:
-                raise ValueError("a manifest that claims to be larger than any tree makes it")
-            plain = zstandard.ZstdDecompressor().decompress(plain)
-        except zstandard.ZstdError as error:
-            raise ValueError("not a manifest") from error
-    elif value[:1] != _PLAIN:
-        raise ValueError("a manifest of another version")
-    return plain
 
 
 def entries_of(content: Content) -> dict[bytes, Entry]:

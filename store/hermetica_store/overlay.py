@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
+from hermetica_store.needs import with_needed
 from hermetica_store.schema import Table
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ class Overlay:
     _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock)
 
     def add(self, objects: Iterable[tuple[ObjectInfo, bytes]], rows: Sequence[Row], token: object) -> None:
-        """Show objects with their manifests, and rows; ``token`` tells these from others with the same keys."""
+        """Show objects with their manifests, and rows with what they need, as those of ``token``."""
         with self._lock:
             for info, manifest in objects:
                 self.objects[info.path] = info
                 self._manifests[info.path] = manifest
-            for table, group in groupby(rows, _table):
+            for table, group in groupby(with_needed(rows), _table):
                 shown = self._rows[table]
                 for row in group:
                     shown[row.key] = row.value, token
@@ -52,7 +53,7 @@ class Overlay:
             for info in objects:
                 if self.objects.get(info.path) is info:
                     del self.objects[info.path], self._manifests[info.path]
-            for table, group in groupby(rows, _table):
+            for table, group in groupby(with_needed(rows), _table):
                 shown = self._rows[table]
                 for row in group:
                     if shown.get(row.key, _NOTHING)[1] is token:

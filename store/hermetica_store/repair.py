@@ -295,6 +295,8 @@ def _unmended(found: VerifyReport, rows: Iterable[Problem]) -> list[Unrepaired]:
             hint = f"move {problem.file} out of store/"
         elif problem.kind == INDEX and "the root " in problem.detail:
             hint = "build it again, or hermetica root rm NAME"
+        elif problem.kind == INDEX and "of selections, which is not there" in problem.detail:
+            hint = "build what uses it anew, from its module: that puts the list of its files back"
         elif problem.kind == INDEX and "which is not there" in problem.detail:
             hint = "build what it refers to again, or delete it"
         else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hermetica_store.codec import encode_object, object_facts, row_head, row_owner
 from hermetica_store.faults import NotRegistered
+from hermetica_store.needs import with_needed, write_needed
 from hermetica_store.schema import (
     LEASES,
     MANIFESTS,
@@ -109,23 +110,25 @@ def _drop_owned(tx: Transaction, base: bytes) -> None:
         tx.delete(OWNED, base)
 
 
-def check_rows(rows: Iterable[Row]) -> None:
+def check_rows(rows: Sequence[Row]) -> None:
     """Refuse rows that cannot be kept.
 
     Raises:
         InvalidKey: a key is empty or too long.
     """
-    for row in rows:
+    for row in with_needed(rows):
         check_key(row.key)
 
 
 def write_rows(tx: Transaction, rows: Sequence[Row]) -> None:
     """Put rows; one whose owner is not registered is left out, for it is about nothing that is there."""
     written = now_ms()
-    heads: dict[StorePath | None, bytes | None] = {None: row_head(b"", written)}
+    free = row_head(b"", written)
+    heads: dict[StorePath | None, bytes | None] = {None: free}
     for table, group in _by_table(rows).items():
         name, tag = table.value, TAGS[table]
-        if _add_free(tx, name, group, heads[None] or b""):
+        if _add_free(tx, name, group, free):
+            write_needed(tx, group, free)
             continue
         for row in group:
             owner = row.owner
@@ -135,6 +138,7 @@ def write_rows(tx: Transaction, rows: Sequence[Row]) -> None:
             head = heads[owner]
             if head is not None:
                 _write_row(tx, name, row, head, tag + row.key)
+        write_needed(tx, [row for row in group if row.needs and heads[row.owner] is not None], free)
 
 
 def _add_free(tx: Transaction, table: bytes, group: Sequence[Row], head: bytes) -> bool:

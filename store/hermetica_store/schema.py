@@ -13,6 +13,7 @@ from hermetica_store.tables import (
     MANIFESTS,
     META,
     NARS,
+    NEEDED,
     OBJECTS,
     ORIGINS,
     OWNED,
@@ -33,6 +34,7 @@ __all__ = [
     "MANIFESTS",
     "META",
     "NARS",
+    "NEEDED",
     "OBJECTS",
     "ORIGINS",
     "OWNED",
@@ -54,11 +56,14 @@ __all__ = [
 
 READABLE: Final = frozenset({SCHEMA_VERSION, "1"})  # what it lacks of ours is empty to readers
 KEY_BYTES_MAX: Final = 480
-SEVERAL_VALUES: Final = frozenset({REFERRERS, OWNED})  # a key there has a sorted set of values
+SEVERAL_VALUES: Final = frozenset({REFERRERS, OWNED, NEEDED})  # a key there has a sorted set of values
 
 
 class Table(enum.Enum):
-    """Tables of other rooms: rows that the store keeps and does not read."""
+    """Tables of other rooms: rows that the store keeps and does not read, but for the lists in ``SELECTIONS``.
+
+    In ascending order of what needs what: a collection looks at them in this order.
+    """
 
     TRACE = b"trace"
     DERIVATIONS = b"derivations"
@@ -66,14 +71,17 @@ class Table(enum.Enum):
     RECORDS = b"records"
     ATTRIBUTES = b"attributes"
     HISTORY = b"history"
+    SELECTIONS = b"selections"
 
 
 TABLES: Final = (
     *(META, OBJECTS, USED, NARS, MANIFESTS, REFERRERS, OWNED, ROOTS, LEASES, STATS),
     *(table.value for table in Table),
     ORIGINS,
+    NEEDED,
 )
-FIRST_TABLES: Final = frozenset(TABLES) - {Table.HISTORY.value, ORIGINS}  # those that every store has
+_LATER: Final = frozenset({Table.HISTORY.value, Table.SELECTIONS.value, ORIGINS, NEEDED})
+FIRST_TABLES: Final = frozenset(TABLES) - _LATER  # those that every store has
 TAGS: Final = {
     Table.TRACE: b"t",
     Table.DERIVATIONS: b"d",
@@ -81,6 +89,7 @@ TAGS: Final = {
     Table.RECORDS: b"r",
     Table.ATTRIBUTES: b"a",
     Table.HISTORY: b"h",
+    Table.SELECTIONS: b"s",
 }
 TABLE_OF_TAG: Final = {tag: table for table, tag in TAGS.items()}
 
@@ -94,13 +103,17 @@ class Row:
         key: 1 to 480 bytes.
         value: whatever.
         owner: the object it is about. The row goes when that object does, and is not even written if the object is
-            not registered. None: it goes with the next collection that does not spare it for its age.
+            not registered. None: it goes with the next collection that does not spare it for its age, unless a row
+            needs it.
+        needs: rows without owners that this one refers to, each the only one that its key can have. They are written
+            with it where they are not there, and stay as long as it does.
     """
 
     table: Table
     key: bytes
     value: bytes
     owner: StorePath | None = None
+    needs: tuple[Row, ...] = ()
 
 
 def check_key(key: bytes) -> None:

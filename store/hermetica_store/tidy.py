@@ -11,9 +11,10 @@ import attrs
 
 from hermetica_store.codec import row_owner, row_written_ms
 from hermetica_store.logs import remove_logs
+from hermetica_store.needs import drop_entries, is_needed, tagged
 from hermetica_store.refusals import working_in
 from hermetica_store.remove import remove_tree
-from hermetica_store.schema import OWNED, TAGS, Table
+from hermetica_store.schema import NEEDED, OWNED, Table
 from hermetica_store.scratch import kept, reap
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hermetica_store.transaction import Transaction
 
 _ROWS: Final = 2000  # looked at in one transaction
+_LISTS: Final = 100  # likewise of lists of files, which are long
 _TELLING: Final = frozenset({Table.DERIVATIONS, Table.RECORDS, Table.HISTORY})  # how objects came to be
 
 
@@ -57,9 +59,13 @@ class Spared:
         told = table in _TELLING and not (self.keep_outputs and table is Table.HISTORY)
         return told and not self.keep_derivations and owner not in self.leased
 
+    def goes(self, table: Table, stored: bytes) -> bool:
+        """Whether a row goes, with its owner or without."""
+        return row_owner(stored) in self.dying or self.may_go(table, stored)
+
 
 def drop_rows(shared: Shared, spared: Spared, *, dry_run: bool) -> tuple[int, set[bytes]]:
-    """Drop the rows that belong to no object, or are not wanted any more.
+    """Drop the rows that belong to no object and no row, or are not wanted any more.
 
     Returns:
         How many; and the keys of the records among them, with those of objects that go.
@@ -69,27 +75,43 @@ def drop_rows(shared: Shared, spared: Spared, *, dry_run: bool) -> tuple[int, se
         start = b""
         while batch := shared.index.read(partial(_rows_from, table, start)):
             start = batch[-1][0] + b"\0"
-            free = [row for row in batch if spared.may_go(table, row[1])]
+            free = shared.index.read(partial(_free, table, batch, spared))
             count += len(free)
             if table is Table.RECORDS:
                 records |= {key for key, _ in free} | {key for key, row in batch if row_owner(row) in spared.dying}
             if free and not dry_run:
                 shared.writer.run(partial(_drop_unchanged, table, free, spared))
+    if not dry_run:
+        drop_entries(shared)
     return count, records
 
 
 def _rows_from(table: Table, start: bytes, tx: Transaction) -> list[tuple[bytes, bytes]]:
-    return tx.items(table.value, start, _ROWS)
+    return tx.items(table.value, start, _LISTS if table is Table.SELECTIONS else _ROWS)
+
+
+def _free(
+    table: Table, rows: Iterable[tuple[bytes, bytes]], spared: Spared, tx: Transaction
+) -> list[tuple[bytes, bytes]]:
+    """Those of ``rows`` that may go, and that no row needs which stays."""
+    free = [row for row in rows if spared.may_go(table, row[1])]
+    if not free or not tx.count(NEEDED):
+        return free
+    return [row for row in free if not is_needed(tx, tagged(table, row[0]), unless=spared.goes)]
 
 
 def _drop_unchanged(table: Table, rows: Iterable[tuple[bytes, bytes]], spared: Spared, tx: Transaction) -> None:
+    has_needed = tx.count(NEEDED) > 0
     for key, stored in rows:
-        owner = row_owner(stored)
+        owner, row = row_owner(stored), tagged(table, key)
         came_meanwhile = owner and owner not in spared.living and tx.is_there(owner)
-        if tx.get(table.value, key) == stored and not came_meanwhile:
-            tx.delete(table.value, key)
-            if owner:
-                tx.delete(OWNED, owner, TAGS[table] + key)
+        if tx.get(table.value, key) != stored or came_meanwhile or (has_needed and is_needed(tx, row)):
+            continue
+        tx.delete(table.value, key)
+        if owner:
+            tx.delete(OWNED, owner, row)
+        if has_needed:
+            tx.delete(NEEDED, row)
 
 
 def drop_logs(shared: Shared, gone: Collection[bytes], before_s: float, *, dry_run: bool) -> tuple[int, int]:

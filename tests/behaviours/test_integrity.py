@@ -149,6 +149,28 @@ def test_b54_an_object_and_what_it_was_built_with_are_repaired_in_order(command:
     assert command("store", "verify").stdout == ""
 
 
+def test_b54_an_output_is_built_again_whose_source_was_collected(command: CommandLine, store_root: Path) -> None:
+    for number in range(60):
+        command.write(f"data/part_{number:03d}.txt", f"{number}\n")
+    command.write(
+        "pkgs.py",
+        module("data = hm.source('data')", "whole = sh('whole', 'cat $data/* > $out', env={'data': f'{data}'})"),
+    )
+    built = command("build", "./pkgs.py:whole", "-o", "result", "--print-paths").stdout.strip()
+    command("gc")
+    (place,) = (store_root / "store").iterdir()
+    assert place.name == built.rpartition("/")[2]
+    drv = json.loads(command("show", "./pkgs.py:whole", "--json").stdout)["id"]
+    sources = json.loads(command("show", drv, "--json").stdout)["sources"]
+    assert [len(each["files"]) for each in sources if each["path"].endswith("-data")] == [60]
+    opened(place).unlink()
+    assert [
+        each["how"] for each in json.loads(command("store", "verify", "--repair", "--json").stdout)["repaired"]
+    ] == ["supplied"]
+    assert place.read_text().split() == [str(number) for number in range(60)]
+    assert command("store", "verify").stdout == ""
+
+
 def test_b54_what_cannot_be_repaired_is_named_and_said_by_the_status(command: CommandLine, store_root: Path) -> None:
     command.write("pkgs.py", PACKAGES)
     command("build", "./pkgs.py:random", "--no-link")

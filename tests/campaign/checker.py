@@ -5,6 +5,7 @@ It opens the LMDB environment without locks, so it must be alone with the store.
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import re
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SEVERAL: Final = frozenset({"referrers", "owned"})
+_SEVERAL: Final = frozenset({"referrers", "owned", "needed"})
 _OF_OTHER_ROOMS: Final = {
     "t": "trace",
     "d": "derivations",
@@ -29,6 +30,7 @@ _OF_OTHER_ROOMS: Final = {
     "r": "records",
     "a": "attributes",
     "h": "history",
+    "s": "selections",
 }
 _BASE: Final = re.compile(rb"hx[0-9abcdfghijklmnpqrsvwxyz]{30}-[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]{0,210}")
 _KINDS: Final = {0: "directory", 1: "link", 2: "file", 3: "executable"}
@@ -90,6 +92,7 @@ def check(root: Path, *, collected: bool = False) -> tuple[State, list[str]]:
     for base, row in state.objects.items():
         problems += _object_problems(root, base, row, dict(state.rows("manifests")).get(base))
     problems += [*_reference_problems(state), *_owner_problems(state), *_holder_problems(state)]
+    problems += _needed_problems(state)
     if collected:
         problems += _leftovers(root, state)
     return state, problems
@@ -198,8 +201,12 @@ def _described(root: trees.Entry) -> Iterator[tuple[bytes, tuple[str, bytes]]]:
         yield path, (entry.kind, blake3(entry.data).digest() if entry.kind in {"file", "executable"} else said)
 
 
+def _unpacked(value: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(value[1:]) if value[0] == 2 else value[1:]
+
+
 def _manifest(value: bytes) -> dict[bytes, tuple[str, bytes]]:
-    data = zstandard.ZstdDecompressor().decompress(value[1:]) if value[0] == 2 else value[1:]
+    data = _unpacked(value)
     entries: dict[bytes, tuple[str, bytes]] = {}
     at = 0
     while at < len(data):
@@ -257,6 +264,34 @@ def _holder_problems(state: State) -> list[str]:
     ]
 
 
+def _tagged(state: State, table: str) -> set[bytes]:
+    """The rows of a table as ``needed`` names them."""
+    return {table[:1].encode() + key for key, _ in state.rows(table)}
+
+
+def _needed_problems(state: State) -> list[str]:
+    """Lists are what their keys say; what rows need, and what records name, is there and is said to be needed."""
+    problems: list[str] = []
+    for key, value in state.rows("selections"):
+        text = _unpacked(value[8 + value[1] :])
+        if blake3(text).digest() != key or not all(isinstance(file, str) for file in json.loads(text)):
+            problems.append(f"the list {key.hex()} is not what its key says")
+    lists, derivations = _tagged(state, "selections"), _tagged(state, "derivations")
+    needed = set(state.rows("needed"))
+    for each, by in needed:
+        if by in derivations and each not in lists:
+            problems.append(f"{by!r} needs {each!r}, which is not there")
+    for key, value in state.rows("derivations"):
+        for source in json.loads(value[8 + value[1] :]).get("sources", ()):
+            if "selection" in source:
+                named = b"s" + bytes.fromhex(source["selection"])
+                if named not in lists or (named, b"d" + key) not in needed:
+                    problems.append(
+                        f"the derivation {key.hex()} names a list that is not there or not said to be needed"
+                    )
+    return problems
+
+
 def _leftovers(root: Path, state: State) -> list[str]:
     """What a collection that was alone should not have left."""
     living: set[bytes] = set()
@@ -277,4 +312,8 @@ def _leftovers(root: Path, state: State) -> list[str]:
         for path in (root / "log").iterdir()
         if path.name.removesuffix(".zst") not in records
     ]
+    needed, derivations = state.rows("needed"), _tagged(state, "derivations")
+    problems += [f"needed has {by!r}, which is not there" for _, by in needed if by not in derivations]
+    lists = _tagged(state, "selections") - {each for each, _ in needed}
+    problems += [f"the list {each[1:].hex()} is needed by no row" for each in lists]
     return problems + [f"the lease of {key!r} is left" for key, _ in state.rows("leases")]

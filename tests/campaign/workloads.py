@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+import hermetica as hm
 from hermetica.fetch.lock import Group, Lock, Pin
-from hermetica_store import Candidate, ObjectStore, Policy, Row, StorePath, Table
+from hermetica.realize.kept_records import KeptRecords
+from hermetica.realize.trace import derivation_rows
+from hermetica_store import Candidate, Digest, ObjectStore, Policy, Row, StorePath, Table, store_path
 from hermetica_store.collect import InUse
 from hermetica_store.faults import NotRegistered
 
@@ -122,6 +125,21 @@ def put_row(place: Place, store: ObjectStore, owner: StorePath | None) -> None:
     place.journal.write("forget", key)  # a collection may take what was there before
     store.put([row]).wait()
     place.journal.did(key, row.value.hex())
+
+
+def lists(place: Place) -> None:
+    """Keep derivations that name one of a few long lists of files, for an object or for nothing; read one of them."""
+    variant = place.rng.randrange(3)
+    files = tuple(f"package/{variant}/module_{number:04d}.py" for number in range(60))
+    with hm.evaluation(), ObjectStore.open(place.root) as store, store.lease() as lease:
+        source = hm.Source(path=store_path("listed", Digest.of(b"%d" % variant)), files=files)
+        first, second = (hm.derivation(name=f"listed-{number}", builder=f"{source}/tool") for number in range(2))
+        owner = store.add_bytes(f"made of {source}".encode(), "made", lease=lease)
+        store.put([*derivation_rows([first], owner), *derivation_rows([second])]).wait()
+        place.kept([owner])
+        value = store.get(Table.DERIVATIONS, first.id.raw)
+        if value is None or KeptRecords(store).read(value)["sources"][0]["files"] != files:
+            place.complain(f"the derivation {first.id.hex} was kept with {len(files)} files and is not")
 
 
 def rewrite(place: Place) -> None:
@@ -261,6 +279,7 @@ def outside_facts(outside: Path) -> dict[str, str]:
 WORKLOADS: Final[dict[str, Callable[[Place], None]]] = {
     "add-sources": add_sources,
     "add-texts": add_texts,
+    "lists": lists,
     "rewrite": rewrite,
     "collect": collect,
     "delete": delete,

@@ -38,6 +38,7 @@ from hermetica_store.manifest import decode_manifest
 from hermetica_store.remove import remove_tree
 from hermetica_store.rows import decode_time
 from hermetica_store.schema import META, SEVERAL_VALUES, TABLES, Table
+from hermetica_store.selection import KeptSelection, read_selection
 from tests.fuzz.target import Target, expect
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ def _manifest(data: bytes) -> None:
         return
 
 
+def _selection(data: bytes) -> None:
+    files = read_selection(data[:32], data[32:])
+    expect(KeptSelection.of(files).digest.raw == data[:32], "a list of files is not what it writes")
+
+
 _DECODERS: Final[tuple[Callable[[bytes], object], ...]] = (
     _object,
     _root,
@@ -86,6 +92,7 @@ _DECODERS: Final[tuple[Callable[[bytes], object], ...]] = (
     _row,
     _stamp,
     _manifest,
+    _selection,
 )
 
 

@@ -29,6 +29,7 @@ from hermetica_store.content import Content, File, Folder, Link
 from hermetica_store.digest import Digest
 from hermetica_store.manifest import encode_manifest
 from hermetica_store.nar import NarDigest, nar_string
+from hermetica_store.selection import KeptSelection
 from tests.fetch.archives import COMPRESSORS, deb_of, header, member, padded, pax, sealed, tar, zip_of
 from tests.fuzz import exchange
 from tests.fuzz.corpus import CORPUS
@@ -140,10 +141,13 @@ def _values() -> Iterator[tuple[str, bytes]]:
     yield "listing", b"\4" + encode_listing(listing, 7)
     yield "manifest", b"\5" + encode_manifest(Content(folder))
     yield "manifest-packed", b"\5" + encode_manifest(Content(many))
+    for name, count in (("selection", 2), ("selection-packed", 100)):
+        kept = KeptSelection.of([f"src/{number:03d}.py" for number in range(count)])
+        yield name, b"\6" + kept.digest.raw + kept.value
 
 
 def _index() -> Iterator[tuple[str, bytes]]:
-    for table in range(14):
+    for table in range(18):
         for number, value in enumerate([data for _, data in _values()][:4]):
             if number == table % 4:
                 yield f"table-{table}", struct.pack("BB", table, 0) + value[1:]

@@ -25,6 +25,7 @@ def is_empty(store: ObjectStore) -> bool:
     """Whether nothing is left, in files and index."""
     shared = store._shared  # pyright: ignore[reportPrivateUsage] -- every table counts, also those with no question
     tables = [b"objects", b"used", b"nars", b"manifests", b"referrers", b"owned", b"roots", b"leases", b"stats"]
+    tables += [b"needed"]
     tables += [table.value for table in Table]
     left = shared.index.read(lambda tx: {table: tx.count(table) for table in tables if tx.count(table)})
     files = [path for name in ("store", "log", "tmp") for path in (store.root / name).rglob("*")]

@@ -28,8 +28,10 @@ def run(session: Session) -> int:
     with evaluation():
         record = find_record(session.options.target, session.objects) if _may_be_id(session) else None
         if record is not None:
+            from hermetica.realize.kept_records import KeptRecords  # noqa: PLC0415 -- only for ids
+
             canonical = json.dumps(record["derivation"], ensure_ascii=False, separators=(",", ":")).encode()
-            facts: dict[str, Any] = {**record, "inputs": None, "outputs": None}
+            facts: dict[str, Any] = {**KeptRecords(session.objects).whole(record), "inputs": None, "outputs": None}
         else:
             derivation = session.evaluator([session.options.target]).one(session.options.target).derivation
             canonical, facts = derivation.canonical, _facts(derivation, session)
