@@ -20,6 +20,8 @@ _EXCERPT_BYTES: Final = 24
 _EXCERPT_CHARACTERS: Final = 160
 _LINES_MAX: Final = 20_000
 FOUND_MAX: Final = 40
+_PRINTABLE: Final = range(0x20, 0x7F)
+_TEXT_SHARE: Final = 0.75
 
 
 def loci(first: bytes, second: bytes) -> list[Locus]:
@@ -119,6 +121,6 @@ def _byte(first: bytes, second: bytes, inside: tuple[tuple[str, str], ...]) -> L
 
 
 def _shown(data: bytes) -> str:
-    """A few bytes for people: as text where they are, else hexadecimal."""
-    text = data.decode("ascii", "replace")
-    return repr(text) if text.isprintable() and "\ufffd" not in text and text else data.hex(" ", 4)
+    """A few bytes for people: as text where most of them are, as texts in programs, else hexadecimal."""
+    readable = sum(byte in _PRINTABLE for byte in data)
+    return repr(data)[1:] if data and readable >= _TEXT_SHARE * len(data) else data.hex(" ", 4)

@@ -256,11 +256,17 @@ def _loci_lines(causes: Causes, evidence: Evidence) -> Iterator[str]:
     """Where a file differs: of one cause a few places, of several the first one of each."""
     seen = [(each, evidence.of(each)) for each in causes.sets]
     if len(seen) > 1:
-        yield from (f"      {in_words(each)}: {_locus_line(loci[0])}" for each, loci in seen if loci)
+        yield from (f"      {in_words(each)}: {_locus_line(min(loci, key=_is_raw))}" for each, loci in seen if loci)
         return
-    yield from (f"      {_locus_line(locus)}" for locus in evidence.loci[:_LOCI_SHOWN])
+    telling = sorted(evidence.loci, key=_is_raw)
+    yield from (f"      {_locus_line(locus)}" for locus in telling[:_LOCI_SHOWN])
     if (more := len(evidence.loci) - _LOCI_SHOWN) > 0:
         yield f"      and {more} more places"
+
+
+def _is_raw(locus: Mapping[str, Any]) -> bool:
+    """Whether it has nothing but bytes to show, such as addresses, which tell less than the text that moved them."""
+    return locus["what"] == "bytes" and not f"{locus['first']}{locus['second']}".startswith(("'", '"'))
 
 
 def _diffoscope_lines(evidence: Evidence) -> Iterator[str]:

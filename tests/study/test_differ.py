@@ -215,3 +215,10 @@ def test_an_entry_that_only_one_build_has_is_told_with_what_it_is(tmp_path: Path
         "out/empty/": ["added: nothing, then a directory"],
         "out/link": ["added: nothing, then a link to gone"],
     }
+
+
+def test_text_among_bytes_is_shown_as_text_and_numbers_are_not() -> None:
+    (text,) = loci(b"\x7f\0\1/build/main.c\0argc > 0\2", b"\x7f\0\1/tmp/x/main.c\0argc > 0\2")
+    assert (text.first, text.second) == (r"'build/main.c\x00argc > 0\x02'", r"'tmp/x/main.c\x00argc > 0\x02'")
+    (number,) = loci(b"\0\1\2\xff\xfe", b"\0\1\3\xff\xfe")
+    assert (number.first, number.second) == ("02fffe", "03fffe")

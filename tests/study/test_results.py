@@ -347,3 +347,20 @@ def test_a_verdict_says_what_it_could_not_look_for() -> None:
     partial["attribution"] = {**partial["attribution"], "is_complete": False}
     (found,) = verdicts_of(log("t", ended=partial))
     assert "--builds N allows more" in "\n".join(found.lines())
+
+
+def test_of_several_places_those_with_text_come_first() -> None:
+    places = [
+        {"inside": [["elf", "headers"]], "what": "bytes", "place": 40, "first": "e83b0000", "second": "603c0000"},
+        {"inside": [["elf", ".rodata"]], "what": "bytes", "place": 4, "first": r"'./a.c\x00'", "second": r"'/b/a.c'"},
+    ]
+    events = log("t", ended=finished())
+    events[3] = {**events[3], "loci": {"out/a": places}}
+    (found,) = verdicts_of(events)
+    assert r"home (other): elf .rodata: byte 4: './a.c\x00', then '/b/a.c'" in "\n".join(found.lines())
+    alone = finished(
+        attribution=attribution_json(Attribution(files=(Causes(path="out/a", sets=(atoms("home=other"),)),)))
+    )
+    (found,) = verdicts_of([*events[:-1], alone])
+    told = [line.strip() for line in found.lines() if line.strip().startswith("elf")]
+    assert [line.partition(":")[0] for line in told] == ["elf .rodata", "elf headers"]
