@@ -276,30 +276,28 @@ class Run:
             self._finish(Realization(derivation=by_id[drv], outcome=Outcome.CANCELLED))
 
     def _find(self, schedule: Schedule[Digest], by_id: dict[Digest, Derivation], context: RunContext) -> None:
-        """Settles what can start and was built before with what its inputs now are, wave after wave."""
-        from hermetica.realize.finding import find  # noqa: PLC0415 -- as in _carry_out
+        """Settles what can start and was built before with what its inputs now are, and what can start then."""
+        from hermetica.realize.finding import Search  # noqa: PLC0415 -- as in _carry_out
 
-        while (fresh := [drv for drv in schedule.fresh() if self._may_be_known(by_id[drv])]) and self._goes_on():
-            wave = find(map(by_id.__getitem__, fresh), self._paths.__getitem__, context)
-            self._resolved.update((each.derivation.input_id, each) for each in wave.resolved)
-            if wave.commit is not None:
-                self._commits.append(wave.commit)
-            for realization in wave.found:
+        while not self.cancellation.is_cancelled:
+            search = Search(context=context, results=self._results, paths=self._paths, tokens=self._tokens)
+            search.follow(schedule, by_id, self._may_be_known)
+            if search.is_empty:
+                return
+            found = search.hold()
+            self._resolved.update((each.derivation.input_id, each) for each in found.resolved)
+            if found.commit is not None:
+                self._commits.append(found.commit)
+            for realization in found.realizations:
                 self.on_event(self._begun(realization.derivation))
                 self._keep_paths(realization)
                 self._finish(realization)
-            schedule.found(each.derivation.input_id for each in wave.found)
-
-    def _goes_on(self) -> bool:
-        return not self.cancellation.is_cancelled
+            schedule.found(each.derivation.input_id for each in found.realizations)
 
     def _may_be_known(self, derivation: Derivation) -> bool:
-        """Whether it is worth a look: it was built before, with inputs that were others."""
-        return (
-            derivation.input_id in self._expected_s
-            and derivation.input_id not in self._again
-            and any((each.input_id in self._results) for _, each in derivation.inputs.derivations)
-        )
+        """Whether it is worth a look: it was built before, and was not looked for yet."""
+        drv = derivation.input_id
+        return drv in self._expected_s and drv not in self._again and drv not in self._resolved
 
     def _begun(self, derivation: Derivation) -> DerivationStarted:
         return DerivationStarted(

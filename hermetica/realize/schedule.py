@@ -82,15 +82,29 @@ class Schedule(Generic[Key]):
         fresh, self._fresh = self._fresh, []
         return [node for node in fresh if self.states[node] is State.READY]
 
+    def ahead(self, nodes: Iterable[Key], missing: dict[Key, int]) -> list[Key]:
+        """What would be ready next, were these nodes done.
+
+        Args:
+            nodes: ready ones, or what this gave before.
+            missing: how many inputs what waits would still wait for; empty at first, and changed.
+        """
+        ready: list[Key] = []
+        for node in nodes:
+            for dependant in self._dependants[node]:
+                missing[dependant] = missing.get(dependant, self._missing[dependant]) - 1
+                if not missing[dependant] and self.states[dependant] is State.WAITING:
+                    ready.append(dependant)
+        return ready
+
     def found(self, nodes: Iterable[Key]) -> None:
-        """Ready nodes that need not run: they are done, and their dependants may become ready."""
-        done = set(nodes)
-        self._ready = [entry for entry in self._ready if entry[2] not in done]
-        heapq.heapify(self._ready)
-        for node in done:
+        """Nodes that need not run, each after its inputs: they are done, and their dependants may become ready."""
+        for node in nodes:
             self.states[node] = State.RUNNING
             self._running += 1
             self.succeed(node)
+        self._ready = [entry for entry in self._ready if self.states[entry[2]] is State.READY]
+        heapq.heapify(self._ready)
 
     @property
     def is_over(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -15,12 +17,20 @@ from hermetica.cli.targets import find_record
 from hermetica.model import closure
 from hermetica.model.record import record_bytes
 from hermetica.model.told import Told
+from hermetica.realize.context import RunContext
 from hermetica.realize.events import DerivationStarted
+from hermetica.realize.finding import Search
+from hermetica.realize.options import Options
 from hermetica.realize.schedule import Graph, Schedule, State
+from hermetica.realize.spawners import Spawners
+from hermetica.sandbox import Cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from hermetica.model import Token
+    from hermetica_store.digest import Digest
 
 
 @pytest.fixture
@@ -69,6 +79,60 @@ def test_a_change_that_changes_nothing_runs_through_a_graph_without_workers(
     # and is remembered: the next run has nothing to do
     plan = store.plan(graph(store, "two"))
     assert not plan.steps
+
+
+def writes(store: hm.Store) -> int:
+    """How many write transactions its index has seen; another process asks, for LMDB lets none open it twice."""
+    store.objects.flush()
+    program = "import lmdb, sys; print(lmdb.open(sys.argv[1], readonly=True, lock=False).info()['last_txnid'])"
+    asked = [sys.executable, "-c", program, str(store.objects.root / "index")]
+    return int(subprocess.run(asked, capture_output=True, check=True).stdout)
+
+
+@pytest.mark.sandbox
+def test_a_whole_graph_is_found_in_a_few_writes_however_deep_it_is(store: hm.Store) -> None:
+    store.realize_all(graph(store, "one", layers=40, width=1))
+    before = writes(store)
+    results = store.realize_all(graph(store, "two", layers=40, width=1))
+    assert [str(each.outcome) for each in results] == ["cached"]
+    assert writes(store) - before < 10
+
+
+@pytest.mark.sandbox
+def test_what_is_collected_before_it_is_held_is_built_again_with_all_above_it(store: hm.Store) -> None:
+    former = {each.name: each for each in closure(graph(store, "one"))}
+    store.realize_all(list(former.values()))
+    base, *others = closure(graph(store, "two"))
+    made = store.realize(base)
+    by_id = {each.input_id: each for each in others}
+    needed = {
+        drv: frozenset(source.input_id for _, source in each.inputs.derivations if source.input_id in by_id)
+        for drv, each in by_id.items()
+    }
+    tokens: dict[Digest, set[Token]] = {}
+    for each in others:
+        for token, source in each.inputs.derivations:
+            tokens.setdefault(source.input_id, set()).add(token)
+    with store.objects.lease() as lease:
+        context = RunContext(
+            store=store.objects,
+            trace=store.trace,
+            lease=lease,
+            options=Options(),
+            network=lambda: pytest.fail("nothing is fetched"),
+            cancellation=Cancellation(),
+            spawner=Spawners().get,
+            emit=lambda event: pytest.fail(f"nothing runs: {event}"),
+        )
+        paths = dict.fromkeys(tokens[base.input_id], made.out)
+        search = Search(context=context, results={base.input_id: made}, paths=paths, tokens=tokens)
+        search.follow(Schedule(Graph(inputs=needed)), by_id, lambda _: True)
+        gone = store.path(former["l1-0"])
+        assert gone is not None
+        store.objects.delete([gone])
+        found = search.hold()
+    assert {each.derivation.name for each in found.realizations} == former.keys() - {"base", "l1-0", "l2-0", "l3-0"}
+    assert [each.derivation.name for each in found.resolved] == ["l1-0"]
 
 
 def told(derivations: list[hm.Derivation]) -> list[Told]:

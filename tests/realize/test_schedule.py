@@ -181,3 +181,19 @@ def test_a_chain_of_ten_thousand_is_no_deeper_than_any_stack() -> None:
     schedule = Schedule(Graph(inputs=inputs))
     assert schedule.start_next() == 0
     assert len(schedule.fail(0)) == size - 1
+
+
+@given(graphs())
+def test_what_would_be_ready_is_ready_once_that_is_so(inputs: Inputs) -> None:
+    asked, stepped = Schedule(Graph(inputs=inputs)), Schedule(Graph(inputs=inputs))
+    wave, missing, order = asked.fresh(), dict[int, int](), list[int]()
+    while wave:
+        assert sorted(stepped.fresh()) == sorted(wave)
+        stepped.found(wave)
+        order += wave
+        wave = asked.ahead(wave, missing)
+    assert stepped.is_over
+    asked.found(order)
+    assert asked.is_over
+    assert asked.fresh() == []
+    assert set(asked.states.values()) <= {State.DONE}
