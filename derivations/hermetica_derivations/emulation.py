@@ -6,7 +6,7 @@ import shlex
 
 import hermetica as hm
 from hermetica_derivations.pins import debs
-from hermetica_derivations.zig import busybox_tree
+from hermetica_derivations.toolchain import busybox_tree
 
 __all__ = ["emulated", "qemu"]
 

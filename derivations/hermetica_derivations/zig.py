@@ -11,17 +11,14 @@ from typing import Any, Final
 
 import hermetica as hm
 from hermetica_derivations.environment import Environment
-from hermetica_derivations.pins import debs, lock
+from hermetica_derivations.pins import lock
 from hermetica_derivations.scripts import read, script
-from hermetica_derivations.toolchain import base_c, base_cxx
+from hermetica_derivations.toolchain import base_c, base_cxx, busybox_tree
 
 __all__ = [
-    "TARGETS", "UnknownTarget", "busybox_tree", "compiler", "cross_aarch64", "cross_aarch64_cxx", "environment",
+    "TARGETS", "UnknownTarget", "compiler", "cross_aarch64", "cross_aarch64_cxx", "environment",
     "libcxx", "static", "static_cxx", "sysroot", "zig",
 ]  # fmt: skip
-
-busybox_tree = hm.debian_rootfs("busybox-tree", debs("busybox"))
-"""Static busybox alone, for builders that need no more than its applets."""
 
 TARGETS: Final = ("aarch64-linux-musl", "x86_64-linux-musl")
 

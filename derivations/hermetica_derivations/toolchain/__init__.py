@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from hermetica_derivations.toolchain.for_cxx import base_cxx
     from hermetica_derivations.toolchain.for_node import node
     from hermetica_derivations.toolchain.made_locales import locales
-    from hermetica_derivations.toolchain.static_busybox import busybox
+    from hermetica_derivations.toolchain.static_busybox import busybox, busybox_tree
 
 __all__ = [
     "base_c",
     "base_cxx",
     "busybox",
+    "busybox_tree",
     "ca_bundle",
     "cc",
     "compiler_wrapper",
@@ -40,6 +41,7 @@ _HOMES: Final = {
     "base_c": "for_c",
     "base_cxx": "for_cxx",
     "busybox": "static_busybox",
+    "busybox_tree": "static_busybox",
     "ca_bundle": "for_anything",
     "cc": "for_c",
     "compiler_wrapper": "for_c",
