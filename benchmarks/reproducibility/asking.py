@@ -7,8 +7,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.reproducibility.scoring import Answer
-from benchmarks.reproducibility.truth import RACE, Truth
 from hermetica.realize.options import Options
+from hermetica.sandbox import RACE
 from hermetica.study.attribution_form import read_attribution
 from hermetica.study.carrying import Carrier
 from hermetica.study.declaration import Study
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import hermetica as hm
+    from benchmarks.reproducibility.truth import Truth
     from hermetica.study.attribution import Causes
 
 _OUTPUT: Final = "out/"

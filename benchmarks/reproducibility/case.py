@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 import attrs
 
 from benchmarks.reproducibility.errors import MalformedCase, UnknownCase
-from benchmarks.reproducibility.truth import RACE, Truth, minimal, parse_cause
+from benchmarks.reproducibility.truth import Truth, minimal, parse_cause
+from hermetica.sandbox import RACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

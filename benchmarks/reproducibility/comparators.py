@@ -19,7 +19,8 @@ import attrs
 
 from benchmarks.peers import missing
 from benchmarks.reproducibility.scoring import WHOLE, Answer, Mark, mark_whole
-from benchmarks.reproducibility.truth import RACE, Truth, minimal
+from benchmarks.reproducibility.truth import Truth, minimal
+from hermetica.sandbox import RACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.reproducibility.errors import MalformedCase
+from benchmarks.reproducibility.runs import FORMAT, OWN, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,6 @@ _CORPORA: Final = {
     "afresh": "afresh",
 }
 _SEEN: Final = ["differs"]  # what a tool says that knows no causes
-_SETTINGS: Final = ("naive", "default", "fixed")
 
 
 def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
             row: dict[str, Any] = {}
             try:
                 row = json.loads(line)
-                known = row["format"] == "hermetica.reproducibility/1"
+                known = row["format"] == FORMAT
             except (ValueError, LookupError, TypeError):
                 known = False
             if not known:
@@ -111,7 +111,7 @@ def packages(rows: Sequence[Row]) -> list[str]:
     """Package by package, how many of its files differ in each setting; the sum below."""
     found = {(row["package"], row["setting"]): row for row in _of("package", rows)}
     names = sorted(dict.fromkeys(name for name, _ in found))
-    settings = [each for each in _SETTINGS if any(setting == each for _, setting in found)]
+    settings = [each for each in SETTINGS if any(setting == each for _, setting in found)]
     lines = [f"| package | files | {' | '.join(settings)} |", f"|---|---:|{'---|' * len(settings)}"]
     for name in names:
         files = max(found[name, each]["files"] for each in settings if (name, each) in found)
@@ -167,7 +167,7 @@ def write(paths: Sequence[Path], page: Path = _PAGE) -> None:
 
 
 def _own_mistakes(rows: Sequence[Row]) -> list[str]:
-    return mistakes(rows, "hermetica")
+    return mistakes(rows, OWN)
 
 
 def _machine(rows: Sequence[Row]) -> list[str]:

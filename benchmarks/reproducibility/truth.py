@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hermetica.sandbox import FACTORS as FACTORS_OF_WORLDS
+from hermetica.sandbox import RACE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Cause = frozenset[str]
 Truth = frozenset[Cause]
 
-RACE: Final = "race"
-FACTORS: Final = frozenset(
-    (
-        "clock mtime src_mtime tz locale home path env build_path hostname domainname uid gid username umask readdir "
-        f"kernel cpus jobs random aslr pid shell fs uptime cpuinfo meminfo tty ulimit {RACE}"
-    ).split()
-)
+FACTORS: Final = frozenset({*FACTORS_OF_WORLDS, RACE})
 
 
 def parse_cause(text: str) -> Cause:

@@ -9,10 +9,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.reproducibility.identical import build
-from benchmarks.reproducibility.truth import RACE, Cause, Truth, minimal, write_truth
-from hermetica.sandbox.factors import FACTORS, fixed_world, vary
-from hermetica.sandbox.world import Tier
-from hermetica.study.trials import BUILDS
+from benchmarks.reproducibility.truth import Cause, Truth, minimal, write_truth
+from hermetica.sandbox import FACTORS, RACE, Tier, fixed_world, vary
+from hermetica.study.carrying import BUSY
+from hermetica.study.trials import BUILDS, levels_of
 
 if TYPE_CHECKING:
     from benchmarks.reproducibility.case import Case
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _TIMES: Final = 3
 _SHAKES: Final = 8
-_BUSY: Final = {"cpus": "all", "jobs": "4"}  # room for a race
 
 
 def discrepancies(made: Workshop, case: Case) -> list[str]:
@@ -30,7 +29,7 @@ def discrepancies(made: Workshop, case: Case) -> list[str]:
     bases = [build(made, fixed) for _ in range(_TIMES)]
     if bases[0].failed:
         return [f"it cannot be built: {bases[0].failed}"]
-    shaken = [build(made, vary(fixed, _BUSY), shaken=seed) for seed in range(_SHAKES)]
+    shaken = [build(made, vary(fixed, levels_of(BUSY)), shaken=seed) for seed in range(_SHAKES)]
     chance = {name for first, *others in (bases, shaken) for other in others for name in _differing(first, other)}
     found: defaultdict[str, set[Cause]] = defaultdict(set, {name: {frozenset({RACE})} for name in chance})
     for cause in sorted({*map(frozenset[str], ([name] for name in FACTORS)), *_conjunctions(case)}, key=sorted):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         UnknownLevel,
         WorldUnavailable,
     )
-    from hermetica.sandbox.factors import FACTORS, RACE, Factor, fixed_world, level_of, vary
+    from hermetica.sandbox.factors import FACTORS, RACE, Factor, fixed_world, vary
     from hermetica.sandbox.limits import Limits
     from hermetica.sandbox.outcome import Exit, Outcome
     from hermetica.sandbox.probe import Diagnosis, Finding, probe
@@ -70,7 +70,6 @@ __all__ = [
     "enter_beside",
     "environment",
     "fixed_world",
-    "level_of",
     "probe",
     "required_tier",
     "run",
@@ -96,7 +95,7 @@ __getattr__ = import_on_demand(
             "UnknownLevel",
             "WorldUnavailable",
         ),
-        "factors": ("FACTORS", "RACE", "Factor", "fixed_world", "level_of", "vary"),
+        "factors": ("FACTORS", "RACE", "Factor", "fixed_world", "vary"),
         "limits": ("Limits",),
         "outcome": ("Exit", "Outcome"),
         "probe": ("Diagnosis", "Finding", "probe"),

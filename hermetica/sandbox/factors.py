@@ -19,7 +19,7 @@ from hermetica.sandbox.errors import UnknownFactor, UnknownLevel
 from hermetica.sandbox.world import FIRST_PID, SOURCE_TIME_S, DirectoryOrder, Tier, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 RACE: Final = "race"
 """The residual label: a difference that no factor explains, between two builds in one world."""
@@ -296,21 +296,15 @@ def vary(world: World, levels: Mapping[str, str]) -> World:
     return attrs.evolve(world, **values)
 
 
-def fixed_world(tier: Tier = Tier.T3) -> World:
-    """The world in which every factor that ``tier`` gives is at its fixed level: where a study begins."""
-    return vary(World(), {name: factor.default for name, factor in FACTORS.items() if factor.tier <= tier})
+def fixed_world(tier: Tier = Tier.T3, but: Container[str] = ()) -> World:
+    """The world in which every factor that ``tier`` gives is at its fixed level: where a study begins.
 
-
-def level_of(world: World, name: str) -> str | None:
-    """The level at which a world has a factor; None where it has none of them.
-
-    Raises:
-        UnknownFactor: there is no such factor.
+    Args:
+        tier: how much is fixed.
+        but: factors that are left as the default world has them.
     """
-    for level, values in factor_named(name).levels.items():
-        if all(getattr(world, field) == value for field, value in values.items()):
-            return level
-    return None
+    fixed = (factor for factor in FACTORS.values() if factor.tier <= tier and factor.name not in but)
+    return vary(World(), {factor.name: factor.default for factor in fixed})
 
 
 def _closest(name: str, known: Iterable[str]) -> tuple[str, ...]:

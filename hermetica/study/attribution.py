@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from hermetica.sandbox.factors import RACE
 from hermetica.study.confirmation import Confirmation
 from hermetica.study.families import hitting_sets, minimal, separating_sets
 from hermetica.study.knowledge import Knowledge, OutOfBuilds
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     Asking = Generator[tuple[Trial, ...], tuple[Sighting, ...], None]
 
-RACE: Final = "race"
 _RESERVED: Final = 3
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.study.attribution import RACE, Attribution, Causes
+from hermetica.study.attribution import Attribution, Causes
 from hermetica.study.families import minimal
 from hermetica.study.trials import BUILDS, Atom
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hermetica.study.trials import Atoms
+
+
+_AS_BASE: Final = ""  # no digest
 
 
 class State(StrEnum):
@@ -154,13 +157,14 @@ def _causes(path: str, sets: Sequence[Atoms], calm: set[Atoms], *, races: bool) 
 
 
 def _racy(trials: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """The files that differ between builds of one world."""
+    """The files that differ between builds of one world; of those that failed it is known only that they did."""
     worlds: defaultdict[tuple[tuple[str, str], ...], list[Mapping[str, Any]]] = defaultdict(list)
     for each in trials:
         worlds[tuple(sorted(each["levels"].items()))].append(each)
     found: set[str] = set()
     for group in worlds.values():
-        seen = [dict(each["changed"] or {}) | ({BUILDS: each["failed"]} if each["failed"] else {}) for each in group]
-        paths = set[str]().union(*seen)
-        found |= {path for path in paths if len({str(each.get(path, RACE)) for each in seen}) > 1}
+        built: list[Mapping[str, Any]] = [each["changed"] or {} for each in group if not each["failed"]]
+        found |= {BUILDS} if 0 < len(built) < len(group) else set()
+        paths = set[str]().union(*built)
+        found |= {path for path in paths if len({str(each.get(path, _AS_BASE)) for each in built}) > 1}
     return frozenset(found)

@@ -19,7 +19,7 @@ from hermetica.sandbox.factors import FACTORS
 from hermetica.sandbox.world import Tier
 from hermetica.spelling import did_you_mean
 from hermetica.study.comparing import LEVELS, Alike
-from hermetica.study.space import BUILDS_MAX
+from hermetica.study.space import BUILDS_LEAST, BUILDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,7 +41,6 @@ _EXPECTED: Final = {str: "a text", list: "a list", int: "a whole number", (int, 
 
 
 _TIERS: Final = (Tier.T0, Tier.T2, Tier.T3)  # T1 is a toolchain's own doing, which no world can give
-_BUILDS_LEAST: Final = 3  # of a target, before anything can be said about it
 _HINT_TIER: Final = 'tier = "T0", "T2" or "T3"'
 FIXED_BUILDS_MAX: Final = 100_000
 """Of a fixed design, the most builds of one target."""
@@ -191,7 +190,7 @@ def check(study: Study, where: Any) -> None:
 def _check_size(study: Study, where: Any) -> None:
     """That what is asked for can be built, as far as a design tells before anything is built."""
     if study.design is Design.BISECT:
-        least, most = max(_BUILDS_LEAST, study.rebuilds), study.budget.builds_per_target
+        least, most = max(BUILDS_LEAST, study.rebuilds), study.budget.builds_per_target
         if most < least:
             raise InvalidStudy(
                 f"builds_per_target cannot be {most}: the base world alone takes {least} builds",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUILDS_MAX: Final = 45
+BUILDS_LEAST: Final = 3
+"""Before anything can be said about a derivation."""
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +27,10 @@ class Space:
         chancy: levels that make each build of a world another one, such as addresses that are drawn.
         bases: builds of the base world.
         shakes: builds under disturbed scheduling; the last third of them at the end, as far as builds are left.
-        builds_max: builds in all.
+        builds_max: builds in all; not fewer than those of the base world.
+
+    Raises:
+        ValueError: the numbers do not fit together.
     """
 
     factors: Mapping[str, tuple[str, ...]]
@@ -33,7 +38,11 @@ class Space:
     chancy: Atoms = frozenset()
     bases: int = attrs.field(default=3, validator=attrs.validators.ge(2))
     shakes: int = attrs.field(default=6, validator=attrs.validators.ge(0))
-    builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(3))
+    builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(BUILDS_LEAST))
+
+    def __attrs_post_init__(self) -> None:
+        if self.builds_max < self.bases:
+            raise ValueError(f"the base world alone takes {self.bases} builds, and builds_max is {self.builds_max}")
 
     def mixes(self) -> int:
         """How many worlds it takes to see every level of every factor once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from hermetica.study.attribution import RACE
+from hermetica.sandbox.factors import RACE
 from hermetica.study.metrics import in_words
 from hermetica.study.statistics import Rate
 from hermetica.study.trials import BUILDS
@@ -24,6 +24,8 @@ def summary_lines(results: Mapping[str, Any]) -> Iterator[str]:
     targets = results["targets"]
     counted = f"{len(targets):,} target{'' if len(targets) == 1 else 's'}, {results['builds']:,} builds"
     yield f"{results['study'].get('name', 'study')}: {counted}, {results['seconds']:,.0f} s of building"
+    if results["machines"] > 1:
+        yield f"builds of {results['machines']:,} machines count alike: a difference between them shows as a race"
     yield ""
     width = max(map(len, _RATES.values()))
     for name, words in _RATES.items():

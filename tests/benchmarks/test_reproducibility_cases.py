@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from benchmarks.reproducibility.case import CORPORA, SCRIPT, named, parse_cases, read_cases
 from benchmarks.reproducibility.errors import MalformedCase, UnknownCase
-from benchmarks.reproducibility.truth import FACTORS, RACE, minimal, parse_cause, write_cause
+from benchmarks.reproducibility.truth import FACTORS, minimal, parse_cause, write_cause
+from hermetica.sandbox import RACE
 
 if TYPE_CHECKING:
     from pathlib import Path

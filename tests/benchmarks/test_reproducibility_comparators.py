@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.reproducibility.case import named, read_cases
-from benchmarks.reproducibility.comparators import REPROTEST, Reprotest, in_words_of_reprotest, read_reprotest
+from benchmarks.reproducibility.comparators import REPROTEST, NixCheck, Reprotest, in_words_of_reprotest, read_reprotest
 from benchmarks.reproducibility.truth import FACTORS, parse_cause, write_truth
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.reproducibility.truth import Truth
 
 
@@ -62,3 +61,25 @@ def test_reprotest_finds_an_umask(tmp_path: Path) -> None:
     marked = Reprotest().ask(named(read_cases(), ["umask"])[0], tmp_path)
     assert marked.is_exact
     assert marked.builds > 2
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path) -> Path:
+    """The tools of this machine, as a tree that Nix shows to builders."""
+    place = tmp_path / "rootfs"
+    (place / "etc").mkdir(parents=True)
+    for name in ("bin", "lib", "lib64", "usr"):
+        if (Path("/") / name).exists():
+            (place / name).symlink_to(f"/{name}")
+    (place / "etc" / "alternatives").symlink_to("/etc/alternatives")
+    return place
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(NixCheck(Path("/")).absent() is not None, reason="Nix is not installed")
+@pytest.mark.parametrize(("case", "told"), [("urandom", ("differs",)), ("careful-tar", ())])
+def test_nix_sees_whether_a_second_build_differs(
+    rootfs: Path, tmp_path: Path, case: str, told: tuple[str, ...]
+) -> None:
+    marked = NixCheck(rootfs).ask(named(read_cases(), [case])[0], tmp_path)
+    assert (marked.failed, marked.told, marked.is_exact, marked.builds) == ("", told, True, 2)

@@ -10,7 +10,7 @@ from benchmarks.reproducibility.derived import LOCK
 from benchmarks.reproducibility.errors import UnknownCase
 from benchmarks.reproducibility.identical import NAIVE, settings
 from benchmarks.reproducibility.packages import PACKAGES, derive
-from hermetica.sandbox.factors import FACTORS, level_of
+from hermetica.sandbox import FACTORS, vary
 from hermetica_derivations.toolchain import base_c
 
 
@@ -39,11 +39,15 @@ def test_a_package_that_there_is_not_is_told_with_those_there_are() -> None:
 
 def test_the_naive_pair_differs_in_what_it_says_and_the_others_in_nothing() -> None:
     naive, default, fixed = settings()
-    differing = {name for name in FACTORS if level_of(naive.first, name) != level_of(naive.second, name)}
+    differing = {
+        name
+        for name, factor in FACTORS.items()
+        if any(getattr(naive.first, field) != getattr(naive.second, field) for field in factor.fields)
+    }
     assert differing == set(NAIVE)
     assert default.first == default.second == naive.first
     assert fixed.first == fixed.second
-    assert all(level_of(fixed.first, name) == factor.default for name, factor in FACTORS.items())
+    assert vary(fixed.first, {name: factor.default for name, factor in FACTORS.items()}) == fixed.first
 
 
 def test_a_package_is_built_by_hand_and_its_date_is_not_declared() -> None:

@@ -21,7 +21,6 @@ from hermetica.sandbox import (
     WorldUnavailable,
     differences,
     fixed_world,
-    level_of,
     required_tier,
     vary,
 )
@@ -50,10 +49,9 @@ def test_every_level_of_a_factor_is_another_world_and_only_in_its_fields(factor:
     assert worlds[0] == base
     assert len(worlds) >= 2
     assert len(set(worlds)) == len(worlds)
-    for level, world in zip(factor.levels, worlds, strict=True):
+    for world in worlds:
         fields = {field.name for field in attrs.fields(World)}
         assert {name for name in fields if getattr(world, name) != getattr(base, name)} <= set(factor.fields)
-        assert level_of(world, factor.name) == level
 
 
 @every_factor

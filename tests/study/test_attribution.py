@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hermetica.study.attribution import RACE
+from hermetica.sandbox import RACE
 from hermetica.study.families import minimal
 from hermetica.study.space import BUILDS_MAX, Space
 from hermetica.study.trials import BUILDS, Atom, Atoms, Sighting, Trial
@@ -163,6 +163,13 @@ def test_no_budget_is_ever_overrun(builds_max: int) -> None:
         assert found.builds <= builds_max
         assert sets_of(found).get("out", set()) <= set(truth)
         assert not found.is_complete or set(truth) == sets_of(found)["out"]
+
+
+def test_a_budget_that_just_holds_the_base_world_is_kept_and_a_smaller_one_is_refused() -> None:
+    where = Space(factors=LEVELS, bases=20, shakes=8, builds_max=20)
+    assert investigated(telling({"out": [atoms("home")]}), where).builds == 20
+    with pytest.raises(ValueError, match="the base world alone takes 20 builds, and builds_max is 19"):
+        attrs.evolve(where, builds_max=19)
 
 
 @settings(max_examples=60, deadline=None)
