@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from hermetica.cli.diffoscope import add_diffoscope_arguments, diffoscope_of
 from hermetica.cli.inputs import realize_inputs
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import cancelling, positive, run_options
@@ -28,7 +29,7 @@ _OF_A_RUN: Final = ("events", "report", "trace")
 """Options of a run that is shown; there is none where builds only try worlds."""
 
 
-_OF_EXPLAIN: Final = ("builds", "tier", "compare", "study")
+_OF_EXPLAIN: Final = ("builds", "tier", "compare", "study", "diffoscope", "diffoscope_timeout", "mix_machines")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what counts as a difference (normalised: what a store keeps)",
     )
     group.add_argument("--study", metavar="DIRECTORY", help="keep what was built there, and go on from what it holds")
+    add_diffoscope_arguments(group.add_argument, "where it is installed")
+    group.add_argument("--mix-machines", action="store_true", help="go on though that was built on another machine")
 
 
 def require_one_kind(options: Any) -> None:
@@ -53,8 +56,9 @@ def require_one_kind(options: Any) -> None:
     """
     if options.pure and options.explain:
         raise Misuse("--pure and --explain are two checks", hint="one after the other")
-    if not options.explain and (idle := [name for name in _OF_EXPLAIN if getattr(options, name) is not None]):
-        raise Misuse(f"--{idle[0]} does nothing without --explain", hint=f"hermetica check --explain --{idle[0]} …")
+    if not options.explain and (idle := [name for name in _OF_EXPLAIN if getattr(options, name)]):
+        option = f"--{idle[0].replace('_', '-')}"
+        raise Misuse(f"{option} does nothing without --explain", hint=f"hermetica check --explain {option} …")
 
 
 def check_causes(session: Session, texts: Sequence[str]) -> int:
@@ -65,10 +69,9 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
     """
     _require_meaning(session.options, texts)
     from hermetica.realize.options import Options  # noqa: PLC0415 -- only where something is built
-    from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
-    from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- likewise
-    from hermetica.study.design import builds_max  # noqa: PLC0415 -- likewise
-    from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- likewise
+    from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- only where something is built
+    from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- only where something is built
+    from hermetica.study.design import builds_max  # noqa: PLC0415 -- only where something is built
 
     with evaluation(), ExitStack() as held:
         chosen = session.evaluator(texts).derivations(texts)
@@ -85,8 +88,9 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
             store=session.store,
             options=Options(**run_options(session)),
             cancellation=cancellation,
-            diffoscope=find_diffoscope(),
+            diffoscope=diffoscope_of(session, wanted=True),
             writers=True,
+            mix_machines=session.options.mix_machines,
             tell=progress,
             on_event=progress.log,
         )
@@ -96,7 +100,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
         if received:
             session.console.say("interrupted" + (f"; --study {kept} goes on from here" if kept else ""))
             return 128 + received[0]
-        verdicts = _verdicts(session, targets, directory, ended.finished)
+        verdicts = _verdicts(targets, directory, ended.finished)
         _print(session, verdicts)
     for error in ended.failures.values():
         show(error, session.console)
@@ -123,11 +127,13 @@ def _status(verdict: Verdict) -> ExitStatus:
 
 def _study(session: Session, targets: tuple[str, ...]) -> Study:
     from hermetica.sandbox import Tier  # noqa: PLC0415 -- neither help nor completion needs it
-    from hermetica.study.comparing import Alike  # noqa: PLC0415 -- likewise
-    from hermetica.study.declaration import Budget, Study, all_factors  # noqa: PLC0415 -- likewise
-    from hermetica.study.space import BUILDS_MAX  # noqa: PLC0415 -- neither help nor completion needs it
+    from hermetica.study.comparing import Alike  # noqa: PLC0415 -- neither help nor completion needs it
+    from hermetica.study.declaration import Budget, Study, all_factors  # noqa: PLC0415 -- neither help nor completion needs it
+    from hermetica.study.space import BUILDS_LEAST, BUILDS_MAX  # noqa: PLC0415 -- neither help nor completion needs it
 
     options = session.options
+    if options.builds is not None and options.builds < BUILDS_LEAST:
+        raise Misuse(f"--builds {options.builds}: the fixed world alone is built {BUILDS_LEAST} times")
     tier = None if options.tier is None else Tier[options.tier]
     return Study(
         name="explain",
@@ -136,18 +142,15 @@ def _study(session: Session, targets: tuple[str, ...]) -> Study:
         compare=Alike(options.compare or Alike.NORMALISED),
         factors=all_factors(Tier.T3 if tier is None else tier),
         budget=Budget(builds_per_target=options.builds or BUILDS_MAX),
-        timeout_s=options.timeout,
+        timeout_s=options.timeout or session.config.timeout_s,
     )
 
 
-def _verdicts(session: Session, targets: Iterable[str], directory: Path, finished: Sequence[str]) -> list[Verdict]:
+def _verdicts(targets: Iterable[str], directory: Path, finished: Sequence[str]) -> list[Verdict]:
     from hermetica.study.log import read_log  # noqa: PLC0415 -- neither help nor completion needs it
-    from hermetica.study.verdict import verdicts_of  # noqa: PLC0415 -- likewise
+    from hermetica.study.verdict import verdicts_of  # noqa: PLC0415 -- neither help nor completion needs it
 
-    events = read_log(directory)
-    for reason in {event["not_traced"]: None for event in events if event.get("not_traced")}:
-        session.console.say(f"which command wrote what is not known: {reason}")
-    found = {each.target: each for each in verdicts_of(events)}
+    found = {each.target: each for each in verdicts_of(read_log(directory))}
     return [found[name] for name in targets if name in finished]
 
 

@@ -50,6 +50,7 @@ class Progress:
         self._lock = threading.Lock()
         self._drawn = False
         self._lines = Lines()
+        self._told: set[str] = set()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Takes one event."""
@@ -76,21 +77,25 @@ class Progress:
             self._builds[target] = self._builds.get(target, 0) + 1
             if self._verbose:
                 self._say(f"{target}: build {self._builds[target]}, {_varied(event)}: {_came_out(event)}")
-            self._draw(target, event)
+            self._draw(target, f"last {_varied(event, _NAMED_MAX)}")
+        elif kind == "diffoscope-asked":
+            self._draw(target, f"diffoscope looks at {event['path']}, for {event['timeout_s']:g} s at most")
         elif kind in {"target-finished", "target-failed"}:
             self._done += 1
             if self._total > 1 or not self._live:
                 self._say(f"{target}: {_outcome(event)} after {many(self._builds.get(target, 0), 'build')}")
+            if (why := event.get("not_traced")) and why not in self._told:
+                self._told.add(why)
+                self._say(f"which command wrote what is not known: {why}")
 
-    def _draw(self, target: str, event: Mapping[str, Any]) -> None:
+    def _draw(self, target: str, doing: str) -> None:
         now_s = time.monotonic()
         if not self._live and (self._verbose or now_s - self._told_s < self._every_s):
             return
         self._told_s = now_s
         done = f"[{self._done}/{self._total}] " if self._total > 1 else ""
-        builds = f"{self._builds[target]:,} of at most {many(self._builds_max, 'build')}"
-        last = _varied(event, _NAMED_MAX)
-        text = f"{done}{target}: {builds} in {now_s - self._began_s:.0f} s; last {last}"
+        builds = f"{self._builds.get(target, 0):,} of at most {many(self._builds_max, 'build')}"
+        text = f"{done}{target}: {builds} in {now_s - self._began_s:.0f} s; {doing}"
         if not self._live:
             self._console.say(text)
             return

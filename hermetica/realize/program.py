@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from hermetica.sandbox import Cancellation
 
@@ -26,28 +26,31 @@ _READ_BYTES: Final = 1 << 16
 
 def run_program(
     program: str,
-    *,
+    *arguments: str,
     stdin: bytes,
     variables: Mapping[str, str],
     timeout_s: float | None,
     cancellation: Cancellation,
     on_output: Callable[[bytes], object],
+    fine: Container[int] = (0,),
 ) -> str | None:
     """Runs a program to its end.
 
     Args:
         program: its path.
+        arguments: of it.
         stdin: what it can read.
         variables: added to the environment of this process.
         timeout_s: how long it may run; None for ever.
         cancellation: ends it.
         on_output: takes what it writes, stdout and stderr together.
+        fine: the statuses with which nothing went wrong.
 
     Returns:
-        What went wrong, for people; None where it ended with status 0.
+        What went wrong, for people; None where nothing did.
     """
     try:
-        process, output = _start(program, stdin, variables)
+        process, output = _start([program, *arguments], stdin, variables)
     except OSError as error:
         return f"cannot be run: {error.strerror or error}"
     try:
@@ -60,10 +63,10 @@ def run_program(
         return why
     if process.returncode < 0:
         return f"was killed by signal {-process.returncode}"
-    return f"ended with status {process.returncode}" if process.returncode else None
+    return None if process.returncode in fine else f"ended with status {process.returncode}"
 
 
-def _start(program: str, stdin: bytes, variables: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+def _start(words: Sequence[str], stdin: bytes, variables: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
     """The program, running, and where its output comes out."""
     output, theirs = os.pipe()
     try:
@@ -71,7 +74,7 @@ def _start(program: str, stdin: bytes, variables: Mapping[str, str]) -> tuple[su
             document.write(stdin)
             document.seek(0)
             process = subprocess.Popen(
-                [program],
+                words,
                 stdin=document,
                 stdout=theirs,
                 stderr=subprocess.STDOUT,

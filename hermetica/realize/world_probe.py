@@ -6,6 +6,7 @@ It imports nothing but the standard library, and the interpreter that runs it ma
 from __future__ import annotations
 
 import ctypes
+import grp
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import time
 
 SOURCE = "/hermetica/store/source"
 _SYS_TIME = 201
+_AT_RANDOM = 25
 _NAMES = 40
 
 
@@ -57,6 +59,18 @@ def _clock() -> list[int]:
     return [int(time.time()), ctypes.CDLL(None).syscall(_SYS_TIME, None)]
 
 
+def _random() -> list[str]:
+    """By getrandom, by what the interpreter seeded its hashes with, by devices, and by the auxiliary vector."""
+    getauxval = ctypes.CDLL(None).getauxval
+    getauxval.restype = ctypes.c_ulong
+    given = ctypes.string_at(getauxval(_AT_RANDOM), 16).hex()
+    found = [os.urandom(8).hex(), str(hash("hermetica")), given, _text("/proc/sys/kernel/random/uuid")]
+    for device in ("/dev/random", "/dev/urandom"):
+        with open(device, "rb") as file:
+            found.append(file.read(8).hex())
+    return found
+
+
 def observe() -> dict[str, object]:
     """What there is of each factor."""
     system, variables = os.uname(), os.environ
@@ -71,7 +85,7 @@ def observe() -> dict[str, object]:
         "fs": _file_system(),
         "gid": os.getgid(),
         "home": variables["HOME"],
-        "hostname": system.nodename,
+        "hostname": [system.nodename, _file("/etc/hosts")],
         "jobs": variables["HERMETICA_BUILD_CORES"],
         "kernel": [system.release, system.version, _text("/proc/version")],
         "locale": variables["LC_ALL"],
@@ -79,7 +93,7 @@ def observe() -> dict[str, object]:
         "mtime": _made(),
         "path": variables["PATH"],
         "pid": os.getpid(),
-        "random": [os.urandom(8).hex(), hash("hermetica"), _file("/proc/sys/kernel/random/uuid")],
+        "random": _random(),
         "readdir": _order(),
         "shell": [variables["SHELL"], _file("/bin/sh") if os.path.exists("/bin/sh") else ""],
         "src_mtime": int(os.stat(SOURCE).st_mtime),
@@ -89,7 +103,7 @@ def observe() -> dict[str, object]:
         "ulimit": [resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_STACK)],
         "umask": _umask(),
         "uptime": _file("/proc/uptime"),
-        "username": pwd.getpwuid(os.getuid()).pw_name,
+        "username": [pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name],
     }
 
 

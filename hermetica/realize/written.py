@@ -1,7 +1,8 @@
 """Which command wrote each file of a build, read from what strace wrote. Pure.
 
-The last one that opened a file for writing, or gave another file its name, wrote it. A process that runs
-no program of its own, such as a subshell, does what its parent was called to do. Source: strace(1).
+The last one that opened a file for writing, or gave another file its name, wrote it; what lay in a directory that was
+renamed, whoever wrote it there. A process that runs no program of its own, such as a subshell, does what its parent
+was called to do. Source: strace(1).
 """
 
 from __future__ import annotations
@@ -55,6 +56,15 @@ class _Call:
     rest: str
 
 
+@attrs.frozen(kw_only=True)
+class _Written:
+    """That a path has something new; ``former`` is what it was called before, where it was renamed."""
+
+    time_s: float
+    path: str
+    former: str = ""
+
+
 def writers(processes: Mapping[int, str], directory: str = "/build") -> dict[str, Writer]:
     """Path -> who wrote it last.
 
@@ -65,10 +75,12 @@ def writers(processes: Mapping[int, str], directory: str = "/build") -> dict[str
     calls = {pid: list(_calls(text)) for pid, text in processes.items()}
     parents = {child: pid for pid, found in calls.items() for each in found for child in _children(each)}
     written: dict[str, tuple[float, int]] = {}
-    for pid, found in calls.items():
-        for moment_s, path in _written(found, directory):
-            if path not in written or written[path][0] <= moment_s:
-                written[path] = (moment_s, pid)
+    made = [(each.time_s, pid, each) for pid, found in calls.items() for each in _written(found, directory)]
+    for moment_s, pid, each in sorted(made, key=lambda one: one[:2]):
+        if each.former and each.former not in written:
+            inside = [path for path in written if path.startswith(f"{each.former}/")]
+            written |= {f"{each.path}{path.removeprefix(each.former)}": written[path] for path in inside}
+        written[each.path] = (moment_s, pid)
     return {path: _writer(pid, moment_s, calls, parents) for path, (moment_s, pid) in written.items()}
 
 
@@ -87,7 +99,7 @@ def _children(call: _Call) -> list[int]:
     return [int(found[1]) if found else call.result]
 
 
-def _written(calls: list[_Call], here: str) -> Iterator[tuple[float, str]]:
+def _written(calls: list[_Call], here: str) -> Iterator[_Written]:
     for call in calls:
         if call.result < 0:
             continue
@@ -98,9 +110,11 @@ def _written(calls: list[_Call], here: str) -> Iterator[tuple[float, str]]:
             here = posixpath.join(here, texts[0])
         elif call.name == "creat" or (call.name.startswith("open") and any(flag in call.arguments for flag in _WRITES)):
             named = _TARGET.match(call.rest)
-            yield call.time_s, named[1] if named else posixpath.normpath(posixpath.join(here, *texts[:1]))
+            path = named[1] if named else posixpath.normpath(posixpath.join(here, *texts[:1]))
+            yield _Written(time_s=call.time_s, path=path)
         elif call.name.startswith(("rename", "link")) and len(texts) > 1:
-            yield call.time_s, posixpath.normpath(posixpath.join(here, texts[1]))
+            former, path = (posixpath.normpath(posixpath.join(here, text)) for text in texts[:2])
+            yield _Written(time_s=call.time_s, path=path, former=former if call.name.startswith("rename") else "")
 
 
 def _writer(pid: int, moment_s: float, calls: Mapping[int, list[_Call]], parents: Mapping[int, int]) -> Writer:

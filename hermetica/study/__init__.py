@@ -12,10 +12,12 @@ from hermetica.lazy import import_on_demand
 
 if TYPE_CHECKING:
     from hermetica.study.attribution import Attribution, Causes, attribute
-    from hermetica.study.carrying import Carrier, Ended
+    from hermetica.study.carrying import Carrier, Ended, NothingVaried
     from hermetica.study.comparing import Alike, alike
     from hermetica.study.declaration import Budget, Design, InvalidStudy, Study, all_factors, parse
+    from hermetica.study.diffoscope import Diffoscope
     from hermetica.study.log import LogDamaged, LogNotWritten, NoLog, StudyRunning, read_log
+    from hermetica.study.machines import OtherMachine
     from hermetica.study.metrics import Metrics, metrics_of
     from hermetica.study.results import results_of
     from hermetica.study.space import Space
@@ -31,12 +33,15 @@ __all__ = [
     "Carrier",
     "Causes",
     "Design",
+    "Diffoscope",
     "Ended",
     "InvalidStudy",
     "LogDamaged",
     "LogNotWritten",
     "Metrics",
     "NoLog",
+    "NothingVaried",
+    "OtherMachine",
     "Rate",
     "Sighting",
     "Space",
@@ -62,10 +67,12 @@ __getattr__ = import_on_demand(
     __name__,
     {
         "attribution": ("Attribution", "Causes", "attribute"),
-        "carrying": ("Carrier", "Ended"),
+        "carrying": ("Carrier", "Ended", "NothingVaried"),
         "comparing": ("Alike", "alike"),
         "declaration": ("Budget", "Design", "InvalidStudy", "Study", "all_factors", "parse"),
+        "diffoscope": ("Diffoscope",),
         "log": ("LogDamaged", "LogNotWritten", "NoLog", "StudyRunning", "read_log"),
+        "machines": ("OtherMachine",),
         "metrics": ("Metrics", "metrics_of"),
         "results": ("results_of",),
         "space": ("Space",),

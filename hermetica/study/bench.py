@@ -6,6 +6,7 @@ of the base world stays on the disk while the bench is in use, so that what diff
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import threading
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 import blake3
 
-from hermetica.sandbox import FACTORS, World, WorldUnavailable, vary
+from hermetica.realize.errors import BuildCancelled, BuildTimedOut
+from hermetica.sandbox import World, WorldUnavailable, fixed_world, vary
 from hermetica.study.comparing import Alike, Print, Prints, alike, sighting_at
-from hermetica.study.diffoscope import told_by_diffoscope
+from hermetica.study.diffoscope import FILES_MAX
 from hermetica.study.observe import located, pairs_of, prints_of
 from hermetica.study.trials import Sighting, Trial, differing, levels_of
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from hermetica.realize.in_world import Attempt, Workshop
     from hermetica.sandbox import Tier
+    from hermetica.study.diffoscope import Diffoscope
     from hermetica.study.log import Log
 
 _TIMES_BASE: Final = 20
@@ -40,12 +43,14 @@ class Refused(Exception):
 
     Attributes:
         factors: their names.
+        unfixed: those of them that were to be at their fixed level.
         error: why.
     """
 
-    def __init__(self, error: WorldUnavailable) -> None:
+    def __init__(self, error: WorldUnavailable, trial: Trial) -> None:
         super().__init__(error.cause)
-        self.factors = tuple(error.factor.split(" and "))
+        self.factors = frozenset(error.factor.split(" and "))
+        self.unfixed = self.factors - {atom.factor for atom in trial.atoms}
         self.error = error
 
 
@@ -77,6 +82,12 @@ class Purse:
             if self._builds is not None:
                 self._builds -= 1
 
+    def give_back(self) -> None:
+        """Takes back a build that was not made."""
+        with self._lock:
+            if self._builds is not None:
+                self._builds += 1
+
     def spend(self, seconds: float) -> None:
         """Spends time."""
         with self._lock:
@@ -92,29 +103,23 @@ class Setting:
         target: what the study calls it.
         compare: at which level files are compared.
         tier: how much of the base world is fixed.
-        left_out: factors that this host cannot give; they are as in the default world.
+        unfixed: factors whose fixed level this host cannot give; they are as in the default world.
         processor: where builds run that may have one; None for the first.
         timeout_s: how long a build may run; None for many times as long as in the base world.
-        diffoscope: the program, to be asked about what causes change; None asks nothing.
+        diffoscope: is asked about what causes change; None asks nothing.
     """
 
     target: str
     compare: Alike
     tier: Tier
-    left_out: frozenset[str] = frozenset()
+    unfixed: frozenset[str] = frozenset()
     processor: int | None = None
     timeout_s: float | None = None
-    diffoscope: str | None = None
+    diffoscope: Diffoscope | None = None
 
     def world(self, trial: Trial) -> World:
         """The world of a trial."""
-        fixed = {
-            name: factor.default
-            for name, factor in FACTORS.items()
-            if factor.tier <= self.tier and name not in self.left_out
-        }
-        varied = levels_of(trial.atoms)
-        return vary(World(), {**fixed, **varied})
+        return vary(fixed_world(self.tier, self.unfixed), levels_of(trial.atoms))
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -125,7 +130,7 @@ class Bench:
         shop: builds it.
         setting: what all trials have in common.
         log: takes what is built.
-        known: events of builds by their key, from earlier runs.
+        known: events of builds by their key, of earlier runs and of this one.
         purse: what may be spent.
         tell: is told each event.
         events: those of the trials that were asked for, by the trial's key.
@@ -134,7 +139,7 @@ class Bench:
     shop: Workshop
     setting: Setting
     log: Log
-    known: Mapping[str, Mapping[str, Any]]
+    known: dict[str, Mapping[str, Any]]
     purse: Purse
     tell: Callable[[Mapping[str, Any]], None] = lambda _event: None
     events: dict[str, Mapping[str, Any]] = attrs.field(factory=dict[str, "Mapping[str, Any]"])
@@ -163,8 +168,10 @@ class Bench:
         event = self.events.get(trial.key)
         if event is None:
             world = self.setting.world(trial)
-            event = self.known.get(self._key(trial, world)) or self._build(trial, world)
-            self.events[trial.key] = event
+            known = self.known.get(self._key(trial, world))
+            if known is None or _was_cut_short(known, self._timeout_s()):
+                known = self._build(trial, world)
+            event = self.events[trial.key] = known
         return self._read(event)
 
     def _read(self, event: Mapping[str, Any]) -> Sighting:
@@ -195,7 +202,8 @@ class Bench:
             try:
                 attempt = self._enter(mine, trial, world)
             except WorldUnavailable as error:
-                raise Refused(error) from error
+                self.purse.give_back()
+                raise Refused(error, trial) from error
             self.purse.spend(attempt.duration_s)
             seen = prints_of(attempt.trees)
             facts: dict[str, Any] = {"prints": None, "changed": None, "alike": None, "loci": {}}
@@ -205,6 +213,7 @@ class Bench:
             elif attempt.error is None:
                 facts |= self._compared(trial, attempt, seen)
             event = self.log.write("trial", started_s, **self._told(trial, world, attempt), **facts)
+            self.known[event["key"]] = event
         self.tell(event)
         return event
 
@@ -234,6 +243,7 @@ class Bench:
             "tier": self.setting.tier.name,
             "duration_s": round(attempt.duration_s, 3),
             "cpu_s": round((attempt.usage.cpu_user_s or 0) + (attempt.usage.cpu_system_s or 0), 3),
+            "timeout_s": self._timeout_s(),
             "failed": failed,
             "log_tail": attempt.log_tail[-2000:] if failed else "",
         }
@@ -251,24 +261,51 @@ class Bench:
         here = sighting_at(self.setting.compare, seen)
         paths = differing(base, here)
         tells = bool(paths) and (len(trial.atoms) == 1 or trial.repeat > 0 or trial.shaken)
-        loci = located(paths, self._base_trees(), attempt.trees) if tells else {}
-        asks = tells and trial.repeat > 0 and not trial.shaken and bool(trial.atoms) and self.setting.diffoscope
-        pairs = pairs_of(paths, self._base_trees(), attempt.trees) if asks else ()
-        said = told_by_diffoscope(asks, pairs) if asks else dict[str, str]()
+        trees = self._base_trees() if tells else None
+        loci = {} if trees is None else located(paths, trees, attempt.trees, self.setting.compare)
+        asks = trees is not None and trial.repeat > 0 and not trial.shaken and bool(trial.atoms)
+        said = self._by_diffoscope(paths, trees, attempt.trees) if asks and trees is not None else {}
         return {
             "changed": {path: here.files.get(path) for path in sorted(paths)},
             "alike": str(alike(_prints(self.events[Trial().key]), seen)),
             "loci": {path: [each.to_json() for each in found] for path, found in loci.items()},
-            **({"diffoscope": dict(said)} if said else {}),
+            **({"diffoscope": said} if said else {}),
         }
 
-    def _base_trees(self) -> Mapping[str, Path]:
-        """The trees of the base world; built once more where they are those of an earlier run."""
+    def _by_diffoscope(
+        self, paths: Iterable[str], base: Mapping[str, Path], trees: Mapping[str, Path]
+    ) -> dict[str, str]:
+        """What diffoscope says of the first few files, by name; nothing where it is not to be asked."""
+        found: dict[str, str] = {}
+        asked, cancellation = self.setting.diffoscope, self.shop.context.cancellation
+        if asked is None:
+            return found
+        for path, first, second in itertools.islice(pairs_of(paths, base, trees), FILES_MAX):
+            facts = {"target": self.setting.target, "path": path, "timeout_s": asked.timeout_s}
+            self.tell(self.log.write("diffoscope-asked", time.time(), **facts))
+            if text := asked.told(first, second, cancellation):
+                found[path] = text
+            if cancellation.is_cancelled:
+                raise BuildCancelled(self.shop.resolved.derivation, "cancelled")
+        return found
+
+    def _base_trees(self) -> Mapping[str, Path] | None:
+        """The trees of the base world; built once more where they are those of an earlier run, None if that fails."""
         if self._base is None:
             with ExitStack() as mine:
                 attempt = self._enter(mine, Trial(), self.setting.world(Trial()))
-                self._keep(attempt, mine)
-        return {} if self._base is None else self._base.trees
+                self.purse.spend(attempt.duration_s)
+                if attempt.error is None:
+                    self._keep(attempt, mine)
+        return None if self._base is None else self._base.trees
+
+
+def _was_cut_short(event: Mapping[str, Any], timeout_s: float | None) -> bool:
+    """Whether a build was ended because its time was up, and would have more of it now."""
+    before: float | None = event.get("timeout_s")
+    if before is None or not event["failed"].startswith(f"{BuildTimedOut.code} "):
+        return False
+    return timeout_s is None or timeout_s > before
 
 
 def _prints(event: Mapping[str, Any]) -> Prints:

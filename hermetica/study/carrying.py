@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -28,6 +30,7 @@ from hermetica.study.declaration import Design
 from hermetica.study.design import trials_of
 from hermetica.study.host import host_facts
 from hermetica.study.log import Log, of_kind
+from hermetica.study.machines import require_machine
 from hermetica.study.space import Space
 from hermetica.study.trials import Atom
 
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from hermetica.realize.in_world import Workshop
     from hermetica.study.attribution import Attribution
     from hermetica.study.declaration import Study
+    from hermetica.study.diffoscope import Diffoscope
     from hermetica.study.trials import Sighting, Trial
 
 BUSY: Final = frozenset([Atom("cpus", "all"), Atom("jobs", "4")])
@@ -48,6 +52,12 @@ BUSY: Final = frozenset([Atom("cpus", "all"), Atom("jobs", "4")])
 CHANCY: Final = frozenset([Atom("aslr", "on")])
 """The levels that make each build of a world another one."""
 _TIERS: Final = (Tier.T3, Tier.T2, Tier.T0)
+
+
+class NothingVaried(HermeticaError):
+    """A study whose every factor is one that this host, or the tier, cannot vary: it would say nothing."""
+
+    code = "HM697"
 
 
 def _nothing(_event: object) -> None:
@@ -78,8 +88,9 @@ class Carrier:
         store: where inputs are realized.
         options: the caller's choices; ``jobs`` is of the targets at once.
         cancellation: ends it in order.
-        diffoscope: the program, to be asked about what causes change; None asks nothing.
+        diffoscope: is asked about what causes change; None asks nothing.
         writers: whether a target that changes is built once more under strace, to see which command wrote what.
+        mix_machines: whether builds of this machine may stand beside those of another one in one log.
         tell: is told each event of the log, in whichever thread.
         on_event: is told what realizing inputs and builders say, likewise.
     """
@@ -88,8 +99,9 @@ class Carrier:
     store: Store
     options: Options = attrs.field(factory=Options)
     cancellation: Cancellation = attrs.field(factory=Cancellation)
-    diffoscope: str | None = None
+    diffoscope: Diffoscope | None = None
     writers: bool = False
+    mix_machines: bool = False
     tell: Callable[[Mapping[str, Any]], None] = _nothing
     on_event: Callable[[Event], None] = _nothing
 
@@ -103,21 +115,23 @@ class Carrier:
         Raises:
             StudyRunning: another process does so.
             LogDamaged: there is something else.
+            OtherMachine: its builds were made on another machine, and are not to be mixed.
         """
+        here = host_facts()
         with Log(directory) as log:
+            if not self.mix_machines:
+                require_machine(log.before, here, str(directory))
             known = {event["key"]: event for event in of_kind(log.before, "trial")}
             purse = self._purse(list(known.values()))
-            self.tell(
-                log.write("study-started", time.time(), study=self.study.to_json(), fixed=_fixed(), host=host_facts())
-            )
-            processors = sorted(os.sched_getaffinity(0))
-            slots = max(1, min(len(targets), len(processors), self.options.jobs))
+            self.tell(log.write("study-started", time.time(), study=self.study.to_json(), fixed=_fixed(), host=here))
+            free = SimpleQueue[int]()
+            for processor in sorted(os.sched_getaffinity(0)):
+                free.put(processor)
+            slots = max(1, min(len(targets), free.qsize(), self.options.jobs))
             with ThreadPoolExecutor(slots, thread_name_prefix="hermetica-study") as pool:
                 asked = {
-                    name: pool.submit(
-                        self._ask, name, derivation, log, known, purse, processors[number % len(processors)]
-                    )
-                    for number, (name, derivation) in enumerate(targets.items())
+                    name: pool.submit(self._ask, name, derivation, log, known, purse, free)
+                    for name, derivation in targets.items()
                 }
                 try:
                     ended = self._gathered({name: future.result for name, future in asked.items()})
@@ -155,9 +169,9 @@ class Carrier:
         name: str,
         derivation: Derivation,
         log: Log,
-        known: Mapping[str, Mapping[str, Any]],
+        known: dict[str, Mapping[str, Any]],
         purse: Purse,
-        processor: int,
+        free: SimpleQueue[int],
     ) -> bool:
         """Asks everything about one target; whether the budget sufficed."""
         facts = {"target": name, "drv": derivation.id.hex, "name": derivation.name}
@@ -165,13 +179,16 @@ class Carrier:
             return False
         self.tell(log.write("target-started", time.time(), **facts))
         try:
-            with workshop(
-                self.store,
-                derivation,
-                options=self.options,
-                on_event=self.on_event,
-                cancellation=self.cancellation,
-            ) as shop:
+            with (
+                _one_of(free) as processor,
+                workshop(
+                    self.store,
+                    derivation,
+                    options=self.options,
+                    on_event=self.on_event,
+                    cancellation=self.cancellation,
+                ) as shop,
+            ):
                 setting = Setting(
                     target=name,
                     compare=self.study.compare,
@@ -196,20 +213,20 @@ class Carrier:
         shop: Workshop,
         setting: Setting,
         log: Log,
-        known: Mapping[str, Mapping[str, Any]],
+        known: dict[str, Mapping[str, Any]],
         purse: Purse,
     ) -> dict[str, Any] | None:
         """What was found out about a target, for its event; None where the budget did not suffice."""
         left_out: dict[str, str] = {}
         while True:
-            setting = attrs.evolve(setting, left_out=frozenset(left_out))
             with Bench(shop=shop, setting=setting, log=log, known=known, purse=purse, tell=self.tell) as bench:
                 try:
-                    asked, attribution = self._through(bench, frozenset(left_out))
+                    asked, attribution = self._through(bench, left_out)
                 except Refused as refused:
-                    if left_out.keys() >= set(refused.factors):  # it is left out, and cannot be had all the same
-                        raise refused.error from None
-                    left_out |= dict.fromkeys(refused.factors, refused.error.cause)
+                    if refused.factors <= left_out.keys() and refused.unfixed <= setting.unfixed:
+                        raise refused.error from None  # nothing is asked of it, and it cannot be had all the same
+                    left_out |= dict.fromkeys(sorted(refused.factors), refused.error.cause)
+                    setting = attrs.evolve(setting, unfixed=setting.unfixed | refused.unfixed)
                     continue
                 except TierUnavailable as error:
                     if self.study.tier is not None or setting.tier is Tier.T0:
@@ -218,7 +235,7 @@ class Carrier:
                     continue
                 except BudgetSpent:
                     return None
-                self._keep(shop, log, list(bench.events.values()))
+                self._keep(bench, log)
                 return {
                     "tier": setting.tier.name,
                     "left_out": left_out | self._beyond(setting.tier),
@@ -240,10 +257,11 @@ class Carrier:
             return {"writers": {}, "not_traced": error.message}
         return {"writers": {path: attrs.asdict(found[path]) for path in sorted(paths & found.keys())}, "not_traced": ""}
 
-    def _keep(self, shop: Workshop, log: Log, seen: Sequence[Mapping[str, Any]]) -> None:
-        """Keeps for the metrics what builds found, but for those that an earlier run finished with and kept."""
+    def _keep(self, bench: Bench, log: Log) -> None:
+        """Keeps for the metrics what builds found that no earlier run kept, and no other target."""
+        seen, shop = list(bench.events.values()), bench.shop
         kept = {key for event in of_kind(log.before, "target-finished") for key in event["trials"]}
-        fresh = [each for each in seen if each["key"] not in kept]
+        fresh = [each for each in seen if each["key"] not in kept and each["target"] == bench.setting.target]
         base = next((each for each in seen if is_base(each)), None)
         if fresh and base is not None and not base["failed"]:
             again = [differs(each, base) for each in fresh if not (each["levels"] or each["shaken"] or is_base(each))]
@@ -258,17 +276,21 @@ class Carrier:
             name: f"needs tier {FACTORS[name].tier.name}" for name in self.study.factors if FACTORS[name].tier > tier
         }
 
-    def _through(self, bench: Bench, left_out: frozenset[str]) -> tuple[list[Trial], Attribution | None]:
+    def _through(self, bench: Bench, refused: Mapping[str, str]) -> tuple[list[Trial], Attribution | None]:
         """Asks for every trial; which they were, and what an attribution made of them."""
-        beyond = self._beyond(bench.setting.tier)
-        factors = {
-            name: levels for name, levels in self.study.factors.items() if name not in left_out and name not in beyond
-        }
+        left_out = {**refused, **self._beyond(bench.setting.tier)}
+        factors = {name: levels for name, levels in self.study.factors.items() if name not in left_out}
+        if not factors:
+            raise NothingVaried(
+                f"{bench.setting.target}: nothing that the study varies can be varied here",
+                details=tuple((name, left_out[name]) for name in self.study.factors),
+                hint="vary other factors; hermetica doctor --world says which this host can",
+            )
         if self.study.design is not Design.BISECT:
             planned = list(trials_of(attrs.evolve(self.study, factors=factors)))
             bench.sightings(planned)
             return planned, None
-        busy = frozenset(atom for atom in BUSY if atom.factor not in left_out)
+        busy = frozenset(atom for atom in BUSY if atom.factor not in refused)
         space = Space(
             factors=factors,
             busy=busy,
@@ -277,6 +299,16 @@ class Carrier:
             builds_max=self.study.budget.builds_per_target,
         )
         return _driven(attribute(space), bench)
+
+
+@contextmanager
+def _one_of(free: SimpleQueue[int]) -> Generator[int]:
+    """A processor that no other target uses, until this is left."""
+    processor = free.get()
+    try:
+        yield processor
+    finally:
+        free.put(processor)
 
 
 def _driven(

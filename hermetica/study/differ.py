@@ -6,10 +6,11 @@ told; where only the order of members differs, that is.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from hermetica.study.forms import Form, Part, form_of
-from hermetica.study.locus import Locus
+from hermetica.study.locus import Locus, size_in_words
 from hermetica_store.prefix import common_prefix
 
 if TYPE_CHECKING:
@@ -48,44 +49,48 @@ def _loci(first: bytes, second: bytes, inside: tuple[tuple[str, str], ...], dept
     if one.kind == other.kind == "text":
         yield _line(first.decode(), second.decode(), inside)
     else:
-        yield _byte(first, second, inside)
+        yield differing_byte(first, second, inside)
 
 
 def _in_parts(one: Form, other: Form, inside: tuple[tuple[str, str], ...], depth: int) -> Iterator[Locus]:
     before, after = _named(one), _named(other)
-    for name, was in before.items():
-        way = (*inside, (one.kind, name))
-        now = after.get(name)
+    for key, was in before.items():
+        way = (*inside, (one.kind, _called(*key)))
+        now = after.get(key)
         if now is None:
-            yield Locus(inside=way, what="missing", first=f"{len(was.data):,} bytes")
+            yield Locus(inside=way, what="missing", first=size_in_words(len(was.data)))
             continue
-        for (fact, value), (_, later) in zip(was.facts, now.facts, strict=False):
-            if value != later:
-                yield Locus(inside=way, what=fact, first=value, second=later)
+        later = dict(now.facts)
+        for fact, value in was.facts:
+            if value != later.get(fact, value):
+                yield Locus(inside=way, what=fact, first=value, second=later[fact])
         yield from _loci(was.data, now.data, way, depth + 1)
-    for name, now in after.items():
-        if name not in before:
-            yield Locus(inside=(*inside, (one.kind, name)), what="added", second=f"{len(now.data):,} bytes")
+    for key, now in after.items():
+        if key not in before:
+            yield Locus(inside=(*inside, (one.kind, _called(*key))), what="added", second=size_in_words(len(now.data)))
     if list(before) != list(after) and before.keys() == after.keys():
         place = next(index for index, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1])
         yield Locus(
             inside=(*inside, (one.kind, f"member {place + 1}")),
             what="order",
-            first=list(before)[place],
-            second=list(after)[place],
+            first=_called(*list(before)[place]),
+            second=_called(*list(after)[place]),
         )
 
 
-def _named(form: Form) -> dict[str, Part]:
-    """The parts by name; a name that comes again is numbered."""
-    found: dict[str, Part] = {}
+def _named(form: Form) -> dict[tuple[str, int], Part]:
+    """The parts by name, and by which one of that name each is, from 1."""
+    seen: Counter[str] = Counter()
+    found: dict[tuple[str, int], Part] = {}
     for part in form.parts:
-        name, number = part.name, 1
-        while name in found:
-            number += 1
-            name = f"{part.name} ({number})"
-        found[name] = part
+        seen[part.name] += 1
+        found[part.name, seen[part.name]] = part
     return found
+
+
+def _called(name: str, number: int) -> str:
+    """A part for people: the first of its name by that alone."""
+    return name if number == 1 else f"{name} ({number})"
 
 
 def _line(first: str, second: str, inside: tuple[tuple[str, str], ...]) -> Locus:
@@ -95,9 +100,9 @@ def _line(first: str, second: str, inside: tuple[tuple[str, str], ...]) -> Locus
         min(len(before), len(after)),
     )
     if number == len(before) == len(after):
-        return _byte(first.encode(), second.encode(), inside)  # in how lines end
+        return differing_byte(first.encode(), second.encode(), inside)  # in how lines end
     one, other = (lines[number] if number < len(lines) else "" for lines in (before, after))
-    if sorted(before[:_LINES_MAX]) == sorted(after[:_LINES_MAX]):
+    if len(before) == len(after) <= number + _LINES_MAX and sorted(before[number:]) == sorted(after[number:]):
         return Locus(inside=inside, what="order", place=number + 1, first=_cut(one), second=_cut(other))
     return Locus(inside=inside, what="line", place=number + 1, first=_around(one, other), second=_around(other, one))
 
@@ -114,10 +119,20 @@ def _cut(text: str) -> str:
     return text if len(text) <= _EXCERPT_CHARACTERS else f"{text[:_EXCERPT_CHARACTERS]}…"
 
 
-def _byte(first: bytes, second: bytes, inside: tuple[tuple[str, str], ...]) -> Locus:
+def differing_byte(
+    first: bytes, second: bytes, inside: tuple[tuple[str, str], ...] = (), before_bytes: int = 0
+) -> Locus:
+    """The first byte that differs.
+
+    Args:
+        first: of one file.
+        second: of the other; not equal to it.
+        inside: the way to where they are.
+        before_bytes: how many lie before them.
+    """
     low = common_prefix(first, second)
     one, other = (_shown(each[low : low + _EXCERPT_BYTES]) for each in (first, second))
-    return Locus(inside=inside, what="bytes", place=low, first=one, second=other)
+    return Locus(inside=inside, what="bytes", place=before_bytes + low, first=one, second=other)
 
 
 def _shown(data: bytes) -> str:

@@ -1,22 +1,29 @@
 """What diffoscope says of two files, where it is installed: it knows many more formats than we do.
 
+It runs on the host, as the user, and reads what builds made: who does not trust those does not ask it.
 Source: diffoscope(1); its status is 0 for no difference, 1 for some, anything else where it could not tell.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
+from hermetica.realize.program import run_program
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from hermetica.sandbox import Cancellation
 
 FILES_MAX: Final = 3
+"""Of each world, about so many files it is asked."""
+TIMEOUT_S: Final = 60.0
 _CHARACTERS: Final = 20_000
-_TIMEOUT_S: Final = 120.0
-_DIFFERS: Final = 1
+_TELLS: Final = (0, 1)
 
 
 def find_diffoscope() -> str | None:
@@ -24,29 +31,40 @@ def find_diffoscope() -> str | None:
     return shutil.which("diffoscope")
 
 
-def told_by_diffoscope(program: str, pairs: Iterable[tuple[str, Path, Path]]) -> Mapping[str, str]:
-    """What it says of the first few pairs of files, by name; what it cannot tell in time is left out.
+@attrs.frozen(kw_only=True)
+class Diffoscope:
+    """How it is asked.
 
-    Args:
-        program: diffoscope.
-        pairs: name, first and second file.
+    Attributes:
+        program: its path.
+        timeout_s: how long it may take over two files; it is ended then, with all that it has started.
     """
-    found: dict[str, str] = {}
-    for name, first, second in pairs:
-        if len(found) == FILES_MAX:
-            break
-        if text := _told(program, first, second):
-            found[name] = text
-    return found
+
+    program: str
+    timeout_s: float = TIMEOUT_S
+
+    def told(self, first: Path, second: Path, cancellation: Cancellation) -> str:
+        """What it says of two files, or why it says nothing; empty where it sees no difference."""
+        with tempfile.TemporaryDirectory(prefix="hermetica-diffoscope-") as place:
+            report = Path(place, "report")
+            words = ("--text", str(report), "--max-text-report-size", str(_CHARACTERS), "--no-progress")
+            why = run_program(
+                self.program,
+                *words,
+                str(first),
+                str(second),
+                stdin=b"",
+                variables={},
+                timeout_s=self.timeout_s,
+                cancellation=cancellation,
+                on_output=_unheard,
+                fine=_TELLS,
+            )
+            if why is not None:
+                return f"diffoscope {why}"
+            text = report.read_text(encoding="utf-8", errors="replace") if report.exists() else ""
+        return text.replace(os.fspath(first), "first").replace(os.fspath(second), "second")[:_CHARACTERS]
 
 
-def _told(program: str, first: Path, second: Path) -> str:
-    limit = str(_CHARACTERS)
-    words = [program, "--text", "-", "--max-text-report-size", limit, "--no-progress", str(first), str(second)]
-    try:
-        done = subprocess.run(words, capture_output=True, check=False, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    text = done.stdout.decode("utf-8", "replace")
-    text = text.replace(str(first), "first").replace(str(second), "second")
-    return text[:_CHARACTERS] if done.returncode == _DIFFERS else ""
+def _unheard(_output: bytes) -> None:
+    """What it says beside its report."""

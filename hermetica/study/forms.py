@@ -1,7 +1,7 @@
 """What files are made of: the members of archives, the sections of ELF, what compression hides.
 
 Whatever cannot be read as what it seems to be is a file of bytes; nothing here fails on any input. Sources: APPNOTE of
-ZIP, POSIX.1-2017 ustar and pax, RFC 1952, ar(5), elf(5), PEP 552.
+ZIP, POSIX.1-2017 ustar and pax, RFC 1952, RFC 8878, ar(5), elf(5), PEP 552.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
+import zstandard
 
 from hermetica.study.elf import elf_parts, is_elf
 
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 
 UNPACKED_MAX_BYTES: Final = 256 << 20
 _MEMBERS_MAX: Final = 20_000
+_FED_BYTES: Final = 4096
+"""Of what may unpack to thirty thousand times as much, and is not asked how much before it does."""
 _AR: Final = b"!<arch>\n"
 _PYC_END: Final = b"\r\n"
 _TAR_MAGIC_AT: Final = 257
 _Broken = (
     *(ValueError, IndexError, KeyError, EOFError, OverflowError, NotImplementedError, RuntimeError, UnicodeError),
     *(struct.error, zlib.error, lzma.LZMAError, OSError, tarfile.TarError, zipfile.BadZipFile),
+    zstandard.ZstdError,
 )
 
 
@@ -53,7 +57,7 @@ class Form:
     """What a file is, and its parts in order.
 
     Attributes:
-        kind: ``tar``, ``zip``, ``ar``, ``gzip``, ``bzip2``, ``xz``, ``elf``, ``pyc``, ``text`` or ``bytes``.
+        kind: ``tar``, ``zip``, ``ar``, ``gzip``, ``bzip2``, ``xz``, ``zstd``, ``elf``, ``pyc``, ``text`` or ``bytes``.
         parts: none of a text and of bytes.
         is_archive: whether order and facts of the parts are what stabilising leaves out.
     """
@@ -85,10 +89,12 @@ def _is_text(data: bytes) -> bool:
 
 
 def _tar(data: bytes) -> Iterator[Part]:
+    total = 0
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
         for number, member in enumerate(archive):
-            if number >= _MEMBERS_MAX:
-                raise ValueError("too many members")
+            total += member.size  # of a sparse file, with its holes
+            if number >= _MEMBERS_MAX or total > UNPACKED_MAX_BYTES:
+                raise ValueError("too many members, or too large")
             file = archive.extractfile(member) if member.isreg() else None
             facts = {
                 "kind": member.type.decode("latin-1"),
@@ -170,6 +176,18 @@ def _xz(data: bytes) -> Iterator[Part]:
     yield Part(name="content", data=_limited(lzma.LZMADecompressor(), data))
 
 
+def _zstd(data: bytes) -> Iterator[Part]:
+    unpacker = zstandard.ZstdDecompressor().decompressobj()
+    unpacked = bytearray()
+    for place in range(0, len(data), _FED_BYTES):
+        unpacked += unpacker.decompress(data[place : place + _FED_BYTES])
+        if len(unpacked) > UNPACKED_MAX_BYTES:
+            raise ValueError("too large")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("cut short, or several frames")
+    yield Part(name="content", data=bytes(unpacked))
+
+
 def _limited(unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: bytes) -> bytes:
     unpacked = unpacker.decompress(data, UNPACKED_MAX_BYTES)
     if not unpacker.eof or unpacker.unused_data:
@@ -199,6 +217,7 @@ _KINDS: Final[tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], Iterat
     ("gzip", lambda data: data.startswith(b"\x1f\x8b\x08"), _gzip, True),
     ("zip", lambda data: data.startswith((b"PK\x03\x04", b"PK\x05\x06")), _zip, True),
     ("xz", lambda data: data.startswith(b"\xfd7zXZ\0"), _xz, True),
+    ("zstd", lambda data: data.startswith(b"\x28\xb5\x2f\xfd"), _zstd, True),
     ("bzip2", lambda data: data.startswith(b"BZh"), _bzip2, True),
     ("tar", lambda data: data[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar", _tar, True),
     ("pyc", lambda data: len(data) > 16 and data[2:4] == _PYC_END and data[5:8] == b"\0\0\0", _pyc, True),

@@ -106,10 +106,6 @@ class Knowledge:
         worlds = [trial for trial in self._seen if trial.atoms and not trial.shaken]
         return _NONE.union(*map(self.seen_touched, worlds))
 
-    def was_built(self, trial: Trial) -> bool:
-        """Whether a trial was asked for."""
-        return trial in self._seen
-
     def affordable(self, trials: Sequence[Trial]) -> int:
         """How many of these, from the first, can be asked for."""
         fresh = 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_POINTS: Final = {"bytes": "byte", "line": "line", "order": "order, from line"}
+"""What is at a place, and how that is told."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,4 +57,6 @@ class Locus:
         )
 
 
-_POINTS = {"bytes": "byte", "line": "line", "order": "order, from line"}
+def size_in_words(size_bytes: int) -> str:
+    """How large something is that only one of them has, for people."""
+    return f"{size_bytes:,} byte{'' if size_bytes == 1 else 's'}"

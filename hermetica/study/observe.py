@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import blake3
 
-from hermetica.study.comparing import Print, Prints
-from hermetica.study.differ import loci
+from hermetica.study.comparing import Alike, Print, Prints
+from hermetica.study.differ import differing_byte, loci
 from hermetica.study.forms import UNPACKED_MAX_BYTES, form_of
-from hermetica.study.locus import Locus
+from hermetica.study.locus import Locus, size_in_words
 from hermetica.study.stabilise import stabilised_digest
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ FILES_MAX: Final = 40
 """In that many files of a build differences are looked for; the others are named only."""
 _CHUNK_BYTES: Final = 1 << 20
 _DIGITS: Final = 16
+_KINDS: Final = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 
 
 def prints_of(trees: Mapping[str, Path]) -> Prints:
@@ -89,7 +90,10 @@ def _content(path: Path, size_bytes: int) -> tuple[str, str]:
 
 
 def located(
-    paths: Iterable[str], first: Mapping[str, Path], second: Mapping[str, Path]
+    paths: Iterable[str],
+    first: Mapping[str, Path],
+    second: Mapping[str, Path],
+    compare: Alike = Alike.NORMALISED,
 ) -> dict[str, tuple[Locus, ...]]:
     """Where files of two builds differ, of the first few of ``paths``.
 
@@ -97,30 +101,27 @@ def located(
         paths: of files that differ, as `prints_of` names them.
         first: output -> tree of one build.
         second: likewise of the other.
+        compare: at which level; modes and times are told where they count.
     """
     found: dict[str, tuple[Locus, ...]] = {}
     for path in sorted(paths)[:FILES_MAX]:
-        one, other = (_place(path, trees) for trees in (first, second))
-        if one is None or other is None:
-            found[path] = tuple(_only(one, other))
-            continue
-        if (differing := _facts_of(one, other)) or _readable(one, other):
-            found[path] = (*differing, *(loci(one.read_bytes(), other.read_bytes()) if _readable(one, other) else ()))
+        if places := tuple(_loci_of(_place(path, first), _place(path, second), compare)):
+            found[path] = places
     return found
 
 
-def _only(first: Path | None, second: Path | None) -> Iterator[Locus]:
-    """What is to be said of an entry that one build has and the other does not."""
-    if first is not None:
-        yield Locus(what="missing", first=_in_words(first))
-    if second is not None:
-        yield Locus(what="added", second=_in_words(second))
-
-
-def _in_words(path: Path) -> str:
-    if path.is_symlink():
-        return f"a link to {_shown(str(path.readlink()))}"
-    return "a directory" if path.is_dir() else f"{path.stat().st_size:,} bytes"
+def _loci_of(one: Path | None, other: Path | None, compare: Alike) -> Iterator[Locus]:
+    """Where two entries differ, of which there may be one only."""
+    if one is not None and other is not None:
+        yield from _facts_of(one, other, compare)
+        if _readable(one, other):
+            yield from loci(one.read_bytes(), other.read_bytes())
+        elif _are_files(one, other):
+            yield from _first_of_large(one, other)
+    elif one is not None:
+        yield Locus(what="missing", first=_in_words(one))
+    elif other is not None:
+        yield Locus(what="added", second=_in_words(other))
 
 
 def pairs_of(
@@ -145,22 +146,49 @@ def _place(path: str, trees: Mapping[str, Path]) -> Path | None:
     )  # bytes that are no UTF-8
 
 
+def _are_files(one: Path, other: Path) -> bool:
+    return all(each.is_file() and not each.is_symlink() for each in (one, other))
+
+
 def _readable(one: Path, other: Path) -> bool:
-    return all(
-        each.is_file() and not each.is_symlink() and each.stat().st_size <= UNPACKED_MAX_BYTES for each in (one, other)
-    )
+    """Whether both are files that may be held in memory and looked into."""
+    return _are_files(one, other) and all(each.stat().st_size <= UNPACKED_MAX_BYTES for each in (one, other))
 
 
-def _facts_of(one: Path, other: Path) -> list[Locus]:
+def _first_of_large(one: Path, other: Path) -> Iterator[Locus]:
+    """The first byte that differs, without looking into what the files are made of."""
+    with one.open("rb") as first, other.open("rb") as second:
+        before_bytes = 0
+        while (was := first.read(_CHUNK_BYTES)) == (now := second.read(_CHUNK_BYTES)):
+            if not was:
+                return
+            before_bytes += len(was)
+        yield differing_byte(was, now, before_bytes=before_bytes)
+
+
+def _facts_of(one: Path, other: Path, compare: Alike) -> Iterator[Locus]:
     """In what two entries differ besides their bytes."""
-    facts = [
-        {"link": _shown(str(each.readlink()))}
-        if each.is_symlink()
-        else {"executable": str(bool(each.stat().st_mode & 0o100))}
-        for each in (one, other)
-    ]
-    return [
-        Locus(what=what, first=value, second=facts[1][what])
-        for what, value in facts[0].items()
-        if facts[1].get(what, value) != value
-    ]
+    before, after = _facts(one, compare), _facts(other, compare)
+    for what, value in before.items():
+        if (now := after.get(what, value)) != value:
+            yield Locus(what=what, first=value, second=now)
+
+
+def _facts(path: Path, compare: Alike) -> dict[str, str]:
+    found = path.lstat()
+    facts = {"kind": _KINDS.get(stat.S_IFMT(found.st_mode), "special file")}
+    if path.is_symlink():
+        facts["link"] = _shown(str(path.readlink()))
+    elif path.is_file():
+        facts["executable"] = str(bool(found.st_mode & stat.S_IXUSR))
+    if compare is Alike.BITWISE:
+        seconds, rest = divmod(found.st_mtime_ns, 10**9)
+        facts |= {"mode": f"{stat.S_IMODE(found.st_mode):04o}", "mtime": f"{seconds}.{rest:09}"}
+    return facts
+
+
+def _in_words(path: Path) -> str:
+    """What only one of two builds has."""
+    if path.is_symlink():
+        return f"a link to {_shown(str(path.readlink()))}"
+    return "a directory" if path.is_dir() else size_in_words(path.stat().st_size)

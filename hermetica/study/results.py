@@ -7,18 +7,18 @@ Source: docs/guides/read-a-study.md.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.study.attribution import RACE
+from hermetica.sandbox.factors import RACE
 from hermetica.study.attribution_form import attribution_json, read_attribution
 from hermetica.study.cells import Cell, State, cells_of, concluded, differs, is_base
 from hermetica.study.comparing import Alike
 from hermetica.study.declaration import Design
 from hermetica.study.declared import declared
+from hermetica.study.machines import hosts_of, machines_of
 from hermetica.study.statistics import Rate, fisher_exact, holm, mcnemar_exact, too_small
 from hermetica.study.verdict import verdict_of
 
@@ -98,7 +98,8 @@ def results_of(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "study": study,
         "declaration": declared(study),
         "fixed": begun[-1].get("fixed", {}) if begun else {},
-        "hosts": list({json.dumps(event["host"], sort_keys=True): event["host"] for event in begun}.values()),
+        "hosts": hosts_of(events),
+        "machines": len(machines_of(events)),
         "began_s": begun[0]["time_s"] if begun else None,
         "builds": sum(len(row.trials) for row in rows),
         "seconds": round(sum(float(each["duration_s"]) for row in rows for each in row.trials), 3),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from hermetica.study.machines import hosts_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 CELLS: Final = ("target", "name", "factor", "state", "builds", "differing", "files", "tier")
 TRIALS: Final = (
     *("target", "name", "drv", "key", "time_s", "trial", "levels", "repeat", "shaken", "tier", "duration_s", "cpu_s"),
-    *("failed", "changed", "alike"),
+    *("failed", "changed", "alike", "host"),
 )
 
 
@@ -31,18 +33,23 @@ def cell_rows(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def trial_rows(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row a build."""
-    return [
-        {
-            **{name: event[name] for name in TRIALS if name not in {"levels", "changed", "alike", "failed"}},
-            "levels": json.dumps(event["levels"], sort_keys=True),
-            "failed": event["failed"],
-            "changed": len(event["changed"] or ()),
-            "alike": event["alike"] or "",
-        }
-        for event in events
-        if event["kind"] == "trial"
-    ]
+    """A row a build; ``host`` is the number of the results' host that it was made on, from 1."""
+    events, host = list(events), 0
+    hosts, rows = hosts_of(events), list[dict[str, Any]]()
+    for event in events:
+        if event["kind"] == "study-started":
+            host = 1 + hosts.index(event["host"])
+        elif event["kind"] == "trial":
+            rows.append(
+                {
+                    **{name: event[name] for name in TRIALS if name != "host"},
+                    "levels": json.dumps(event["levels"], sort_keys=True),
+                    "changed": len(event["changed"] or ()),
+                    "alike": event["alike"] or "",
+                    "host": host,
+                }
+            )
+    return rows
 
 
 def csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

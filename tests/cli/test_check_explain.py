@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
+from hermetica.study.diffoscope import TIMEOUT_S
+from hermetica.study.space import BUILDS_MAX
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -64,6 +68,31 @@ def test_the_same_for_programs(hermetica: CommandLine) -> None:
     assert (bad["failed"][:5], bad["reproducible"], bad["builds"]) == ("HM105", False, 3)
     again = hermetica("check", "--explain", "--json", "--tier", "T0", "./pkgs.py:app", "--study", "kept", status=104)
     assert json.loads(again.stdout)["targets"][0]["files"] == app["files"]
+
+
+def test_diffoscope_is_asked_where_it_is_there_and_not_refused(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo $HOME > $out")')
+    program = hermetica.write("bin/diffoscope", "#!/bin/sh\nprintf '%s\\n' --- said +++ > $2; exit 1\n")
+    program.chmod(0o755)
+    beside = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    explain = ("check", "--explain", "./pkgs.py:app", "--tier", "T0", "--json")
+    for options, said in (((), "---\nsaid\n+++\n"), (("--no-diffoscope",), None)):
+        ended = hermetica(*explain, *options, env=beside, status=104)
+        assert [each["diffoscope"] for each in json.loads(ended.stdout)["targets"][0]["files"]] == [said]
+
+
+def test_numbers_and_options_without_meaning_are_refused(hermetica: CommandLine) -> None:
+    ended = hermetica("check", "--diffoscope-timeout", "9", status=2)
+    assert "--diffoscope-timeout does nothing without --explain" in ended.stderr
+    hermetica.module('app = sh("app-1.0", "echo x > $out")')
+    ended = hermetica("check", "--explain", "./pkgs.py:app", "--builds", "2", status=2)
+    assert "--builds 2: the fixed world alone is built 3 times" in ended.stderr
+
+
+def test_the_help_says_the_numbers_that_hold(hermetica: CommandLine) -> None:
+    text = " ".join(hermetica("check", "--help").stdout.split())
+    assert f"builds of each target at most ({BUILDS_MAX})" in text
+    assert f"seconds that it may take a file ({TIMEOUT_S:g})" in text
 
 
 def test_it_needs_a_target_that_a_builder_makes(hermetica: CommandLine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,6 +121,24 @@ def test_a_page_that_cannot_be_written_is_told_before_anything_is_built(hermetic
     ended = hermetica("study", "run", "small.toml", "--report", "nowhere/page.html", status=2)
     assert "error[HM600] nowhere/page.html cannot be written: No such file or directory" in ended.stderr
     assert not (hermetica.directory / "small.study").exists()
+
+
+def test_a_tracer_that_is_not_there_is_told(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo $HOME > $out")')
+    hermetica.write("small.toml", DECLARED.replace(', "./pkgs.py:calm"', ""))
+    (hermetica.directory / "bin").mkdir()
+    (hermetica.directory / "bin" / "bwrap").symlink_to(shutil.which("bwrap") or "/usr/bin/bwrap")
+    alone = {"PATH": str(hermetica.directory / "bin")}
+    ended = hermetica("study", "run", "small.toml", "--writers", env=alone)
+    assert "which command wrote what is not known: " in ended.stderr
+    assert "./pkgs.py:app  changes with home" in ended.stdout
+
+
+def test_a_diffoscope_that_is_demanded_and_not_there_is_told(hermetica: CommandLine) -> None:
+    hermetica.module('app = sh("app-1.0", "echo x > $out")')
+    hermetica.write("small.toml", DECLARED.replace(', "./pkgs.py:calm"', ""))
+    ended = hermetica("study", "run", "small.toml", "--diffoscope", status=2, env={"PATH": "/nonexistent"})
+    assert "--diffoscope: it is not installed" in ended.stderr
 
 
 def test_without_comparisons_metrics_say_what_makes_them(hermetica: CommandLine) -> None:

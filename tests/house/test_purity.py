@@ -111,6 +111,7 @@ PURE = (
     "hermetica.study.families",
     "hermetica.study.knowledge",
     "hermetica.study.locus",
+    "hermetica.study.machines",
     "hermetica.study.metrics",
     "hermetica.study.results",
     "hermetica.study.space",

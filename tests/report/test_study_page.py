@@ -9,7 +9,7 @@ import pytest
 from hermetica.report import study_page
 from hermetica.study.results import results_of
 from tests.chromium import Chromium, chromium, missing_chromium
-from tests.study.test_results import finished, log
+from tests.study.test_results import finished, log, many
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -90,6 +90,17 @@ def test_on_a_narrow_screen_nothing_sticks_out_and_the_details_stay_in_sight(bro
     assert page.text("#details h2") == "never"
     box = page.evaluate("(box => [box.top, box.bottom])(document.querySelector('#details h2').getBoundingClientRect())")
     assert 0 < box[0] < box[1] < 800
+
+
+def test_builds_of_several_machines_are_told(browser: Chromium, tmp_path: Path) -> None:
+    events = many({"again": {}, "home": {"out/a": "x"}})
+    elsewhere = {**events[0], "host": {"hermetica": "2", "kernel": "other"}}
+    place = tmp_path / "study.html"
+    place.write_text(study_page(results_of([*events[:5], elsewhere, *events[5:]])), encoding="utf-8")
+    page = browser.page(place)
+    page.until("document.documentElement.dataset.ready")
+    assert "Builds of 2 machines count alike" in page.text("#made-rows")
+    assert page.errors == []
 
 
 def test_an_empty_study_has_a_page(browser: Chromium, tmp_path: Path) -> None:

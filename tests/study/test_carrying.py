@@ -19,17 +19,20 @@ import pytest
 import hermetica as hm
 from hermetica.realize.comparisons import comparisons
 from hermetica.realize.errors import NothingToBuild
+from hermetica.realize.events import LogText
 from hermetica.realize.in_world import workshop
+from hermetica.realize.options import Options
 from hermetica.sandbox import CONTRACT_VERSION, Cancellation, Tier, TierUnavailable, World, vary
-from hermetica.study.carrying import Carrier
+from hermetica.study.carrying import Carrier, NothingVaried
 from hermetica.study.declaration import Budget, Design, Study
-from hermetica.study.diffoscope import find_diffoscope, told_by_diffoscope
 from hermetica.study.log import FORMAT, NAME, Log, LogDamaged, LogNotWritten, NoLog, StudyRunning, read_log
-from hermetica.study.verdict import verdicts_of
 from tests.measuring import unmeasured
+from tests.study.conftest import scripted, tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hermetica.realize.events import Event
 
 pytestmark = pytest.mark.sandbox
 
@@ -166,26 +169,82 @@ def test_a_factor_that_this_host_cannot_vary_is_left_out_and_told(
     try:
         factors = {"home": ("other",), "cpus": ("two",)}
         found = carried(store, {"two": targets["two"]}, tmp_path / "study", factors=factors)["two"]
+        few: dict[str, Any] = {"design": Design.OFAT, "rebuilds": 2, "budget": Budget(builds=4)}
+        assert carried(store, {"two": targets["two"]}, tmp_path / "few", factors=factors, **few), "none was for cpus"
     finally:
         os.sched_setaffinity(0, every)
     assert "2 processors are wanted" in found["left_out"]["cpus"]
     assert causes(found) == {"out/a": [{"home": "other"}]}
 
 
-@pytest.mark.skipif(find_diffoscope() is None, reason="there is no diffoscope here")
-def test_diffoscope_is_asked_about_what_causes_change(
+def test_a_study_that_can_vary_nothing_here_says_nothing(
     store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
 ) -> None:
-    chosen = {"two": targets["two"]}
-    Carrier(study=study("two"), store=store, diffoscope=find_diffoscope()).run(chosen, tmp_path / "study")
-    (verdict,) = verdicts_of(read_log(tmp_path / "study"))
-    assert "/nonexistent/second-home" in verdict.evidence["out/a"].diffoscope
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        factors = {"cpus": ("two",)}
+        ended = Carrier(study=study("two", factors=factors), store=store).run({"two": targets["two"]}, tmp_path)
+    finally:
+        os.sched_setaffinity(0, every)
+    error = ended.failures["two"]
+    assert isinstance(error, NothingVaried)
+    assert (error.code, error.details[0][0]) == ("HM697", "cpus")
+    assert "2 processors are wanted" in error.details[0][1]
 
 
-def test_what_diffoscope_cannot_tell_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("a")
-    assert told_by_diffoscope("/nonexistent", [("out", tmp_path / "a", tmp_path / "a")]) == {}
-    assert told_by_diffoscope("/bin/true", [("out", tmp_path / "a", tmp_path / "a")]) == {}
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
+def test_targets_side_by_side_are_never_on_one_processor(store: hm.Store, tmp_path: Path) -> None:
+    where: dict[str, set[str]] = {}
+    times: dict[str, list[float]] = {}
+
+    def heard(event: Event) -> None:
+        if isinstance(event, LogText):
+            where.setdefault(event.name, set()).update(event.text.split())
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if "target" in event:
+            times.setdefault(event["target"], []).append(time.monotonic())
+
+    script = "grep Cpus_allowed_list /proc/self/status | cut -f2; sleep {}; echo > $out"
+    lasting = {"slow": 0.5, "quick": 0, "late": 0.1}
+    chosen: dict[str, Any] = {"design": Design.OFAT, "factors": {"home": ("other",)}, "rebuilds": 2}
+    with hm.evaluation():
+        made = scripted(tools(tmp_path / "tools"), {name: script.format(each) for name, each in lasting.items()})
+        Carrier(study=study(*made, **chosen), store=store, options=Options(jobs=2), tell=tell, on_event=heard).run(
+            made, tmp_path / "study"
+        )
+    assert times["late"][-1] < times["slow"][-1], "they ran side by side"
+    assert (len(where["slow"]), len(where["late"])) == (1, 1)
+    assert where["slow"] != where["late"]
+
+
+def test_a_base_world_that_cannot_be_built_again_leaves_places_out_and_nothing_else(
+    store: hm.Store, tmp_path: Path
+) -> None:
+    slow = "case $HOME in /homeless*) sleep 1;; esac; echo $HOME > $out"
+    chosen: dict[str, Any] = {"design": Design.OFAT, "factors": {"home": ("other",)}, "rebuilds": 2}
+    with hm.evaluation():
+        made = scripted(tools(tmp_path / "tools"), {"slow": slow})
+        carried(store, made, tmp_path / "study", **chosen, budget=Budget(builds=1))
+        carried(store, made, tmp_path / "study", **chosen, timeout_s=0.4)
+    base, *further = [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]
+    assert (base["trial"], base["failed"]) == ("base#0", "")
+    assert all("HM101" in each["failed"] for each in further if not each["levels"])
+    assert [(list(each["changed"]), each["loci"]) for each in further if each["levels"]] == [(["out"], {})] * 2
+
+
+def test_a_build_whose_time_was_up_is_built_again_where_it_has_more_of_it(store: hm.Store, tmp_path: Path) -> None:
+    chosen: dict[str, Any] = {"design": Design.OFAT, "factors": {"home": ("other",)}, "rebuilds": 2}
+    with hm.evaluation():
+        made = scripted(tools(tmp_path / "tools"), {"slow": "sleep 0.7; echo $HOME > $out"})
+        carried(store, made, tmp_path / "study", **chosen, timeout_s=0.3)
+        carried(store, made, tmp_path / "study", **chosen, timeout_s=0.2)
+        before = [each for each in read_log(tmp_path / "study") if each["kind"] == "trial"]
+        found = carried(store, made, tmp_path / "study", **chosen, timeout_s=60)
+    assert [(each["failed"][:5], each["timeout_s"]) for each in before] == [("HM101", 0.3)] * 4
+    events = {each["key"]: each for each in read_log(tmp_path / "study") if each["kind"] == "trial"}
+    assert [events[key]["failed"] for key in found["slow"]["trials"]] == [""] * 4
 
 
 def test_two_processes_do_not_share_a_study(tmp_path: Path) -> None:
@@ -232,6 +291,17 @@ def test_metrics_have_the_builds_of_runs_that_were_stopped_once(
     found = comparisons(store.objects)
     assert [(each.differing, each.worlds_differ) for each in found] == [(0, True), (0, True)]
     assert sum(each.again for each in found) == len(again), "no build counts twice"
+
+
+def test_two_names_of_one_derivation_are_built_once_and_counted_once(
+    store: hm.Store, targets: dict[str, hm.Derivation], tmp_path: Path
+) -> None:
+    chosen = {"one": targets["two"], "other": targets["two"]}
+    Carrier(study=study(*chosen), store=store, options=Options(jobs=1)).run(chosen, tmp_path)
+    found = outcomes(tmp_path)
+    assert found["one"]["attribution"] == found["other"]["attribution"]
+    assert {each["target"] for each in read_log(tmp_path) if each["kind"] == "trial"} == {"one"}
+    assert len(comparisons(store.objects)) == 1
 
 
 def test_a_torn_last_line_is_taken_back_and_any_other_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,10 @@ Make = Callable[[Sequence[tuple[str, bytes]]], bytes]
 
 def packed(members: Sequence[tuple[str, bytes]]) -> bytes:
     return lzma.compress(tar(members))
+
+
+def squeezed(members: Sequence[tuple[str, bytes]]) -> bytes:
+    return zstandard.compress(tar(members))
 
 
 def tar(members: Sequence[tuple[str, bytes]], mtime: int = 1, uid: int = 0) -> bytes:
@@ -77,7 +82,17 @@ def elf(sections: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 HEADS: Final = (
-    *(b"", b"!<arch>\n", b"PK\x03\x04", b"\x1f\x8b\x08", b"\x7fELF\2\1", b"BZh9", b"\xfd7zXZ\0", b"\xcb\r\r\n"),
+    *(
+        b"",
+        b"!<arch>\n",
+        b"PK\x03\x04",
+        b"\x1f\x8b\x08",
+        b"\x7fELF\2\1",
+        b"BZh9",
+        b"\xfd7zXZ\0",
+        b"\x28\xb5\x2f\xfd",
+        b"\xcb\r\r\n",
+    ),
 )
 
 
@@ -97,6 +112,13 @@ def test_the_part_that_differs_is_named_with_what_it_holds(make: Make, kind: str
     assert found.inside == ((kind, "d/b"),)
     assert (found.place, found.first, found.second) == (1, "two", "other")
     assert str(found) == f"{kind} d/b: line 1: two, then other"
+
+
+@pytest.mark.parametrize(("pack", "kind"), [(packed, "xz"), (squeezed, "zstd")], ids=["xz", "zstd"])
+def test_what_compression_hides_is_looked_into(pack: Make, kind: str) -> None:
+    (found,) = loci(pack(FILES), pack(OTHER))
+    assert found.inside == ((kind, "content"), ("tar", "d/b"))
+    assert form_of(pack(FILES)[:-9]).kind == "bytes"
 
 
 def test_archives_in_compressed_archives_are_looked_into() -> None:
@@ -123,7 +145,7 @@ def test_what_only_an_archive_says_is_told_and_is_alike_once_stabilised(first: b
     assert stabilised_digest(first) == stabilised_digest(second)
 
 
-@pytest.mark.parametrize("make", [tar, zipped, ar, elf, packed])
+@pytest.mark.parametrize("make", [tar, zipped, ar, elf, packed, squeezed])
 def test_what_members_hold_is_no_matter_of_stabilising(make: Make) -> None:
     assert stabilised_digest(make(FILES)) != stabilised_digest(make(OTHER))
 
@@ -142,6 +164,30 @@ def test_a_member_that_one_lacks_is_told() -> None:
 def test_lines_in_another_order_are_told_as_that() -> None:
     (found,) = loci(b"a\nb\nc\n", b"a\nc\nb\n")
     assert (found.what, found.place, found.first, found.second) == ("order", 2, "b", "c")
+
+
+def test_one_line_far_down_is_no_matter_of_order() -> None:
+    lines = [f"{number}\n" for number in range(30_000)]
+    (found,) = loci("".join(lines).encode(), "".join([*lines[:25_000], "other\n", *lines[25_001:]]).encode())
+    assert (found.what, found.place, found.first, found.second) == ("line", 25_001, "25000", "other")
+
+
+def test_members_of_one_name_are_told_by_their_number() -> None:
+    (found,) = loci(ar([("m.o", b"x")] * 900), ar([*[("m.o", b"x")] * 899, ("m.o", b"y")]))
+    assert found.inside == (("ar", "m.o (900)"),)
+    odd = [("m.o", b"1"), ("m.o (2)", b"2"), ("m.o", b"3")]
+    (found,) = loci(ar(odd), ar([*odd[:2], ("m.o", b"4")]))
+    assert (found.inside, found.first, found.second) == ((("ar", "m.o (2)"),), "3", "4")
+
+
+def test_a_sparse_file_that_is_larger_than_any_memory_is_not_unpacked() -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("holes")
+        holes = {"major": "0", "minor": "1", "name": "holes", "map": "0,0", "size": str(1 << 62)}
+        member.pax_headers = {f"GNU.sparse.{key}": value for key, value in holes.items()}
+        archive.addfile(member)
+    assert form_of(made.getvalue()).kind == "bytes"
 
 
 def test_bytes_are_told_by_their_place() -> None:

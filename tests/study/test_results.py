@@ -18,6 +18,7 @@ from hermetica.study.attribution_form import attribution_json, read_attribution
 from hermetica.study.carrying import Carrier
 from hermetica.study.cells import State, concluded
 from hermetica.study.declaration import Design, Study
+from hermetica.study.locus import Locus
 from hermetica.study.log import read_log
 from hermetica.study.metrics import metrics_of
 from hermetica.study.parquet import ParquetMissing, parquet_of
@@ -27,6 +28,7 @@ from hermetica.study.tables import CELLS, TRIALS, cell_rows, csv, trial_rows
 from hermetica.study.trials import BUILDS
 from hermetica.study.verdict import verdicts_of
 from hermetica_store import IndexDamaged, Row, Table
+from tests.house.code import ROOT
 from tests.study.truths import atoms
 
 if TYPE_CHECKING:
@@ -87,6 +89,18 @@ def test_a_fixed_design_tells_races_and_failures_apart() -> None:
         "out/a": (True, ()),
         BUILDS: (False, (atoms("home=other"),)),
     }
+
+
+def test_a_fixed_design_knows_nothing_of_the_files_of_a_build_that_failed() -> None:
+    again = {**trial(HOME, {}, 1, failed="HM105 it failed"), "log_tail": ""}
+    late = {**trial(HOME, {}, 2, failed="HM101 it took too long"), "log_tail": ""}
+    trials = [trial({}, {}), trial(HOME, {"out/a": "x"}), again, late, trial(UID, {}), trial(UID, {}, 1)]
+    assert {each.path: (each.races, each.sets) for each in concluded(trials).files} == {
+        "out/a": (False, (atoms("home=other"),)),
+        BUILDS: (True, ()),
+    }
+    never = [trial({}, {}), {**again, "repeat": 0}, late]
+    assert [(each.path, each.races) for each in concluded(never).files] == [(BUILDS, False)]
 
 
 def finished(**fields: Any) -> dict[str, Any]:
@@ -211,6 +225,22 @@ def test_a_further_build_that_fails_is_one_that_differs() -> None:
     events[2] = trial({}, {}, 1, failed="HM105 it failed")
     assert results_of(events)["rates"]["same_world"]["hits"] == 0
     assert results_of(events)["rates"]["builds_that_differ_in_one_world"]["hits"] == 1
+
+
+def test_every_field_of_the_results_is_on_the_page_about_them() -> None:
+    events = log("t", ended=finished())
+    events[3]["loci"] = {"out/a": [Locus(what="line", place=1, first="x", second="y").to_json()]}
+    results = results_of(events)
+    (target,) = results["targets"]
+    file = target["verdict"]["files"][0]
+    objects: list[dict[str, Any]] = [
+        *(results, results["rates"]["same_world"], results["factors"][0], target, target["factors"]["uid"]),
+        *(target["same_world"], target["causes"][0], target["verdict"], target["verdict"]["advice"][0]),
+        *(file, file["loci"][0]),
+    ]
+    text = (ROOT / "docs/guides/read-a-study.md").read_text(encoding="utf-8")
+    section = text.partition("## The results as JSON\n")[2].partition("\n## ")[0]
+    assert {key for each in objects for key in each if f"`{key}`" not in section} == {"format"}
 
 
 def test_people_read_rates_factors_and_targets() -> None:

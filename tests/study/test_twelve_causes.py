@@ -10,7 +10,7 @@ import pytest
 
 import hermetica as hm
 from hermetica.realize.in_world import workshop
-from hermetica.sandbox import FACTORS, TierUnavailable, World, vary
+from hermetica.sandbox import FACTORS, TierUnavailable, fixed_world, vary
 from hermetica.study.advice import PAGE, USUAL
 from hermetica.study.observe import prints_of
 from tests.house.code import ROOT
@@ -60,7 +60,7 @@ def test_a_mended_build_no_longer_changes(store: hm.Store, advice: Advice) -> No
 
     varied = {factor: FACTORS[factor].varied[0] for factor in advice.factors if factor in FACTORS}
     tier = max(FACTORS[factor].tier for factor in varied)
-    base = vary(World(), {name: factor.default for name, factor in FACTORS.items() if factor.tier <= tier})
+    base = fixed_world(tier)
     with hm.evaluation():
         for script, changes in zip(pair(advice), (True, False), strict=True):
             env = {"PATH": "/usr/bin:/bin"}

@@ -48,6 +48,16 @@ def test_a_file_was_written_by_whoever_opened_it_for_that_last() -> None:
     assert writers({10: SHELL, 20: TOOL + later})["/out/b"].command == tool
 
 
+def test_what_lay_in_a_renamed_directory_was_written_by_whoever_wrote_it_there() -> None:
+    mover = (
+        '3.0 execve("/bin/mv", ["mv", "staged", "/out"], 0x1 /* 3 vars */) = 0\n3.1 rename("staged", "/out/s") = 0\n'
+    )
+    maker = TOOL.replace("/out>", "/build/staged>").replace("3</out/a b>", "3</build/staged/a b>")
+    found = writers({10: SHELL.replace("1.9 rename", "9.9 rename"), 20: maker, 40: mover})
+    assert found["/out/s/a b"].command == "cc -o 'a b' 'x\"y'"
+    assert found["/out/s"].command == "mv staged /out"
+
+
 def test_what_is_no_trace_has_no_writers() -> None:
     assert writers({1: "nonsense\n+++ exited with 0 +++\n"}) == {}
 
@@ -55,7 +65,8 @@ def test_what_is_no_trace_has_no_writers() -> None:
 @pytest.mark.sandbox
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
 def test_the_commands_of_a_real_build_are_named(tmp_path: Path) -> None:
-    script = "mkdir $out; echo x > f; tar cf $out/f.tar f; mv f $out/moved; ( echo sub > $out/sub )"
+    script = "mkdir $out $out/l; echo x > f; tar cf $out/f.tar f; tar cf $out/l/t f; mv $out/l $out/m; mv f $out/moved"
+    script += "; ( echo sub > $out/sub )"
     with hm.evaluation(), hm.Store.open(tmp_path / "store") as store:
         made = scripted(tools(tmp_path / "tools"), {"made": script})["made"]
         with workshop(store, made) as shop:
@@ -63,4 +74,5 @@ def test_the_commands_of_a_real_build_are_named(tmp_path: Path) -> None:
     assert found["out/f.tar"].command == "tar cf $out/f.tar f"
     assert found["out/f.tar"].callers[0].endswith(f"/bin/sh -euc '{script}'")
     assert found["out/sub"].command.endswith(f"/bin/sh -euc '{script}'")
-    assert set(found) == {"out/f.tar", "out/moved", "out/sub"}
+    assert found["out/m/t"].command == "tar cf $out/l/t f"
+    assert set(found) == {"out/f.tar", "out/moved", "out/sub", "out/l/t", "out/m", "out/m/t"}

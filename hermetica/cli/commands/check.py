@@ -37,7 +37,7 @@ def run(session: Session) -> int:
 
         return check_purity(session, session.options.targets or ["./pkgs.py"])
     if session.options.explain:
-        from hermetica.cli.causes import check_causes  # noqa: PLC0415 -- likewise
+        from hermetica.cli.causes import check_causes  # noqa: PLC0415 -- another command in all but name
 
         return check_causes(session, session.options.targets)
     session.options.keep_going = True

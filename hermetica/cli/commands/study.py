@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from hermetica.cli.diffoscope import add_diffoscope_arguments, diffoscope_of
 from hermetica.cli.inputs import realize_inputs
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import actions
@@ -43,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.epilog = _EPILOG
         each.add_argument("--directory", metavar="PATH", help="where the log is (STUDY.study beside the declaration)")
     made["run"].add_argument("--writers", action="store_true", help="see with strace which command wrote what changes")
-    made["run"].add_argument("--diffoscope", action="store_true", help="ask diffoscope about what causes change")
+    add_diffoscope_arguments(made["run"].add_argument, "not unless asked for")
+    made["run"].add_argument("--mix-machines", action="store_true", help="go on with a study of another machine")
     add_build_options(made["run"], of_a_run=False)
     for action in ("run", "report"):
         _add_outputs(made[action])
@@ -69,12 +71,17 @@ def _run(session: Session) -> int:
     from hermetica.study.carrying import Carrier  # noqa: PLC0415 -- only where something is built
     from hermetica.study.design import builds_max  # noqa: PLC0415 -- only where something is built
 
-    study, directory, diffoscope = _declared(session), _directory(session), _diffoscope(session)
+    study, directory = _declared(session), _directory(session)
+    diffoscope = diffoscope_of(session, wanted=False)
     _require_outputs(session.options)
     with evaluation():
         chosen = session.evaluator(study.targets).derivations(study.targets)
         targets = {each.name: each.derivation for each in chosen}
-        study = attrs.evolve(study, targets=tuple(targets))  # globs and modules, as what they name
+        study = attrs.evolve(
+            study,
+            targets=tuple(targets),  # globs and modules, as what they name
+            timeout_s=session.options.timeout or study.timeout_s or session.config.timeout_s,
+        )
         if interrupted := realize_inputs(session, targets.values()):
             return interrupted
         cancellation = Cancellation()
@@ -86,6 +93,7 @@ def _run(session: Session) -> int:
                 cancellation=cancellation,
                 diffoscope=diffoscope,
                 writers=session.options.writers,
+                mix_machines=session.options.mix_machines,
                 tell=progress,
                 on_event=progress.log,
             )
@@ -112,18 +120,6 @@ def _tell_end(session: Session, ended: Ended, results: Mapping[str, Any]) -> int
     failed = [each for each in results["targets"] if each["state"] == "failed" and each["target"] in ended.finished]
     statuses = [*map(status_of, ended.failures.values()), *([FAILED] if failed else [])]
     return combine(statuses) if statuses else OK
-
-
-def _diffoscope(session: Session) -> str | None:
-    from hermetica.study.diffoscope import find_diffoscope  # noqa: PLC0415 -- neither help nor completion needs it
-
-    if not session.options.diffoscope:
-        return None
-    if (found := find_diffoscope()) is None:
-        raise Misuse(
-            "--diffoscope: it is not installed", hint="apt install diffoscope-minimal, or pip install diffoscope"
-        )
-    return found
 
 
 def _declared(session: Session) -> Study:

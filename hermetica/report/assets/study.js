@@ -202,6 +202,7 @@ function showMade() {
       element("div", {}, element("dt", {}, name.replace("_bytes", "").replaceAll("_", " ")), element("dd", {}, name.endsWith("_bytes") ? bytes(value) : String(value))));
     place.append(element("dl", {}, ...facts));
   }
+  if (results.machines > 1) place.append(element("p", {}, `Builds of ${count(results.machines)} machines count alike: a difference between them shows as a race.`));
   place.append(...[...METHOD, OF_DESIGNS[results.study.design]].filter(Boolean).map(text => element("p", {}, text)));
   const fixed = Object.entries(results.fixed).map(([factor, level]) => `${factor} ${level}`).join(", ");
   if (fixed) place.append(element("p", {}, `The base world, as far as a tier fixes it: ${fixed}.`));
@@ -211,7 +212,7 @@ function showMade() {
 function begin() {
   const study = results.study;
   document.getElementById("when").textContent = results.began_s ? new Date(1000 * results.began_s).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "";
-  const figures = [["targets", count(results.targets.length)], ["builds", count(results.builds)], ["building", seconds(results.seconds)], ["design", study.design || ""], ["compared", study.compare || ""], ["hermetica", results.hosts.map(each => each.hermetica).join(", ")]];
+  const figures = [["targets", count(results.targets.length)], ["builds", count(results.builds)], ["building", seconds(results.seconds)], ["design", study.design || ""], ["compared", study.compare || ""], ["hermetica", [...new Set(results.hosts.map(each => each.hermetica))].join(", ")]];
   document.getElementById("figures").append(...figures.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   showRates();
   showMade();
