@@ -235,7 +235,7 @@ def _granted(places: Iterable[Path]) -> tuple[str, ...]:
     here = os.getcwd()  # noqa: PTH109 -- compared as text
     paths = sysconfig.get_paths()
     python = [Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    search = [Path(each) for each in sys.path if each and os.path.abspath(each) != here]  # noqa: PTH100 -- likewise
+    search = [Path(each) for each in sys.path if each and os.path.abspath(each) != here]  # noqa: PTH100 -- compared as text
     every = [*places, *python, *search, Path(_OURS), Path(os.devnull)]
     found = {f"{spelt}{os.sep}" for each in every for spelt in (each.absolute(), each.resolve())}
     return tuple(sorted(found))

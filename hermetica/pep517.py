@@ -65,7 +65,7 @@ def get_requires_for_build_sdist(config_settings: Mapping[str, Any] | None = Non
 def build_wheel(
     wheel_directory: str,
     config_settings: Mapping[str, Any] | None = None,  # noqa: ARG001 -- PEP 517
-    metadata_directory: str | None = None,  # noqa: ARG001 -- likewise
+    metadata_directory: str | None = None,  # noqa: ARG001 -- PEP 517
 ) -> str:
     """Realizes the wheel of the project in the working directory and copies it; the name of the file.
 
@@ -89,7 +89,7 @@ def _build(kind: str, directory: Path) -> str:
         return _copied(kind, _target(kind), directory)
     except HermeticaError as error:  # a front end would show it at the end of a traceback of its own
         from hermetica.cli.console import Console  # noqa: PLC0415 -- only where something went wrong
-        from hermetica.cli.report import report  # noqa: PLC0415 -- likewise
+        from hermetica.cli.report import report  # noqa: PLC0415 -- only where something went wrong
 
         raise SystemExit(report(error, Console())) from error
 

@@ -60,7 +60,7 @@ def hermetica_output(pytestconfig: pytest.Config, hermetica_store: Store, _herme
     """Realizes a target of the project, or a derivation, and gives the place of an output on disk."""
 
     def realize(wanted: str | Derivation, output: str = "", /) -> Path:
-        from hermetica.errors import HermeticaError  # noqa: PLC0415 -- as above
+        from hermetica.errors import HermeticaError  # noqa: PLC0415 -- most runs of pytest need none of it
 
         try:
             derivation, outputs = _find(wanted, pytestconfig.rootpath) if isinstance(wanted, str) else (wanted, ())
@@ -76,7 +76,7 @@ def hermetica_output(pytestconfig: pytest.Config, hermetica_store: Store, _herme
 
 def _find(target: str, root: Path) -> tuple[Derivation, tuple[str, ...]]:
     """What a target names, seen from the root of the tests."""
-    from hermetica.cli.targets import Targets, anchored  # noqa: PLC0415 -- as above
+    from hermetica.cli.targets import Targets, anchored  # noqa: PLC0415 -- most runs of pytest need none of it
 
     selected = Targets().one(anchored(target, os.fspath(root)))
     return selected.derivation, selected.outputs
@@ -84,7 +84,7 @@ def _find(target: str, root: Path) -> tuple[Derivation, tuple[str, ...]]:
 
 def _told(error: Exception) -> str:
     from hermetica.cli.console import Paint  # noqa: PLC0415 -- only where something went wrong
-    from hermetica.cli.report import block  # noqa: PLC0415 -- likewise
-    from hermetica.errors import HermeticaError  # noqa: PLC0415 -- likewise
+    from hermetica.cli.report import block  # noqa: PLC0415 -- only where something went wrong
+    from hermetica.errors import HermeticaError  # noqa: PLC0415 -- only where something went wrong
 
     return "\n".join(block(error, Paint(enabled=False))) if isinstance(error, HermeticaError) else str(error)

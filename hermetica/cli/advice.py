@@ -33,7 +33,7 @@ def targets_of(session: Session) -> list[str]:
 
 def _way_to_right_hash(error: FixedOutputMismatch, targets: list[str]) -> None:
     from hermetica.cli.fixing.edits import Edit, edit_for, explain_unclear  # noqa: PLC0415 -- a hash is seldom wrong
-    from hermetica.cli.fixing.project import project_of  # noqa: PLC0415 -- likewise
+    from hermetica.cli.fixing.project import project_of  # noqa: PLC0415 -- a hash is seldom wrong
 
     if any(label == "not rewritten" for label, _ in error.details):
         return

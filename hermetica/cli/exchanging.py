@@ -57,7 +57,7 @@ def add_arguments(made: Mapping[str, argparse.ArgumentParser]) -> None:
 def run_export(session: Session) -> int:
     """Exports."""
     from hermetica.cli.objects import objects_of  # noqa: PLC0415 -- an import names no targets
-    from hermetica.model import evaluation  # noqa: PLC0415 -- likewise
+    from hermetica.model import evaluation  # noqa: PLC0415 -- an import names no targets
     from hermetica_store.exchange import LEVEL, export_archive, export_cache  # noqa: PLC0415 -- with the store
 
     options = session.options

@@ -127,12 +127,11 @@ def overview() -> str:
 
 def complete(parser: argparse.ArgumentParser) -> None:
     """Gives a parser a short usage, where it has none, and says of its arguments what they look like."""
-    # argparse has no public list of its arguments
-    arguments = [action for action in parser._actions if not action.option_strings]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    arguments = [action for action in parser._actions if not action.option_strings]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- argparse has no public list of them
     for each in arguments:
         each.help = each.help or FORMS.get(str(each.metavar or each.dest))
     # a command's own options come first
-    parser._action_groups.sort(key=lambda group: group.title == EVERYWHERE)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    parser._action_groups.sort(key=lambda group: group.title == EVERYWHERE)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- argparse has no public list of its groups
     parser.usage = parser.usage or " ".join([parser.prog, "[OPTIONS]", *map(_word, arguments)])
 
 

@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
         early = begin(words)
         generated = _generated() if early or not _NO_CLASSES.issuperset(words[:1]) else None
         try:
-            from hermetica.cli.running import run  # noqa: PLC0415 -- likewise
+            from hermetica.cli.running import run  # noqa: PLC0415 -- only where the answer is not known
 
             status = run(words, early)
         finally:

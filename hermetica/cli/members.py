@@ -44,7 +44,7 @@ def _has_sets() -> bool:
 def _is_lazy(value: object) -> bool:
     if not _has_sets():
         return False
-    from hermetica.cli.package_members import is_lazy  # noqa: PLC0415 -- see above
+    from hermetica.cli.package_members import is_lazy  # noqa: PLC0415 -- only where there are package sets
 
     return is_lazy(value)
 
@@ -52,7 +52,7 @@ def _is_lazy(value: object) -> bool:
 def _lazy_fields(value: object) -> Lazy | None:
     if not _has_sets():
         return None
-    from hermetica.cli.package_members import fields_of  # noqa: PLC0415 -- see above
+    from hermetica.cli.package_members import fields_of  # noqa: PLC0415 -- only where there are package sets
 
     return fields_of(value, _is_namespace)
 
@@ -61,7 +61,7 @@ def is_set(value: object) -> bool:
     """Whether it is a class of package sets, of which a target is an instance."""
     if not _has_sets():
         return False
-    from hermetica.cli.package_members import is_set as is_class_of_sets  # noqa: PLC0415 -- see above
+    from hermetica.cli.package_members import is_set as is_class_of_sets  # noqa: PLC0415 -- only where there are package sets
 
     return is_class_of_sets(value)
 
@@ -164,7 +164,7 @@ def _can_be_made(fields: Mapping[str, Any], name: str) -> bool:
 def _is_made(value: object, name: str) -> bool:
     if not _has_sets():
         return True
-    from hermetica.cli.package_members import is_made  # noqa: PLC0415 -- see above
+    from hermetica.cli.package_members import is_made  # noqa: PLC0415 -- only where there are package sets
 
     return is_made(value, name)
 
@@ -199,7 +199,7 @@ def _named(holder: object, pattern: str) -> list[tuple[str, object]]:
 def _variants(value: object, patterns: Mapping[str, str]) -> list[tuple[str, object]]:
     if not _has_sets():
         return []
-    from hermetica.cli.package_members import variants_of  # noqa: PLC0415 -- see above
+    from hermetica.cli.package_members import variants_of  # noqa: PLC0415 -- only where there are package sets
 
     return variants_of(value, patterns)
 
@@ -227,7 +227,7 @@ def _names_below(value: object, prefix: str, above: frozenset[int], *, checks: b
     if id(value) in above or len(above) >= _DEPTH_MAX:
         return
     if _is_lazy(value):
-        from hermetica.cli.package_members import check_names_of, names_of  # noqa: PLC0415 -- see above
+        from hermetica.cli.package_members import check_names_of, names_of  # noqa: PLC0415 -- only where there are package sets
 
         yield from (_below(prefix, name) for name in (check_names_of if checks else names_of)(value))
     fields = members(value)

@@ -212,15 +212,14 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:
     """The long options of a parser."""
-    # argparse has no public list of its options
-    return [text for action in parser._actions for text in action.option_strings if text.startswith("--")]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return [text for action in parser._actions for text in action.option_strings if text.startswith("--")]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- argparse has no public list of its options
 
 
 def actions_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """The second words of a command, with the parser of each."""
-    for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- likewise
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType] -- likewise
-            return dict(action.choices)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownVariableType] -- likewise
+    for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- argparse has no public list of its actions
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType] -- argparse has no public name for them
+            return dict(action.choices)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownVariableType] -- argparse says of no type what they are
     return {}
 
 

@@ -57,7 +57,7 @@ class Recordings:
 
             self._gatherer = Gatherer()
         if options.events:
-            from hermetica.report import Recorder  # noqa: PLC0415 -- likewise
+            from hermetica.report import Recorder  # noqa: PLC0415 -- few ask for it
 
             self._recorders.append(Recorder(writable(options.events)))
 
@@ -112,7 +112,7 @@ def _trace(course: Course) -> str:
 
 
 def _report(course: Course) -> str:
-    from hermetica.report import report_page  # noqa: PLC0415 -- likewise
+    from hermetica.report import report_page  # noqa: PLC0415 -- few ask for it
 
     return report_page(course, str(Path.cwd()))
 

@@ -49,7 +49,7 @@ class Reported:
         for plugin, reporter in self._reporters:
             try:
                 reporter.close()
-            except Exception as error:  # noqa: BLE001 -- likewise
+            except Exception as error:  # noqa: BLE001 -- a plug-in's, which ends no build
                 self._note(plugin, error)
 
     def _note(self, plugin: EntryPoint, error: Exception) -> None:

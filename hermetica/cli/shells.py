@@ -86,7 +86,7 @@ class Surroundings:
 
     def enter_alone(self, command: Sequence[str]) -> int:
         """In a sandbox: with the closure, and the working directory as ``/build``."""
-        from hermetica.sandbox import SandboxSpec, enter  # noqa: PLC0415 -- likewise
+        from hermetica.sandbox import SandboxSpec, enter  # noqa: PLC0415 -- only now is there something to run
 
         path = (*self.shell.path, *(_PATH_OF_ROOTFS if self.shell.rootfs else ()))
         words = (self._program(command[0], path), *command[1:]) if command else (self._shell(path),)
@@ -112,7 +112,7 @@ class Surroundings:
         return (sh, "-c", f'{self.shell.hook}\nexec "$@"', "hermetica", *words) if self.shell.hook else words
 
     def _mounts(self) -> tuple[Mount, ...]:
-        from hermetica.sandbox import Mount  # noqa: PLC0415 -- likewise
+        from hermetica.sandbox import Mount  # noqa: PLC0415 -- only now is there something to run
 
         return tuple(Mount(str(self.objects.on_disk(each)), str(each)) for each in self.closure)
 

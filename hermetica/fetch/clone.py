@@ -219,9 +219,9 @@ def _pointers(tree: Path) -> list[str]:
     for directory, _, names in os.walk(tree):
         for name in names:
             path = os.path.join(directory, name)  # noqa: PTH118 -- of os.walk
-            if os.path.islink(path) or os.path.getsize(path) > 1024:  # noqa: PTH114, PTH202 -- likewise
+            if os.path.islink(path) or os.path.getsize(path) > 1024:  # noqa: PTH114, PTH202 -- of os.walk
                 continue
-            with open(path, "rb") as file:  # noqa: PTH123 -- likewise
+            with open(path, "rb") as file:  # noqa: PTH123 -- of os.walk
                 if file.read(len(_POINTER)) == _POINTER:
                     found.append(os.path.relpath(path, tree))
     return found

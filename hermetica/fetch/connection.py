@@ -121,8 +121,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise HTTPError(req.full_url, code, f"redirects to {shown(newurl)}", headers, fp)
         if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
             raise HTTPError(req.full_url, code, f"redirects to {shown(newurl)}, without encryption", headers, fp)
-        # typeshed asks for HTTPMessage; a handler is given, and passes on, what the response had
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # typeshed asks for HTTPMessage; it gives on what the response had
 
 
 class _Credentials(urllib.request.BaseHandler):

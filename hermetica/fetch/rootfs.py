@@ -71,7 +71,7 @@ class _Tree:
             os.unlink(self._root + path)  # noqa: PTH108 -- text: one of these for every file
         self._leaves.add(path)
         if content is None:
-            os.symlink(member.linkname, self._root + path)  # noqa: PTH211 -- likewise
+            os.symlink(member.linkname, self._root + path)  # noqa: PTH211 -- text: one of these for every link
             return
         mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
         with open(os.open(self._root + path, _NEW, mode), "wb", buffering=0) as file:  # noqa: PTH123 -- a descriptor
@@ -83,5 +83,5 @@ class _Tree:
         self._make_directory(posixpath.dirname(path))
         if path in self._leaves:
             raise PackageConflict(f"{path} is a directory and not a directory in {self._label}")
-        os.mkdir(self._root + path)  # noqa: PTH102 -- likewise
+        os.mkdir(self._root + path)  # noqa: PTH102 -- text: one of these for every directory
         self._directories.add(path)

@@ -200,7 +200,7 @@ class Derivation(Input):
         for output, checks in self.checks.items():
             if output not in self.outputs:
                 raise UnknownOutput(self, output)
-            if not isinstance(checks, OutputChecks):  # pyright: ignore[reportUnnecessaryIsInstance] -- as above
+            if not isinstance(checks, OutputChecks):  # pyright: ignore[reportUnnecessaryIsInstance] -- users need not run a type checker
                 raise refuse(checks, f"checks.{output}", "write hm.OutputChecks(...)")
 
     def _check_variables(self) -> None:

@@ -224,7 +224,7 @@ def _run_builder(spec: SandboxSpec, resolved: Resolved, context: RunContext, scr
         spelling.end()
         check_exit(derivation, ended, log.tail(), options)
         if spec.world.in_memory:
-            from hermetica.realize.worlds import bring_home  # noqa: PLC0415 -- likewise
+            from hermetica.realize.worlds import bring_home  # noqa: PLC0415 -- other worlds only
 
             bring_home(spec, scratch)
         candidates = _find_outputs(resolved, scratch.path / "store", options.build_limit_bytes)

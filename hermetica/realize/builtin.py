@@ -202,7 +202,7 @@ def _fetchoci(resolved: Resolved, context: RunContext, output: Path) -> None:
 
 def _fetchnix(resolved: Resolved, context: RunContext, output: Path) -> None:
     from hermetica.fetch.nix_cache import NixCache, fetch_nix  # noqa: PLC0415 -- few builds have one
-    from hermetica_store.exchange import PublicKey  # noqa: PLC0415 -- likewise
+    from hermetica_store.exchange import PublicKey  # noqa: PLC0415 -- few builds have one
 
     derivation, env = resolved.derivation, dict(resolved.env)
     try:

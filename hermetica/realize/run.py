@@ -157,11 +157,11 @@ class Run:
     def _carry_out(self, plan: Plan, roots: Sequence[Derivation], lease: Lease) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- where everything is there, nothing is made
 
-        from hermetica.realize.context import RunContext  # noqa: PLC0415 -- likewise
-        from hermetica.realize.room import keeping_room  # noqa: PLC0415 -- likewise
-        from hermetica.realize.schedule import Graph, Schedule  # noqa: PLC0415 -- likewise
-        from hermetica.realize.spawners import Spawners  # noqa: PLC0415 -- likewise
-        from hermetica.realize.warnings import changed_addresses  # noqa: PLC0415 -- likewise
+        from hermetica.realize.context import RunContext  # noqa: PLC0415 -- where everything is there, nothing is made
+        from hermetica.realize.room import keeping_room  # noqa: PLC0415 -- where everything is there, nothing is made
+        from hermetica.realize.schedule import Graph, Schedule  # noqa: PLC0415 -- where everything is there, nothing is made
+        from hermetica.realize.spawners import Spawners  # noqa: PLC0415 -- where everything is there, nothing is made
+        from hermetica.realize.warnings import changed_addresses  # noqa: PLC0415 -- where everything is there, nothing is made
 
         spawners = Spawners()
         context = RunContext(

@@ -40,7 +40,7 @@ def _require_derivations(values: Sequence[object]) -> None:
     for value in values:
         if not isinstance(value, Derivation):
             from hermetica.model.origin import user_line  # noqa: PLC0415 -- seldom needed
-            from hermetica.realize.errors import NotRealizable  # noqa: PLC0415 -- likewise
+            from hermetica.realize.errors import NotRealizable  # noqa: PLC0415 -- seldom needed
 
             shown = repr(value)
             raise NotRealizable(
@@ -107,9 +107,9 @@ class Store:
 
     def _network(self) -> Network:
         from hermetica.config import Config  # noqa: PLC0415 -- only a fetch needs it
-        from hermetica.fetch.mirrors import Mirrors  # noqa: PLC0415 -- likewise
-        from hermetica.fetch.reach import Network  # noqa: PLC0415 -- likewise
-        from hermetica.fetch.waiting import Patience  # noqa: PLC0415 -- likewise
+        from hermetica.fetch.mirrors import Mirrors  # noqa: PLC0415 -- only a fetch needs it
+        from hermetica.fetch.reach import Network  # noqa: PLC0415 -- only a fetch needs it
+        from hermetica.fetch.waiting import Patience  # noqa: PLC0415 -- only a fetch needs it
 
         config = self._config or Config.load()
         patience = Patience(timeout_s=config.fetch_timeout_s, retries=config.fetch_retries)
@@ -118,7 +118,7 @@ class Store:
 
     def _substituters(self) -> Substituters:
         from hermetica.config import Config  # noqa: PLC0415 -- only where something is to be made
-        from hermetica.realize.substituters import Substituters  # noqa: PLC0415 -- likewise
+        from hermetica.realize.substituters import Substituters  # noqa: PLC0415 -- only where something is to be made
 
         config = self._config or Config.load()
         return Substituters(config.substituters, config.trusted_substituters)
@@ -170,8 +170,8 @@ class Store:
         """
         _require_derivations(derivations)
         from hermetica.realize.options import Options  # noqa: PLC0415 -- who only keeps or looks up runs nothing
-        from hermetica.realize.run import Run  # noqa: PLC0415 -- likewise
-        from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- likewise
+        from hermetica.realize.run import Run  # noqa: PLC0415 -- who only keeps or looks up runs nothing
+        from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- who only keeps or looks up runs nothing
 
         if self._config is not None and self._config.seal == "auto":
             self.objects.seal_what_is_published()
@@ -205,9 +205,9 @@ class Store:
             cancellation: ends the builds from another thread.
             options: fields of ``Options``.
         """
-        from hermetica.realize.options import Options  # noqa: PLC0415 -- seldom asked for, as all here
-        from hermetica.realize.supply import Remaking  # noqa: PLC0415
-        from hermetica.sandbox import Cancellation  # noqa: PLC0415
+        from hermetica.realize.options import Options  # noqa: PLC0415 -- seldom asked for
+        from hermetica.realize.supply import Remaking  # noqa: PLC0415 -- seldom asked for
+        from hermetica.sandbox import Cancellation  # noqa: PLC0415 -- seldom asked for
 
         with (
             self.objects.lease() as lease,
@@ -235,7 +235,7 @@ class Store:
         _require_derivations(derivations)
         chosen = Options(**options)
         if not chosen.builds_again:
-            from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- likewise
+            from hermetica.realize.plan import make_plan  # noqa: PLC0415 -- who only keeps or looks up runs nothing
 
             return make_plan(derivations, self.trace.unresolved_many)
         from hermetica.realize.checking import plan_targets  # noqa: PLC0415 -- seldom asked for

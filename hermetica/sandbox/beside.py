@@ -67,7 +67,7 @@ def enter_beside(mounts: Sequence[Mount], command: Sequence[str], environment: M
         told.seek(0)
         said, say = os.pipe()
         with os.fdopen(said, "rb") as heard:
-            words = [bwrap, "--args", str(told.fileno()), "--json-status-fd", str(say), "--chdir", os.getcwd()]  # noqa: PTH109
+            words = [bwrap, "--args", str(told.fileno()), "--json-status-fd", str(say), "--chdir", os.getcwd()]  # noqa: PTH109 -- text wanted
             try:
                 child = subprocess.Popen([*words, "--", *command], env=environment, pass_fds=(told.fileno(), say))
             finally:

@@ -87,7 +87,7 @@ def _skeleton(temporary_bytes: int | None) -> tuple[str, ...]:
         *("--dev", "/dev"),
         *_shared_directory(temporary_bytes, "/dev/shm"),  # noqa: S108 -- the sandbox's own, not the host's
         *("--proc", "/proc"),
-        *_shared_directory(temporary_bytes, "/tmp"),  # noqa: S108 -- likewise
+        *_shared_directory(temporary_bytes, "/tmp"),  # noqa: S108 -- the sandbox's own, not the host's
     )
 
 

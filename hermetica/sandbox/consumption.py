@@ -142,7 +142,7 @@ def processes(init: int) -> Iterator[int]:
     for name in os.listdir("/proc"):  # noqa: PTH208 -- names wanted
         if name.isdigit():
             try:
-                if os.readlink(f"/proc/{name}/ns/pid") == namespace:  # noqa: PTH115 -- likewise
+                if os.readlink(f"/proc/{name}/ns/pid") == namespace:  # noqa: PTH115 -- text wanted
                     yield int(name)
             except OSError:
                 continue

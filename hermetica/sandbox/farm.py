@@ -36,8 +36,8 @@ def _own_namespace(libc: ctypes.CDLL) -> None:
 
 
 def _mount_point(source: bytes, target: bytes) -> None:
-    if os.path.isdir(source):  # noqa: PTH112 -- as above
-        os.makedirs(target, exist_ok=True)  # noqa: PTH103 -- as above
+    if os.path.isdir(source):  # noqa: PTH112 -- no import of pathlib: 5 ms
+        os.makedirs(target, exist_ok=True)  # noqa: PTH103 -- no import of pathlib: 5 ms
     else:
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666))
 

@@ -155,8 +155,8 @@ class Session:
         init.tick(self.native)
         if self.spec is None:
             return None
-        if self._consumption is None:  # only what lasts so long is worth it
-            from hermetica.sandbox.consumption import Consumption  # noqa: PLC0415 -- likewise
+        if self._consumption is None:
+            from hermetica.sandbox.consumption import Consumption  # noqa: PLC0415 -- only what lasts so long is worth it
 
             self._consumption = Consumption.of(self.spec, init.pid)
         return self._consumption.verdict(time.monotonic())

@@ -230,7 +230,7 @@ class _Sharing:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.temporary)  # noqa: PTH108 -- text, as all here
             if error.errno == errno.EMLINK:  # the next ones share with ours
-                os.unlink(self.table.place(key))  # noqa: PTH108 -- as above
+                os.unlink(self.table.place(key))  # noqa: PTH108 -- text, as all here
                 self.table.insert(name, dir_fd, key)
             return False
         return True

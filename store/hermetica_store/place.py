@@ -14,5 +14,5 @@ def default_place(environ: Mapping[str, str]) -> str:
     if chosen := environ.get("HERMETICA_STORE"):
         return os.path.expanduser(chosen)  # noqa: PTH111 -- pathlib costs more than some commands
     data = environ.get("XDG_DATA_HOME", "")
-    base = data if data.startswith("/") else os.path.expanduser("~/.local/share")  # noqa: PTH111 -- likewise
+    base = data if data.startswith("/") else os.path.expanduser("~/.local/share")  # noqa: PTH111 -- pathlib costs more than some commands
     return f"{base}/hermetica"

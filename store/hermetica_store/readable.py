@@ -147,7 +147,7 @@ class ReadableStore:
 
     def free_bytes(self) -> int:
         """How much this user may still write to the store's file system."""
-        from hermetica_store.room import free_bytes  # noqa: PLC0415 -- likewise
+        from hermetica_store.room import free_bytes  # noqa: PLC0415 -- rarely asked
 
         return free_bytes(self._shared.layout)
 

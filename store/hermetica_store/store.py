@@ -128,7 +128,7 @@ class ObjectStore(ReadableStore):
 
     def compose(self, tree: Path, entries: Mapping[bytes, tuple[Part, bytes] | None]) -> Composed:
         """Makes a directory in scratch from files and links of registered objects, by links. As `compose.compose`."""
-        from hermetica_store.compose import compose  # noqa: PLC0415 -- as above
+        from hermetica_store.compose import compose  # noqa: PLC0415 -- only composing needs it
 
         self._write()
         with working_in(self.root):

@@ -76,9 +76,9 @@ def test_a_derivation_is_a_value_in_a_string_and_never_a_path(sh: Shell) -> None
     assert f"{zlib}" == f"{zlib:out}" != f"{zlib:dev}"
     assert f"{zlib}" != hm.placeholder("out")
     with pytest.raises(TypeError):
-        os.fspath(hello)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        os.fspath(hello)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue] -- what is tried
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        hello.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+        hello.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] -- what is tried
 
 
 def test_an_unknown_hash_fails_and_says_what_it_got(store: hm.Store, tmp_path: Path) -> None:

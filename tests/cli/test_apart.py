@@ -30,7 +30,7 @@ def project(hermetica: CommandLine) -> CommandLine:
 def content(hermetica: CommandLine, expression: str, *more: str, env: dict[str, str] | None = None) -> str:
     """What an expression is where it is evaluated."""
     hermetica.write("pkgs.py", f"import os, pathlib, sys\nimport hermetica as hm\ntop = hm.text('top', {expression})\n")
-    with open(hermetica("build", "--no-link", *more, TARGET, env=env or {}).stdout.strip()) as built:  # noqa: PTH123
+    with open(hermetica("build", "--no-link", *more, TARGET, env=env or {}).stdout.strip()) as built:  # noqa: PTH123 -- of a text that was printed
         return built.read()
 
 

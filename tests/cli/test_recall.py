@@ -320,7 +320,7 @@ def test_a_use_is_noted_once_an_hour(project: CommandLine) -> None:
         shared.writer.run(lambda tx: tx.put(USED, key, bytes(6)))
     assert not build(project)[1]
     with ObjectStore.open(project.store_root) as store:
-        shared = store._shared  # pyright: ignore[reportPrivateUsage] -- likewise
+        shared = store._shared  # pyright: ignore[reportPrivateUsage] -- nobody waits an hour
         used = shared.index.get(USED, key)
         assert shared.index.get(OBJECTS, key) is not None
     assert int.from_bytes(used or b"", "big") > time.time() * 1000 - 60_000

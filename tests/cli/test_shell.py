@@ -110,7 +110,7 @@ def test_a_dev_shell_is_checked_where_it_is_written() -> None:
     with hm.evaluation(), pytest.raises(hm.EvaluationError, match=r"packages\[0\] is no derivation: 'zlib'"):
         hm.devshell("dev", ["zlib"])
     with hm.evaluation(), pytest.raises(hm.EvaluationError, match=r"env\['N'\] is no text: 3"):
-        hm.devshell("dev", env={"N": 3})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+        hm.devshell("dev", env={"N": 3})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType] -- what is tried
 
 
 def test_only_whole_documents_of_the_format_are_dev_shells() -> None:

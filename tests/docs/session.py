@@ -148,7 +148,7 @@ class Session:
         self.names["__file__"] = str(self.directory / self.page.name)
         with pytest.MonkeyPatch.context() as patch, chdir(self.directory):
             patch.setenv("HERMETICA_STORE", self.environment["HERMETICA_STORE"])
-            patch.syspath_prepend(str(self.project))  # pyright: ignore[reportUnknownMemberType]
+            patch.syspath_prepend(str(self.project))  # pyright: ignore[reportUnknownMemberType] -- pytest leaves its argument without a type
             for name in [name for name, each in sys.modules.items() if self._is_ours(each)]:
                 patch.delitem(sys.modules, name)  # what the page has written since
             result = eval(code, self.names)  # noqa: S307 -- our own pages

@@ -44,11 +44,11 @@ def main() -> int:
             total += 1
             if bad := defects(found):
                 wrong += 1
-                print(json.dumps({**found, "defects": bad}), file=sys.stderr)  # noqa: T201 -- likewise
+                print(json.dumps({**found, "defects": bad}), file=sys.stderr)  # noqa: T201 -- the result
         for code, counts in sorted(answers.items()):
             said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-            print(f"| {operation} | {code} | {counts.total()} | {said} |", flush=True)  # noqa: T201 -- likewise
-    print(f"\n{total} faults, {wrong} not met as they should be")  # noqa: T201 -- likewise
+            print(f"| {operation} | {code} | {counts.total()} | {said} |", flush=True)  # noqa: T201 -- the result
+    print(f"\n{total} faults, {wrong} not met as they should be")  # noqa: T201 -- the result
     return 1 if wrong else 0
 
 

@@ -95,7 +95,7 @@ def _wait_for(port: int) -> None:
 class SmartHandler(http.server.BaseHTTPRequestHandler):
     """Runs ``git http-backend`` for each request, as a web server does."""
 
-    server: SmartServer  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: SmartServer  # pyright: ignore[reportIncompatibleVariableOverride] -- no other server makes one
 
     def do_GET(self) -> None:
         self.server.requests += 1

@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers as its server's table says."""
 
     protocol_version = "HTTP/1.0"
-    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride] -- no other server makes one
 
     def do_GET(self) -> None:
         headers = {key.lower(): value for key, value in self.headers.items()}

@@ -214,7 +214,7 @@ def test_another_address_is_another_recipe_for_the_same_content() -> None:
     ],
 )
 def test_another_content_is_another_input(other: dict[str, str]) -> None:
-    assert hm.fetchurl(URLS[0], sha256="0" * 64).input_id != hm.fetchurl(URLS[0], **other).input_id  # type: ignore[arg-type]
+    assert hm.fetchurl(URLS[0], sha256="0" * 64).input_id != hm.fetchurl(URLS[0], **other).input_id  # type: ignore[arg-type]  # what is tried
 
 
 def test_a_flat_hash_and_a_tree_digest_of_equal_digits_are_different_contents() -> None:

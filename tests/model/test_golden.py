@@ -136,7 +136,7 @@ def test_regenerate_and_say_what_it_costs() -> None:
     )
     print(f"\n{len(changed)} of {len(before)} golden derivations changed: {', '.join(changed) or 'none'}.")  # noqa: T201 -- this is what the switch is for
     if changed:
-        print("Every id of these kinds is void: all users realize them, and what depends on them, again.")  # noqa: T201 -- likewise
+        print("Every id of these kinds is void: all users realize them, and what depends on them, again.")  # noqa: T201 -- this is what the switch is for
 
 
 def test_every_kind_is_pinned() -> None:

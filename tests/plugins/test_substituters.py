@@ -64,7 +64,7 @@ def serving(directory: Path) -> Generator[tuple[str, list[str]]]:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 -- as the library has it
             asked.append(self.path)
 
-        def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 -- likewise
+        def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 -- as the library has it
             """Says nothing."""
 
     handler = functools.partial(Handler, directory=os.fspath(directory))

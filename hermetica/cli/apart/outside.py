@@ -109,7 +109,7 @@ class Apart:
     def account(self, *, code: bool) -> Account:
         """The account of what was read: what lay outside its sight was the same for it as it will be again."""
         from hermetica.cli.recall.reading import Account  # noqa: PLC0415 -- only of what may be remembered
-        from hermetica.cli.recall.states import state  # noqa: PLC0415 -- likewise
+        from hermetica.cli.recall.states import state  # noqa: PLC0415 -- only of what may be remembered
 
         answer = self._ask("account", code=code)
         rows = [(kind, bytes.fromhex(name), bytes.fromhex(seen)) for kind, name, seen in answer["states"]]
@@ -209,7 +209,7 @@ def start(
         InvalidEvaluation: the project declares what makes no sense.
     """
     from hermetica.sandbox.errors import SandboxUnavailable  # noqa: PLC0415 -- only a child needs it
-    from hermetica.sandbox.locate import find_bwrap  # noqa: PLC0415 -- likewise
+    from hermetica.sandbox.locate import find_bwrap  # noqa: PLC0415 -- only a child needs it
 
     try:
         bwrap = find_bwrap()

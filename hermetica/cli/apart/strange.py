@@ -26,10 +26,10 @@ class _Everything(dict[bytes, bytes]):
 
 def give_every_variable_a_value() -> None:
     """From here on every variable that is asked for by name is set."""
-    views: Any = (os.environ, os.environb)  # nothing public lets one do that
-    data = _Everything(views[0]._data)  # noqa: SLF001
+    views: Any = (os.environ, os.environb)
+    data = _Everything(views[0]._data)  # noqa: SLF001 -- nothing public lets one do that
     for view in views:
-        view._data = data  # noqa: SLF001
+        view._data = data  # noqa: SLF001 -- nothing public lets one do that
 
 
 def shift_clock(by_s: int) -> None:

@@ -179,7 +179,7 @@ def _dry_run(session: Session, chosen: Sequence[Selected]) -> int:
 
 def _plan_lines(plan: Plan) -> list[str]:
     from hermetica.cli.views.words import many, size  # noqa: PLC0415 -- only for people
-    from hermetica.realize.plan import declared_size_bytes  # noqa: PLC0415 -- likewise
+    from hermetica.realize.plan import declared_size_bytes  # noqa: PLC0415 -- only for people
 
     if not plan.steps:
         return ["nothing to do: everything is in the store"]

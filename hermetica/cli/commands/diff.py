@@ -56,8 +56,8 @@ def _names_derivation(text: str) -> bool:
 
 def _declared(session: Session) -> tuple[dict[str, Any], list[str]]:
     from hermetica.cli.views.causes import cause_json, cause_lines  # noqa: PLC0415 -- completion needs none
-    from hermetica.model.causes import find_causes  # noqa: PLC0415 -- likewise
-    from hermetica.realize.explaining import declared_anywhere, names_in  # noqa: PLC0415 -- likewise
+    from hermetica.model.causes import find_causes  # noqa: PLC0415 -- completion needs none
+    from hermetica.realize.explaining import declared_anywhere, names_in  # noqa: PLC0415 -- completion needs none
 
     objects = session.objects
     first, second = (_of(text, session) for text in (session.options.first, session.options.second))
@@ -77,9 +77,9 @@ def _declared(session: Session) -> tuple[dict[str, Any], list[str]]:
 
 def _of(text: str, session: Session) -> Declared:
     """What a target, or the beginning of an id, names declares."""
-    from hermetica.model.difference import Declared  # noqa: PLC0415 -- as above
-    from hermetica.realize.realized import declared_by_id  # noqa: PLC0415 -- likewise
-    from hermetica_store.digest import Digest  # noqa: PLC0415 -- likewise
+    from hermetica.model.difference import Declared  # noqa: PLC0415 -- completion needs none
+    from hermetica.realize.realized import declared_by_id  # noqa: PLC0415 -- completion needs none
+    from hermetica_store.digest import Digest  # noqa: PLC0415 -- completion needs none
 
     record = find_record(text, session.objects)
     if record is None:
@@ -94,7 +94,7 @@ def place(origin: str) -> str:
 
 
 def _closures(session: Session) -> tuple[dict[str, Any], list[str]]:
-    from hermetica.cli.closures import closure_changes  # noqa: PLC0415 -- as above
+    from hermetica.cli.closures import closure_changes  # noqa: PLC0415 -- completion needs none
 
     paths = [object_of(session, text) for text in (session.options.first, session.options.second)]
     before, after = (_sizes(session.objects, path) for path in paths)
@@ -137,7 +137,7 @@ def _short(path: StorePath) -> str:
 
 
 def _contents(session: Session) -> tuple[dict[str, Any], list[str]]:
-    from hermetica_store.compare_trees import compare_trees  # noqa: PLC0415 -- as above
+    from hermetica_store.compare_trees import compare_trees  # noqa: PLC0415 -- completion needs none
 
     objects = session.objects
     paths = [object_of(session, text) for text in (session.options.first, session.options.second)]

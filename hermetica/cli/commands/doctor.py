@@ -159,7 +159,7 @@ def file_system(path: Path, mounts: str) -> str:
 
 def _plugins() -> Iterator[dict[str, Any]]:
     from hermetica.cli.plugged import state_of  # noqa: PLC0415 -- asked for nowhere else
-    from hermetica.entry_points import GROUPS, installed  # noqa: PLC0415 -- likewise
+    from hermetica.entry_points import GROUPS, installed  # noqa: PLC0415 -- asked for nowhere else
 
     for each in installed():
         cause, remedy = state_of(each)

@@ -32,7 +32,7 @@ def run(session: Session) -> int:
 
         session.console.print_json(event_schema())
         return 0
-    from hermetica.report import NotARecording, recorded_runs  # noqa: PLC0415 -- likewise
+    from hermetica.report import NotARecording, recorded_runs  # noqa: PLC0415 -- only where it is asked for
 
     rows: list[dict[str, Any]] = []
     for each in recorded_runs(session.objects):

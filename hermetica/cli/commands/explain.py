@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Explains each target; runs nothing."""
     from hermetica.cli.views.explained import FORMAT, explanation_json, explanation_lines  # noqa: PLC0415 -- completion needs none
-    from hermetica.realize.explaining import Asked, explain  # noqa: PLC0415 -- likewise
+    from hermetica.realize.explaining import Asked, explain  # noqa: PLC0415 -- completion needs none
 
     with evaluation():
         targets = session.evaluator(session.options.targets)

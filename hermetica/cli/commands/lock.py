@@ -70,7 +70,7 @@ def _add_git_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Makes the pins and writes them; prints what changed."""
     from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- only what locks needs the network's room
-    from hermetica.fetch.locking.request import make_group  # noqa: PLC0415 -- likewise
+    from hermetica.fetch.locking.request import make_group  # noqa: PLC0415 -- only what locks needs the network's room
 
     options = session.options
     file = Path(options.output)
@@ -116,8 +116,8 @@ def _filled(request: Iterable[tuple[str, Iterable[str]]]) -> dict[str, tuple[str
 
 def _check(session: Session, file: Path) -> int:
     """Says whether a lock is as it was written, and what its groups' files give now; nothing is written."""
-    from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- as above
-    from hermetica.fetch.locking.request import LockOutdated, check_lock  # noqa: PLC0415 -- as above
+    from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- only what locks needs the network's room
+    from hermetica.fetch.locking.request import LockOutdated, check_lock  # noqa: PLC0415 -- only what locks needs the network's room
 
     mirrors, _ = network_of(session)
     try:

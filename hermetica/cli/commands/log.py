@@ -49,7 +49,7 @@ def run(session: Session) -> int:
 def log_key(record: dict[str, Any]) -> str:
     """What names the log of a build, from its record."""
     from hermetica.realize.trace import record_key  # noqa: PLC0415 -- loaded by now
-    from hermetica_store.digest import Digest  # noqa: PLC0415 -- likewise
+    from hermetica_store.digest import Digest  # noqa: PLC0415 -- loaded by now
 
     return record_key(Digest.parse(record["resolved_id"]), record["started_s"]).hex()
 

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Prints the numbers."""
     from hermetica.realize.comparisons import comparisons  # noqa: PLC0415 -- completion needs none
-    from hermetica.study.metrics import metrics_of  # noqa: PLC0415 -- likewise
+    from hermetica.study.metrics import metrics_of  # noqa: PLC0415 -- completion needs none
 
     found = metrics_of(comparisons(session.objects))
     session.console.result(found.to_json(), found.lines())

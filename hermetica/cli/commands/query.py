@@ -122,7 +122,7 @@ def _deps(session: Session) -> int:
 
 def _rdeps(session: Session) -> int:
     from hermetica.cli.target import parse  # noqa: PLC0415 -- loaded by now
-    from hermetica.model import closure  # noqa: PLC0415 -- likewise
+    from hermetica.model import closure  # noqa: PLC0415 -- loaded by now
 
     targets = session.evaluator([session.options.target])
     wanted = {each.derivation for each in targets.derivations([session.options.target])}

@@ -116,7 +116,7 @@ def _view(session: Session, clock: _Clock) -> View:
         from hermetica.cli.views.live import LiveView  # noqa: PLC0415 -- only where it is shown
 
         return LiveView(console, verbose=options.verbose, now=clock)
-    from hermetica.cli.views import choose  # noqa: PLC0415 -- likewise
+    from hermetica.cli.views import choose  # noqa: PLC0415 -- only where it is shown
 
     return choose("plain" if options.ui == "auto" else options.ui, console, verbose=options.verbose)
 

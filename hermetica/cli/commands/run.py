@@ -46,7 +46,7 @@ def run(session: Session) -> int:
 def enter(session: Session, path: StorePath, command: tuple[str, ...]) -> int:
     """Runs a command in a sandbox with the closure of an object, on the caller's terminal; its exit status."""
     from hermetica.sandbox import Mount, SandboxSpec  # noqa: PLC0415 -- only a run needs it
-    from hermetica.sandbox import enter as enter_sandbox  # noqa: PLC0415 -- likewise
+    from hermetica.sandbox import enter as enter_sandbox  # noqa: PLC0415 -- only a run needs it
 
     objects = session.objects
     with objects.lease() as lease, objects.scratch() as scratch:

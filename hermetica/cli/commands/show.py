@@ -75,7 +75,7 @@ def _readable(text: str, facts: dict[str, Any]) -> str:
         output = "" if row["output"] == "out" else f".{row['output']}"
         text = text.replace(row["placeholder"], f"${{{row['name']}{output}}}")
     from hermetica.model import Token  # noqa: PLC0415 -- loaded by now
-    from hermetica.model.placeholder import SELF  # noqa: PLC0415 -- likewise
+    from hermetica.model.placeholder import SELF  # noqa: PLC0415 -- loaded by now
 
     for output in _output_names(facts):
         text = text.replace(str(Token(SELF, output)), f"${{{output}}}")

@@ -90,7 +90,7 @@ def _chosen(options: Any) -> _Listing:
 def _declared(session: Session, text: str) -> _Listing:
     """What a source that a module declares has taken."""
     from hermetica.fetch.left_out import reasons  # noqa: PLC0415 -- asked for nowhere else
-    from hermetica.fetch.select import select  # noqa: PLC0415 -- likewise
+    from hermetica.fetch.select import select  # noqa: PLC0415 -- asked for nowhere else
     from hermetica.model import evaluation  # noqa: PLC0415 -- a path needs no module
 
     with evaluation():

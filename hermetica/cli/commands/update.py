@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session) -> int:
     """Makes the pins again; prints what changed."""
     from hermetica.fetch.lock import Lock  # noqa: PLC0415 -- only what locks needs the network's room
-    from hermetica.fetch.locking.request import make_group  # noqa: PLC0415 -- likewise
+    from hermetica.fetch.locking.request import make_group  # noqa: PLC0415 -- only what locks needs the network's room
 
     options = session.options
     file = Path(options.lock)

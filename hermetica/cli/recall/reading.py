@@ -132,7 +132,7 @@ def module_files() -> Iterator[str]:
 
 def _search(watch: Watch) -> Iterator[tuple[str, bytes]]:
     """The directories in which a module with another content could appear."""
-    places = [os.path.abspath(place) for place in watch.search if not is_standard(f"{place}{os.sep}x")]  # noqa: PTH100
+    places = [os.path.abspath(place) for place in watch.search if not is_standard(f"{place}{os.sep}x")]  # noqa: PTH100 -- not resolved: the link counts too
     tops = {name.partition(".")[0] for name in list(sys.modules)}
     for place in places:
         yield "n", os.fsencode(place)

@@ -51,7 +51,7 @@ STANDARD: Final = f"{os.path.dirname(os.path.realpath(os.__file__))}{os.sep}"  #
 
 def is_standard(path: str) -> bool:
     """Whether a file is of Python's own library, which its version stands for."""
-    if not path.startswith((STANDARD, f"{os.path.dirname(os.__file__)}{os.sep}")):  # noqa: PTH120 -- as above
+    if not path.startswith((STANDARD, f"{os.path.dirname(os.__file__)}{os.sep}")):  # noqa: PTH120 -- compared as text
         return False
     return f"{os.sep}site-packages{os.sep}" not in path and f"{os.sep}dist-packages{os.sep}" not in path
 
@@ -258,11 +258,11 @@ def _wrapped(watch: Watch) -> Generator[None]:
 
 def _replace_variables(data: dict[bytes, bytes] | None) -> dict[bytes, bytes]:
     """Puts other data behind ``os.environ``, where some are given; those that were there."""
-    views: Any = (os.environ, os.environb)  # nothing public tells of a look at them
-    before: dict[bytes, bytes] = views[0]._data  # noqa: SLF001
+    views: Any = (os.environ, os.environb)
+    before: dict[bytes, bytes] = views[0]._data  # noqa: SLF001 -- nothing public tells of a look at them
     if data is not None:
         for view in views:
-            view._data = data  # noqa: SLF001
+            view._data = data  # noqa: SLF001 -- nothing public tells of a look at them
     return before
 
 
