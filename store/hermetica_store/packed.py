@@ -31,7 +31,7 @@ def unpack(value: bytes) -> bytes:
     """
     plain = value[1:]
     if value[:1] == _ZSTD:
-        import zstandard  # noqa: PLC0415 -- as above
+        import zstandard  # noqa: PLC0415 -- small values do without
 
         try:
             if zstandard.frame_content_size(plain) > _PLAIN_BYTES_MAX:
