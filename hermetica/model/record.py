@@ -46,14 +46,14 @@ class Parts(NamedTuple):
     Attributes:
         id: hexadecimal, as it is stated.
         canonical: the form.
-        meta: what it says for people.
+        meta: what it says for people, as JSON.
         origin: the line that defines it, if that is known.
         has_places: whether names in its messages have places of their own.
     """
 
     id: str
     canonical: bytes
-    meta: Meta
+    meta: bytes
     origin: str | None
     has_places: bool
 
@@ -135,12 +135,16 @@ def parts_of(record: bytes) -> Parts:
     origin = told.decode()
     # nearly always a text without escapes, and there are many
     shown = origin[1:-1] if origin[:1] == '"' and "\\" not in origin else json.loads(origin)
-    return Parts(drv.decode(), canonical, _meta_in(meta), shown, places is not None)
+    return Parts(drv.decode(), canonical, meta, shown, places is not None)
 
 
 @functools.lru_cache(maxsize=64)
-def _meta_in(text: bytes) -> Meta:
-    """One value for all that say the same, which most do."""
+def meta_in(text: bytes) -> Meta:
+    """What a record says for people; one value for all that say the same.
+
+    Raises:
+        InvalidRecord: it is none that a record has.
+    """
     try:
         return _meta(json.loads(text))
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:

@@ -19,7 +19,7 @@ from hermetica.model.evaluation import Evaluation, UnknownPlaceholder, current_e
 from hermetica.model.identity import derivation_id
 from hermetica.model.inputs import Inputs, inputs_stated
 from hermetica.model.origin import Origin
-from hermetica.model.record import NO_CALLS, Calls, InvalidRecord, parts_of, passed_on, revive
+from hermetica.model.record import NO_CALLS, Calls, InvalidRecord, meta_in, parts_of, passed_on, revive
 from hermetica.model.stated import inputs_and_sources, name_in, outputs_in, usual_fields
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class Told(Derivation):
             id=own,
             input_id=own,
             canonical=parts.canonical,
-            meta=parts.meta,
             origin=passed_on(_origin(parts.origin), passing.get("")) if parts.origin else None,
             _tokens={},
             _recipe=None,
@@ -102,6 +101,8 @@ class Told(Derivation):
         untold: _Untold | None = known.get("_untold")
         if untold is not None and field == "inputs":
             known[field] = self._inputs(untold.scope)
+        elif untold is not None and field == "meta":
+            known[field] = meta_in(parts_of(untold.record).meta)
         elif untold is not None and field in _READ:
             self._read(untold)
         if field not in known:

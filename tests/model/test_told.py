@@ -11,8 +11,9 @@ from hypothesis import given
 import hermetica.model as hm
 from hermetica.model import Derivation, Source, derivation, evaluation
 from hermetica.model.canonical import NotCanonical
+from hermetica.model.difference import Declared
 from hermetica.model.identity import derivation_id
-from hermetica.model.record import record_bytes
+from hermetica.model.record import declared_in, record_bytes
 from hermetica.model.told import Told
 from hermetica_store.digest import Digest
 from hermetica_store.path import store_path
@@ -117,8 +118,10 @@ def test_a_form_is_not_found_by_what_it_would_be_without_what_it_says_of_its_inp
             hm.resolved_form(there, lambda token: pytest.fail(f"it has no input {token}"))
 
 
-def test_what_is_said_for_people_is_refused_where_it_makes_no_sense() -> None:
-    record = record_bytes(make()).replace(b'"maintainers":[]', b'"maintainers":[],"no":1')
+def test_what_is_said_for_people_matters_to_who_asks_for_it() -> None:
+    made = make()
+    record = record_bytes(made).replace(b'"maintainers":[]', b'"maintainers":[],"no":1')
+    assert declared_in(record) == Declared.of(made)
     with evaluation(), pytest.raises(hm.InvalidRecord, match="for people"):
         _ = Told.of(record, {}).meta
 
