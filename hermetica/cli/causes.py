@@ -11,9 +11,8 @@ from hermetica.cli.diffoscope import add_diffoscope_arguments, diffoscope_of
 from hermetica.cli.inputs import realize_inputs
 from hermetica.cli.misuse import Misuse
 from hermetica.cli.realizing import cancelling, positive, run_options
-from hermetica.cli.report import show
 from hermetica.cli.status import FAILED, INTERRUPTED, NOT_REPRODUCIBLE, OK, ExitStatus, combine, status_of
-from hermetica.cli.studying import Progress
+from hermetica.cli.studying import Progress, show_failures
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -102,8 +101,7 @@ def check_causes(session: Session, texts: Sequence[str]) -> int:
             return 128 + received[0]
         verdicts = _verdicts(targets, directory, ended.finished)
         _print(session, verdicts)
-    for error in ended.failures.values():
-        show(error, session.console)
+    show_failures(session, ended)
     statuses = [*map(status_of, ended.failures.values()), *map(_status, verdicts)]
     return combine([*statuses, INTERRUPTED if ended.stopped else OK])
 

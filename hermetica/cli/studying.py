@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from hermetica.cli.console import clean
+from hermetica.cli.report import show
 from hermetica.cli.views.lines import Lines
 from hermetica.cli.views.words import many
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from hermetica.cli.session import Session
     from hermetica.realize.events import Event
+    from hermetica.study.carrying import Ended
 
 _CLEAR: Final = "\r\x1b[2K"
 _EVERY_S: Final = 30.0
@@ -125,6 +127,12 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def show_failures(session: Session, ended: Ended) -> None:
+    """Tells why nothing could be asked about targets; what is the same of several, such as a full disk, once."""
+    for error in {each.message: each for each in ended.failures.values()}.values():
+        show(error, session.console)
 
 
 def _varied(event: Mapping[str, Any], named_max: int | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from hermetica.sandbox.factors import RACE
+from hermetica.study.declaration import Design
 from hermetica.study.metrics import in_words
 from hermetica.study.statistics import Rate
 from hermetica.study.trials import BUILDS
@@ -17,6 +18,8 @@ _RATES: Final = {
     "every_world": "identical in every world that was tried",
     "builds_that_differ_in_one_world": "builds that differ in one world",
 }
+
+_CALM: Final = "nothing changes it"
 
 
 def summary_lines(results: Mapping[str, Any]) -> Iterator[str]:
@@ -42,19 +45,24 @@ def summary_lines(results: Mapping[str, Any]) -> Iterator[str]:
         yield f"{row['factor']:<12}  {in_words(_rate(row['targets'])):<42}  {told}{small}".rstrip()
     yield ""
     longest = max((len(each["target"]) for each in targets), default=0)
+    calm = "nothing changes it alone" if results["study"].get("design") == Design.OFAT else _CALM
     for each in targets:
-        yield f"{each['target']:<{longest}}  {_state(each)}"
+        yield f"{each['target']:<{longest}}  {_state(each, calm)}"
 
 
-def outcome(files: Iterable[Mapping[str, Any]]) -> str:
+def outcome(files: Iterable[Mapping[str, Any]], calm: str = _CALM) -> str:
     """What changes a target, by the files of its attribution: ``changes with tz, locale+shell``.
 
     Factors that act only together are joined by ``+``; those that change whether it is built at all stand apart.
+
+    Args:
+        files: of the attribution.
+        calm: what to say where there are none.
     """
     built = [each for each in files if each["path"] == BUILDS]
     changed = [each for each in files if each["path"] != BUILDS]
     parts = [f"{verb} {', '.join(causes)}" for verb, each in _VERBS if (causes := _causes(changed if each else built))]
-    return "; ".join(parts) or "nothing changes it"
+    return "; ".join(parts) or calm
 
 
 _VERBS: Final = (("changes with", True), ("fails to build with", False))
@@ -65,7 +73,7 @@ def _causes(files: Iterable[Mapping[str, Any]]) -> list[str]:
     files = list(files)
     sets = {"+".join(levels): len(levels) for each in files for levels in each["sets"]}
     races = [RACE] if any(each["races"] for each in files) else []
-    unknown = ["what was not found"] if any(not (each["sets"] or each["races"]) for each in files) else []
+    unknown = ["something that was not found"] if any(not (each["sets"] or each["races"]) for each in files) else []
     return [*sorted(sets, key=lambda name: (sets[name], name)), *races, *unknown]
 
 
@@ -79,9 +87,9 @@ def _p(value: float | None) -> str:
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
 
 
-def _state(target: Mapping[str, Any]) -> str:
+def _state(target: Mapping[str, Any], calm: str) -> str:
     if target["state"] != "finished":
         return f"{target['state']}: {target['error']}" if target["error"] else target["state"]
     verdict = target["verdict"]
     limited = "" if verdict is None or verdict["complete"] else " (there may be more causes)"
-    return f"{outcome(target['causes'])}{limited}"
+    return f"{outcome(target['causes'], calm)}{limited}"

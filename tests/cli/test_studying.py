@@ -9,9 +9,16 @@ import pytest
 
 from hermetica.cli.console import Console
 from hermetica.cli.session import Session
-from hermetica.cli.studying import Progress
+from hermetica.cli.studying import Progress, show_failures
+from hermetica.study.attribution import Attribution
+from hermetica.study.attribution_form import attribution_json
+from hermetica.study.carrying import Ended
 from hermetica.study.declaration import Budget, Design, Study
 from hermetica.study.design import builds_max
+from hermetica.study.log import NoLog
+from hermetica.study.results import results_of
+from hermetica.study.summary import summary_lines
+from tests.study.test_results import finished, log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,3 +71,18 @@ def test_it_is_known_how_many_builds_there_can_be(design: Design, expected: int)
     factors = {"home": ("other",), "tz": ("ahead", "behind")}
     study = Study(name="s", targets=("a",), design=design, factors=factors, budget=Budget(builds_per_target=30))
     assert builds_max(study) == expected
+
+
+def test_what_is_the_same_of_several_targets_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = {name: NoLog("no room") for name in ("one", "two")} | {"three": NoLog("no right")}
+    session = Session(options=argparse.Namespace(), console=Console(color="never"))
+    show_failures(session, Ended(failures=failures))
+    assert capsys.readouterr().err == "error[HM504] no room\nerror[HM504] no right\n"
+
+
+def test_where_factors_were_varied_one_at_a_time_it_is_said_that_nothing_changes_a_target_alone() -> None:
+    calm = attribution_json(Attribution(files=(), examined=2, builds=5))
+    results = results_of(log("t", ended=finished(attribution=calm)))
+    assert list(summary_lines(results))[-1] == "t  nothing changes it"
+    results["study"]["design"] = "ofat"
+    assert list(summary_lines(results))[-1] == "t  nothing changes it alone"

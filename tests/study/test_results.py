@@ -353,7 +353,7 @@ def test_what_changes_a_target_is_said_in_one_line() -> None:
         {"path": BUILDS, "sets": [{"uid": "2345"}], "races": False},
     ]
     assert outcome(files) == "changes with tz, home+umask, race; fails to build with uid"
-    assert outcome([{"path": "out", "sets": [], "races": False}]) == "changes with what was not found"
+    assert outcome([{"path": "out", "sets": [], "races": False}]) == "changes with something that was not found"
     assert outcome([]) == "nothing changes it"
 
 

@@ -13,9 +13,9 @@ from hermetica.cli.misuse import Misuse
 from hermetica.cli.parser import actions
 from hermetica.cli.realizing import add_build_options, cancelling, run_options
 from hermetica.cli.recordings import writable
-from hermetica.cli.report import show
 from hermetica.cli.status import FAILED, OK, combine, status_of
-from hermetica.cli.studying import Progress
+from hermetica.cli.studying import Progress, show_failures
+from hermetica.cli.views.words import many
 from hermetica.model import evaluation
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ def _run(session: Session) -> int:
                 on_event=progress.log,
             )
             ended = carrier.run(targets, directory)
-    for error in ended.failures.values():
-        show(error, session.console)
+    show_failures(session, ended)
     results = _results(session, directory)
     if received:
         session.console.say("interrupted; the same command goes on from here")
@@ -171,11 +170,11 @@ def _status(session: Session) -> int:
     document = {"format": "hermetica.study-status/1", "builds": results["builds"], "targets": rows}
     width = max((len(row["target"]) for row in rows), default=0)
     lines = [
-        f"{row['target']:<{width}}  {row['state']:<10}  {row['builds']:>6,} builds  {row['seconds']:>9,.1f} s"
+        f"{row['target']:<{width}}  {row['state']:<10}  {many(row['builds'], 'build'):>13}  {row['seconds']:>9,.1f} s"
         for row in rows
     ]
     done = sum(row["state"] == "finished" for row in rows)
-    session.console.result(document, [*lines, f"{done} of {len(rows)} finished, {results['builds']:,} builds"])
+    session.console.result(document, [*lines, f"{done} of {len(rows)} finished, {many(results['builds'], 'build')}"])
     return OK
 
 
