@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import hermetica as hm
     from benchmarks.reproducibility.truth import Truth
-    from hermetica.study.attribution import Causes
+    from hermetica.study.causes import Causes
 
 _OUTPUT: Final = "out/"
 

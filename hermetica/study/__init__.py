@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from hermetica.lazy import import_on_demand
 
 if TYPE_CHECKING:
-    from hermetica.study.attribution import Attribution, Causes, attribute
+    from hermetica.study.attribution import attribute
     from hermetica.study.carrying import Carrier, Ended, NothingVaried
+    from hermetica.study.causes import Attribution, Causes
     from hermetica.study.comparing import Alike, alike
     from hermetica.study.declaration import Budget, Design, InvalidStudy, Study, all_factors, parse
     from hermetica.study.diffoscope import Diffoscope
@@ -66,8 +67,9 @@ __all__ = [
 __getattr__ = import_on_demand(
     __name__,
     {
-        "attribution": ("Attribution", "Causes", "attribute"),
+        "attribution": ("attribute",),
         "carrying": ("Carrier", "Ended", "NothingVaried"),
+        "causes": ("Attribution", "Causes"),
         "comparing": ("Alike", "alike"),
         "declaration": ("Budget", "Design", "InvalidStudy", "Study", "all_factors", "parse"),
         "diffoscope": ("Diffoscope",),

@@ -2,9 +2,13 @@
 
 A generator that asks for builds and is told what they made; whoever runs it decides how. In order: the base world
 several times; the same world under disturbed scheduling, which shows races; everything varied; halving, down to single
-factors; what is left when those are fixed, down to minimal sets; the same at further levels of those factors that act
-alone on no file; few worlds that have each factor without each other, for what one undoes of another; and the worlds
-of the causes once more (`hermetica.study.confirmation`). A cause is a minimal set of factors; a file may have several.
+factors; what draws anew in each build (`hermetica.study.drawing`); what is left when those are fixed, down to minimal
+sets; the same at further levels of those factors that act alone on no file, and, one by one, of those that act alone on
+some file only; few worlds that have each factor without each other, for what one undoes of another; and the worlds of
+the causes once more (`hermetica.study.confirmation`). A cause is a minimal set of factors; a file may have several.
+
+A file that a world changed and a larger one did not differs by chance, which building again shows, or is undone by
+something, so that nothing follows for fewer factors from more of them any longer.
 
 Where half of the factors change nothing, what the other half does is known without asking; where a half does all that
 the whole does, the other half is left for later. When builds run short, factors are asked for one by one: no halving
@@ -21,8 +25,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from hermetica.sandbox.factors import RACE
+from hermetica.study.causes import Attribution, Causes, in_order
 from hermetica.study.confirmation import Confirmation
+from hermetica.study.drawing import Drawing
 from hermetica.study.families import hitting_sets, minimal, separating_sets
 from hermetica.study.knowledge import Knowledge, OutOfBuilds
 from hermetica.study.trials import BUILDS, Atom, Atoms, Trial
@@ -36,64 +41,8 @@ if TYPE_CHECKING:
     Asking = Generator[tuple[Trial, ...], tuple[Sighting, ...], None]
 
 _RESERVED: Final = 3
-
-
-@attrs.frozen(kw_only=True)
-class Causes:
-    """Why one file differs.
-
-    Attributes:
-        path: of the file; `BUILDS` for whether there is one at all.
-        sets: the minimal sets of atoms that change it, the smallest first.
-        races: whether it differs between builds of one world; other causes are not told then.
-        is_complete: whether everything was looked at that could hold another cause.
-    """
-
-    path: str
-    sets: tuple[Atoms, ...] = ()
-    races: bool = False
-    is_complete: bool = True
-
-    @property
-    def factors(self) -> frozenset[str]:
-        """The names of all factors that take part; ``race`` for a race."""
-        named = frozenset(atom.factor for each in self.sets for atom in each)
-        return named | {RACE} if self.races else named
-
-
-@attrs.frozen(kw_only=True)
-class Attribution:
-    """Why builds of one derivation differ.
-
-    Attributes:
-        files: what differs and why, ascending by path.
-        examined: how many files were compared.
-        builds: how many builds it took.
-        failed: why nothing could be said; empty where something was.
-        is_complete: whether everything was looked at that the space holds.
-    """
-
-    files: tuple[Causes, ...] = ()
-    examined: int = 0
-    builds: int = 0
-    failed: str = ""
-    is_complete: bool = True
-
-    @property
-    def factors(self) -> frozenset[str]:
-        """The names of all factors that take part in any difference."""
-        return frozenset[str]().union(*(each.factors for each in self.files))
-
-    @property
-    def sets(self) -> tuple[Atoms, ...]:
-        """All minimal sets, each once, the smallest first."""
-        found = dict.fromkeys(each for file in self.files for each in file.sets)
-        return _in_order(found)
-
-
-def _in_order(sets: Iterable[Atoms]) -> tuple[Atoms, ...]:
-    """The smallest first, then ascending by name."""
-    return tuple(sorted(sets, key=lambda each: (len(each), sorted(each))))
+_DRAWN_TIMES: Final = 2
+_SETTLED_TIMES: Final = 2
 
 
 def attribute(space: Space) -> Generator[tuple[Trial, ...], tuple[Sighting, ...], Attribution]:
@@ -153,15 +102,39 @@ class _Inquiry:
             if number == 0:
                 buildable = here
                 yield from self._singles(buildable)
-                yield from self._one_by_one(self._ordered(self.space.drawn()))
+                yield from self._settled(self.know.kinds())
+                yield from self._drawn(1)
             yield from self._explain(atoms)
-        for world in separating_sets(buildable):
-            if self.know.left > _RESERVED and self._tells(world):
-                yield from self._explain(world)
+        yield from self._elsewhere()
+        yield from self._separated(buildable)
+        if self.know.undone - self.know.racy:  # once more, with other company
+            yield from self._separated([*buildable[::2], *buildable[1::2]])
+        if self.know.left > _RESERVED:
+            yield from self._drawn(_DRAWN_TIMES)
 
-    def _tells(self, atoms: Atoms) -> bool:
-        """Whether a world varies no known cause of some file: if that changes, there is another one."""
-        return any(atoms in self._within(path, atoms) for path in self.know.everything() - self.know.racy - {BUILDS})
+    def _drawn(self, times: int) -> Asking:
+        for atom in self._ordered(self.space.drawn()):
+            yield from self._drawing.draw(atom, times)
+
+    def _separated(self, atoms: Sequence[Atom]) -> Asking:
+        """Few worlds that have each atom without each other one; what acts alone is known already, and left out."""
+        for world in separating_sets(self._without(self._alone(), atoms)):
+            left = frozenset(self._without(self._alone(), world))
+            if left and self.know.left > _RESERVED:
+                yield from self._explain(left)
+            elif left and (undone := self.know.undone - self.know.racy):  # of these there may be more to say
+                self._open |= undone
+                self.is_complete = False
+
+    def _alone(self) -> frozenset[str]:
+        """The factors that act alone on some file."""
+        return frozenset[str]().union(*map(self._alone_on, self._sets))
+
+    def _alone_on(self, path: str) -> frozenset[str]:
+        return frozenset(atom.factor for each in self._sets[path] if len(each) == 1 for atom in each)
+
+    def _without(self, factors: frozenset[str], atoms: Iterable[Atom]) -> list[Atom]:
+        return [atom for atom in atoms if atom.factor not in factors]
 
     def _explain(self, atoms: Atoms) -> Asking:
         """Looks for causes in a world, and in what can be built of it."""
@@ -170,10 +143,19 @@ class _Inquiry:
 
     def _further(self, number: int) -> Atoms:
         """Further levels, of the factors that act alone on no file; empty where none of the others has so many."""
-        alone = {atom.factor for sets in self._sets.values() for each in sets if len(each) == 1 for atom in each}
-        left = frozenset(atom for atom in self.space.mix(number) if atom.factor not in alone)
+        left = frozenset(self._without(self._alone(), self.space.mix(number)))
         fresh = any(number < len(self.space.factors[atom.factor]) for atom in left)
         return left if fresh or (number == 1 and left & self.space.chancy) else frozenset()
+
+    def _elsewhere(self) -> Asking:
+        """Further levels of what acts alone on some file and not on another one, each by itself while builds last."""
+        files = self.know.everything() - self.know.racy - {BUILDS}
+        everywhere = self._alone().intersection(*map(self._alone_on, files))
+        for number in range(1, self.space.mixes()):
+            for atom in self._ordered(self.space.mix(number)):
+                is_fresh = number < len(self.space.factors[atom.factor])
+                if is_fresh and atom.factor in self._alone() - everywhere and self.know.left > _RESERVED:
+                    yield from self._one_by_one([atom])
 
     def _ordered(self, atoms: Iterable[Atom]) -> list[Atom]:
         return sorted(atoms, key=self.space.rank)
@@ -195,6 +177,10 @@ class _Inquiry:
         """Keeps a set as a cause of the file it was searched for, and of those that no fewer of its atoms change."""
         found = frozenset(atoms)
         for path in self.know.seen_touched(Trial(atoms=found)):
+            if len(found) > 1 and self.know.contradicted(path) is not None:
+                self.know.undone.add(path)
+            if found not in self._within(path, found):
+                continue  # at another level it is known
             fewer = (found - {atom} for atom in found)
             if path == searched or len(found) == 1 or all(self.know.is_clean(path, each) for each in fewer):
                 self._sets[path].append(found)
@@ -255,15 +241,27 @@ class _Inquiry:
         """Looks for causes in what changes nothing alone, until every world without the known causes is as the base."""
         while (missing := (yield from self._unexplained(atoms))) is not None:
             path, within = missing
-            if self.know.is_undone(path, within):
-                yield from self._asked_again(within)
-                self.know.undone.add(path)
+            calm = within - self.space.chancy
+            if calm != within and path in (yield from self.know.touched(calm)):
+                within = calm
+            elif calm != within and (yield from self._drawing.explains(path, within)):
+                continue
+            yield from self._settled([path])
             if cause := (yield from self._minimal_in(path, self._ordered(within))):
                 self._note(cause, path)
             elif path not in self.know.racy:
                 self._unsure.add(path)
         self._explained.add(atoms)
         self._open.clear()
+
+    def _settled(self, paths: Iterable[str]) -> Asking:
+        """Where varying more left a file as it is that varying less changed: that is chance, or the more undoes it."""
+        for path in paths:
+            world = None if path in self.know.undone else self.know.contradicted(path)
+            for _ in range(_SETTLED_TIMES if world else 0):
+                if world and path not in self.know.racy:
+                    yield from self._confirmation.again(world, shaken=True)
+            self.know.undone |= {path} if world else set()
 
     def _asked_again(self, world: Atoms) -> Asking:
         """Builds a world a second time before more is asked of it: what differs then is no matter of factors."""
@@ -272,7 +270,11 @@ class _Inquiry:
 
     @property
     def _confirmation(self) -> Confirmation:
-        return Confirmation(know=self.know, sets=self._sets, chancy=self.space.chancy)
+        return Confirmation(know=self.know, sets=self._sets, drawing=self._drawing)
+
+    @property
+    def _drawing(self) -> Drawing:
+        return Drawing(know=self.know, sets=self._sets, chancy=self.space.chancy)
 
     def _unexplained(
         self, atoms: Atoms
@@ -289,7 +291,16 @@ class _Inquiry:
             for path in concerned:
                 if path in touched:
                     return path, within
-        return None
+        return self._left_over()
+
+    def _left_over(self) -> tuple[str, Atoms] | None:
+        """A file, and the smallest world of those that were built that changed it for no known reason."""
+        found = [
+            (len(world), path, world)
+            for path in self.know.kinds(self._sets)
+            if path not in self._unsure and (world := self._confirmation.unexplained(path)) is not None
+        ]
+        return min(found, key=lambda each: each[:2])[1:] if found else None
 
     def _within(self, path: str, atoms: Atoms) -> list[Atoms]:
         """The largest parts of ``atoms`` that vary all factors of no known cause of a file, at whichever level."""
@@ -339,6 +350,7 @@ class _Inquiry:
     def confirm(self) -> Asking:
         """What was found once more; then what is left of the builds under disturbed scheduling."""
         self.know.kept = 0
+        yield from self._fewer()
         yield from self._confirmation.confirm()
         for path, sets in self._sets.items():
             held = [each for each in sets if self._confirmation.holds(path, each)]
@@ -346,6 +358,17 @@ class _Inquiry:
             self.is_complete &= len(held) == len(sets)
             sets[:] = held
         yield from self._shake(self.space.shakes)
+
+    def _fewer(self) -> Asking:
+        """Of a file that some factors undo, nothing follows for fewer from more: they are asked for."""
+        for path in sorted(self.know.undone - self.know.racy):
+            for cause in self._sets[path]:  # those that are found meanwhile, too
+                for fewer in (cause - {atom} for atom in sorted(cause)) if len(cause) > 1 else ():
+                    if self.know.left <= 0 and not self.know.was_asked(fewer):
+                        return
+                    if path in (yield from self.know.touched(fewer)):
+                        self._note(fewer, path)
+                        self.know.kept = 0
 
     def give_up(self) -> None:
         """The builds did not suffice: what changed and was not explained stays open."""
@@ -362,7 +385,7 @@ class _Inquiry:
         files = tuple(
             Causes(
                 path=path,
-                sets=() if path in racy else _in_order(minimal(self._sets[path])),
+                sets=() if path in racy else in_order(minimal(self._sets[path])),
                 races=path in racy,
                 is_complete=path not in self._unsure and (self.is_complete or path not in self._open),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hermetica.study.attribution import Attribution, Causes
+from hermetica.study.causes import Attribution, Causes
 from hermetica.study.trials import Atom, levels_of
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hermetica.realize import Store
     from hermetica.realize.events import Event
     from hermetica.realize.in_world import Workshop
-    from hermetica.study.attribution import Attribution
+    from hermetica.study.causes import Attribution
     from hermetica.study.declaration import Study
     from hermetica.study.diffoscope import Diffoscope
     from hermetica.study.trials import Sighting, Trial

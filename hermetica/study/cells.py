@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from hermetica.study.attribution import Attribution, Causes
+from hermetica.study.causes import Attribution, Causes
 from hermetica.study.families import minimal
 from hermetica.study.trials import BUILDS, Atom
 

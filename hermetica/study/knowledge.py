@@ -10,7 +10,7 @@ import attrs
 from hermetica.study.trials import BUILDS, Atoms, Sighting, Trial, differing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
 _NONE: Final = frozenset[str]()
 _TRIES: Final = 4
@@ -106,6 +106,18 @@ class Knowledge:
         worlds = [trial for trial in self._seen if trial.atoms and not trial.shaken]
         return _NONE.union(*map(self.seen_touched, worlds))
 
+    def kinds(self, sets: Mapping[str, Sequence[Atoms]] | None = None) -> list[str]:
+        """One of all files that the same builds changed, and of which the same causes are known; ascending by path."""
+        rows: defaultdict[str, list[Trial]] = defaultdict(list)
+        for trial in self._seen:
+            if trial.atoms and not trial.shaken:
+                for path in self.seen_touched(trial):
+                    rows[path].append(trial)
+        kinds: dict[object, str] = {}
+        for path in sorted(rows):
+            kinds.setdefault((tuple(rows[path]), tuple((sets or {}).get(path, ()))), path)
+        return list(kinds.values())
+
     def affordable(self, trials: Sequence[Trial]) -> int:
         """How many of these, from the first, can be asked for."""
         fresh = 0
@@ -131,9 +143,11 @@ class Knowledge:
             return trial in self._seen and self._leaves(path, trial)
         return any(self._leaves(path, each) for each in self._seen if atoms <= each.atoms and not each.shaken)
 
-    def is_undone(self, path: str, atoms: Atoms) -> bool:
-        """Whether a build of more than these atoms left a file as it is."""
-        return any(self._leaves(path, each) for each in self._seen if atoms < each.atoms and not each.shaken)
+    def contradicted(self, path: str) -> Atoms | None:
+        """The smallest world that changed a file although one that varies more left it as it is; None without one."""
+        leaving = [each.atoms for each in self._seen if not each.shaken and self._leaves(path, each)]
+        touching = (each.atoms for each in reversed(self.touching(path)))
+        return next((each for each in touching if any(each < more for more in leaving)), None)
 
     def touching(self, path: str) -> list[Trial]:
         """The trials of worlds other than the base that changed a file, those that vary most first."""

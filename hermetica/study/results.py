@@ -25,7 +25,7 @@ from hermetica.study.verdict import verdict_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from hermetica.study.attribution import Attribution
+    from hermetica.study.causes import Attribution
 
 FORMAT: Final = "hermetica.study-results/1"
 _DETERMINED: Final = (State.ALONE, State.TOGETHER, State.NONE)

@@ -20,7 +20,7 @@ from hermetica.study.trials import BUILDS, Atom, levels_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from hermetica.study.attribution import Attribution, Causes
+    from hermetica.study.causes import Attribution, Causes
     from hermetica.study.trials import Atoms
 
 FORMAT: Final = "hermetica.causes/1"

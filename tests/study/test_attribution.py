@@ -274,3 +274,64 @@ def test_what_changed_and_could_not_be_explained_is_told_as_that() -> None:
 def test_fewer_factors_are_as_good_as_many() -> None:
     few = Space(factors={name: LEVELS[name] for name in ("tz", "home")})
     assert sets_of(investigated(telling({"out": [atoms("tz", "home")]}), few)) == {"out": {atoms("tz", "home")}}
+
+
+def test_a_further_level_is_tried_on_a_file_although_the_first_one_acts_alone_on_another() -> None:
+    for factor, level in (("clock", "far"), ("random", "third")):
+
+        def build(trial: Trial, factor: str = factor, level: str = level) -> Sighting:
+            here = {atom.level for atom in trial.atoms if atom.factor == factor}
+            return Sighting(files={"out/any": str(sorted(here)), "out/one": str(level in here), "out/none": ""})
+
+        wanted = {"out/any": {atoms(factor)}, "out/one": {atoms(f"{factor}={level}")}}
+        assert sets_of(investigated(build)) == wanted
+
+
+def test_what_is_undone_is_never_told_as_acting_only_with_others() -> None:
+    for one, other in itertools.islice(itertools.permutations(FACTORS, 2), 3, None, 60):
+
+        def build(trial: Trial, one: str = one, other: str = other) -> Sighting:
+            here = varied(trial)
+            shown = {"out/a": one in here and other not in here, "out/b": (other in here, "readdir" in here)}
+            return Sighting(files={path: str(value) for path, value in shown.items()})
+
+        assert sets_of(investigated(build))["out/a"] <= {atoms(one)}
+
+
+def test_of_three_factors_of_which_any_two_cancel_each_other_out_all_are_found() -> None:
+    for three in itertools.islice(itertools.combinations(FACTORS, 3), 5, None, 300):
+
+        def build(trial: Trial, three: tuple[str, ...] = three) -> Sighting:
+            return Sighting(files={"out": str(len(varied(trial).intersection(three)) % 2)})
+
+        assert sets_of(investigated(build)) == {"out": {atoms(each) for each in three}}
+
+
+@pytest.mark.parametrize(("odds", "told"), [(1.0, 1.0), (0.9, 0.98), (0.5, 0.85), (0.25, 0.5)])
+def test_what_is_drawn_may_be_what_the_base_world_has_and_is_a_cause_all_the_same(odds: float, told: float) -> None:
+    right = wrong = 0
+    for seed in range(40):
+        draws = random.Random(seed)  # noqa: S311 -- repeatable, not secret
+
+        def build(trial: Trial, draws: random.Random = draws) -> Sighting:
+            shown = Atom("aslr", "other") in trial.atoms and draws.random() < odds
+            return Sighting(files={"out/order": str(shown), "out/none": ""})
+
+        found = investigated(build, attrs.evolve(space(), chancy=atoms("aslr")))
+        right += sets_of(found) == {"out/order": {atoms("aslr")}} and not any(file.races for file in found.files)
+        wrong += any(each != atoms("aslr") for each in found.sets)
+    assert right >= told * 40
+    assert not wrong
+
+
+@pytest.mark.parametrize("odds", [0.5, 0.2])
+def test_a_race_beside_causes_of_other_files_is_not_blamed_on_them_or_on_what_is_drawn(odds: float) -> None:
+    for seed in range(40):
+        draws = random.Random(seed)  # noqa: S311 -- repeatable, not secret
+
+        def build(trial: Trial, draws: random.Random = draws) -> Sighting:
+            shown = sorted(varied(trial) & {"tz", "home"})
+            return Sighting(files={"out/a": str(draws.random() < odds), "out/b": str(shown)})
+
+        found = investigated(build, attrs.evolve(space(), chancy=atoms("aslr")))
+        assert {each.path: each.factors for each in found.files} == {"out/a": {RACE}, "out/b": {"tz", "home"}}

@@ -13,9 +13,9 @@ from hermetica.realize.compared import Compared
 from hermetica.realize.comparisons import comparisons, keep_comparison
 from hermetica.realize.in_world import workshop
 from hermetica.sandbox import Tier
-from hermetica.study.attribution import Attribution, Causes
 from hermetica.study.attribution_form import attribution_json, read_attribution
 from hermetica.study.carrying import Carrier
+from hermetica.study.causes import Attribution, Causes
 from hermetica.study.cells import State, concluded
 from hermetica.study.declaration import Design, Study
 from hermetica.study.locus import Locus

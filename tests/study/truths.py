@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hermetica.study.attribution import Attribution, attribute
+from hermetica.study.attribution import attribute
 from hermetica.study.space import BUILDS_MAX, Space
 from hermetica.study.trials import Atom, Atoms, Sighting, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from hermetica.study.causes import Attribution
 
 FACTORS: Final = (
     *("clock", "mtime", "uid", "gid", "username", "umask", "readdir", "random", "aslr", "build_path", "home", "path"),
