@@ -10,9 +10,9 @@ import pytest
 from hermetica.cli.console import Console
 from hermetica.cli.session import Session
 from hermetica.cli.studying import Progress, show_failures
-from hermetica.study.attribution import Attribution
 from hermetica.study.attribution_form import attribution_json
 from hermetica.study.carrying import Ended
+from hermetica.study.causes import Attribution
 from hermetica.study.declaration import Budget, Design, Study
 from hermetica.study.design import builds_max
 from hermetica.study.log import NoLog
