@@ -28,6 +28,7 @@ def _file_json(causes: Causes) -> dict[str, Any]:
         "path": causes.path,
         "sets": [levels_of(each) for each in causes.sets],
         "races": causes.races,
+        "suspects": [sorted(each) for each in causes.suspects],
         "is_complete": causes.is_complete,
         "factors": sorted(causes.factors),
     }
@@ -40,6 +41,7 @@ def read_attribution(document: Mapping[str, Any]) -> Attribution:
             path=each["path"],
             sets=tuple(frozenset(Atom(*pair) for pair in levels.items()) for levels in each["sets"]),
             races=each["races"],
+            suspects=tuple(map(frozenset, each.get("suspects", ()))),  # logs of earlier versions have none
             is_complete=each["is_complete"],
         )
         for each in document["files"]

@@ -22,12 +22,14 @@ class Causes:
         path: of the file; `BUILDS` for whether there is one at all.
         sets: the minimal sets of atoms that change it, the smallest first.
         races: whether it differs between builds of one world; other causes are not told then.
+        suspects: where no cause is known: sets of one or two factors of which each alone would explain all builds.
         is_complete: whether everything was looked at that could hold another cause.
     """
 
     path: str
     sets: tuple[Atoms, ...] = ()
     races: bool = False
+    suspects: tuple[frozenset[str], ...] = ()
     is_complete: bool = True
 
     @property

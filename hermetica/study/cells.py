@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from hermetica.study.causes import Attribution, Causes
-from hermetica.study.families import minimal
+from hermetica.study.families import fitting_sets, minimal
 from hermetica.study.trials import BUILDS, Atom
 
 if TYPE_CHECKING:
@@ -123,8 +123,9 @@ def concluded(trials: Sequence[Mapping[str, Any]]) -> Attribution:
     """What the builds of a fixed design say of causes.
 
     Of each file: the smallest sets of factors that were varied when it changed and contain no smaller one; only
-    ``full`` has all worlds that it takes to know that no factor of a set is innocent, so of a set of several factors
-    it is told whether each part of it was built, too, and changed nothing.
+    ``full`` has all worlds that it takes to know that no factor of a set is innocent, so a set of several factors is
+    told only where each part of it was built, too, and changed nothing. Of a file without such sets those of one or two
+    factors are suspects that were varied, at whichever level, when it changed and never when it did not.
     """
     base = next((each for each in trials if is_base(each)), None)
     if base is None or base["failed"]:
@@ -141,19 +142,22 @@ def concluded(trials: Sequence[Mapping[str, Any]]) -> Attribution:
                 changing[path].append(atoms)
             elif path not in touched and not (each["failed"] and path != BUILDS):
                 calm[path].add(atoms)
-    files = [
-        _causes(path, minimal(changing[path]), calm[path], races=path in racy)
-        for path in sorted(changing.keys() | racy)
-    ]
+    files = [_causes(path, changing[path], calm[path], races=path in racy) for path in sorted(changing.keys() | racy)]
     complete = all(each.is_complete for each in files)
     return Attribution(files=tuple(files), examined=len(paths) - 1, builds=len(trials), is_complete=complete)
 
 
-def _causes(path: str, sets: Sequence[Atoms], calm: set[Atoms], *, races: bool) -> Causes:
+def _causes(path: str, changing: Sequence[Atoms], calm: set[Atoms], *, races: bool) -> Causes:
     if races:
         return Causes(path=path, races=True)
+    sets = minimal(changing)
     proven = [each for each in sets if all(each - {atom} in calm or len(each) == 1 for atom in each)]
-    return Causes(path=path, sets=tuple(proven), is_complete=len(proven) == len(sets))
+    suspects = () if proven else fitting_sets([*map(_factors, changing)], map(_factors, calm))
+    return Causes(path=path, sets=tuple(proven), suspects=suspects, is_complete=len(proven) == len(sets))
+
+
+def _factors(atoms: Atoms) -> frozenset[str]:
+    return frozenset(atom.factor for atom in atoms)
 
 
 def _racy(trials: Sequence[Mapping[str, Any]]) -> frozenset[str]:

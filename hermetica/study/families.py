@@ -1,4 +1,4 @@
-"""Families of sets: what is minimal in one, what meets all of its members, and which tell all elements apart. Pure.
+"""Families of sets: what is minimal in one, meets all of its members or lies in them, and tells elements apart. Pure.
 
 If a family holds every minimal cause of a difference, then varying everything but a set that meets all of them changes
 nothing; where it does change something, a cause is missing. Source: Berge, Hypergraphs (1989), chapter 2; Liffiton et
@@ -40,6 +40,22 @@ def hitting_sets(sets: Iterable[frozenset[Element]], limit: int = 64) -> tuple[f
         extended = [hit | {element} for hit in found if not hit & each for element in each]
         found = minimal([*met, *extended])[:limit]
     return found
+
+
+def fitting_sets(
+    with_it: Sequence[frozenset[Element]], without_it: Iterable[frozenset[Element]], size_max: int = 2
+) -> tuple[frozenset[Element], ...]:
+    """The minimal sets that lie in every member of one family and in none of another, the smallest first.
+
+    Args:
+        with_it: the first family; there is no answer where it has no member.
+        without_it: the other one.
+        size_max: how many elements a set has at most.
+    """
+    common = sorted(frozenset[Element].intersection(*with_it), key=repr) if with_it else []
+    without = list(without_it)
+    sets = (frozenset(each) for size in range(1, size_max + 1) for each in itertools.combinations(common, size))
+    return minimal(each for each in sets if not any(each <= other for other in without))
 
 
 def separating_sets(elements: Sequence[Element]) -> tuple[frozenset[Element], ...]:

@@ -73,8 +73,11 @@ def _causes(files: Iterable[Mapping[str, Any]]) -> list[str]:
     files = list(files)
     sets = {"+".join(levels): len(levels) for each in files for levels in each["sets"]}
     races = [RACE] if any(each["races"] for each in files) else []
-    unknown = ["something that was not found"] if any(not (each["sets"] or each["races"]) for each in files) else []
-    return [*sorted(sets, key=lambda name: (sets[name], name)), *races, *unknown]
+    open_files = [each for each in files if not (each["sets"] or each["races"])]
+    suspects = dict.fromkeys("+".join(each) for file in open_files for each in file.get("suspects", ()))
+    unknown = ["something that was not found"] if any(not each.get("suspects") for each in open_files) else []
+    perhaps = [f"something (perhaps {' or '.join(suspects)})"] if suspects else []
+    return [*sorted(sets, key=lambda name: (sets[name], name)), *races, *perhaps, *unknown]
 
 
 def _rate(document: Mapping[str, Any]) -> Rate:

@@ -112,6 +112,7 @@ class Verdict:
             "path": causes.path,
             "causes": [{atom.factor: atom.level for atom in sorted(each)} for each in causes.sets],
             "races": causes.races,
+            "suspects": [sorted(each) for each in causes.suspects],
             "complete": causes.is_complete,
             "loci": list(evidence.loci),
             "seen_with": dict(evidence.levels),
@@ -229,9 +230,9 @@ def verdict_of(event: Mapping[str, Any], mine: Sequence[Mapping[str, Any]], attr
 
 def _grouped(files: Iterable[Causes]) -> list[tuple[Causes, list[str]]]:
     """Files with the same causes, the first of them and the paths of all; what changes most files first."""
-    groups: dict[tuple[tuple[Atoms, ...], bool, bool], tuple[Causes, list[str]]] = {}
+    groups: dict[object, tuple[Causes, list[str]]] = {}
     for each in files:
-        key = (each.sets, each.races, each.path == BUILDS)
+        key = (each.sets, each.suspects, each.races, each.path == BUILDS)
         groups.setdefault(key, (each, []))[1].append(each.path)
     return sorted(groups.values(), key=lambda group: -len(group[1]))
 
@@ -240,6 +241,9 @@ def _because(causes: Causes) -> str:
     if causes.races:
         return "changes from build to build in one world: a race, or chance that no factor fixes"
     what = "fails to build with" if causes.path == BUILDS else "changes with"
+    if causes.suspects:
+        suspects = " or from ".join(" and ".join(sorted(each)) for each in causes.suspects)
+        return f"{what} something that was not found; all builds would follow from {suspects}"
     if not causes.sets:
         return f"{what} something that was not found"
     return f"{what} {'; or with '.join(map(in_words, causes.sets))}"

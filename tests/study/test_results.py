@@ -81,6 +81,7 @@ def test_a_fixed_design_names_the_smallest_sets_whose_parts_change_nothing() -> 
     assert (found.is_complete, found.examined) == (True, 2)
     unproven = concluded([trial({}, {}), trial(BOTH, {"out/b": "y"})])
     assert [(each.path, each.sets, each.is_complete) for each in unproven.files] == [("out/b", (), False)]
+    assert unproven.files[0].suspects == (frozenset({"home"}), frozenset({"uid"}))
 
 
 def test_a_fixed_design_tells_races_and_failures_apart() -> None:

@@ -146,7 +146,9 @@ function cause(levels) {
 
 function why(file) {
   if (file.races) return "from build to build in one world";
-  return file.causes.length ? `with ${file.causes.map(cause).join("; or with ")}` : "with something that was not found";
+  if (file.causes.length) return `with ${file.causes.map(cause).join("; or with ")}`;
+  const suspects = file.suspects.map((each) => each.join(" and ")).join(" or from ");
+  return `with something that was not found${suspects && `; all builds would follow from ${suspects}`}`;
 }
 
 function locus(found) {
