@@ -35,6 +35,7 @@ quick: setup-test ## run the tests that take no more than seconds
 
 coverage: setup-test ## report the branch coverage that `make test COVERAGE=1` measured, and hold its floor
 	@$(PYTHON_ENV) -m coverage run --source=hermetica,store,derivations -m hermetica version >/dev/null # notes them once
+	@$(PYTHON_ENV) scripts/whole_coverage.py .coverage.d
 	@$(PYTHON_ENV) -m coverage combine --quiet
 	@$(PYTHON_ENV) -m coverage report
 
