@@ -77,7 +77,7 @@ class _Inquiry:
             self.failed = sightings[0].failed
             return
         self.know.races(base)
-        yield from self._shake(self.space.shakes * 2 // 3)
+        yield from self._shake(self.space.shakes // 3)
 
     def _shake(self, count: int) -> Asking:
         """Builds under disturbed scheduling, until there are so many; in the busiest world that can be built."""

@@ -26,7 +26,7 @@ class Space:
         busy: the levels that give a race room: several processors, several jobs.
         chancy: levels that make each build of a world another one, such as addresses that are drawn.
         bases: builds of the base world.
-        shakes: builds under disturbed scheduling; the last third of them at the end, as far as builds are left.
+        shakes: builds under disturbed scheduling; two thirds of them at the end, as far as builds are left.
         builds_max: builds in all; not fewer than those of the base world.
 
     Raises:
@@ -37,7 +37,7 @@ class Space:
     busy: Atoms = frozenset()
     chancy: Atoms = frozenset()
     bases: int = attrs.field(default=3, validator=attrs.validators.ge(2))
-    shakes: int = attrs.field(default=6, validator=attrs.validators.ge(0))
+    shakes: int = attrs.field(default=12, validator=attrs.validators.ge(0))
     builds_max: int = attrs.field(default=BUILDS_MAX, validator=attrs.validators.ge(BUILDS_LEAST))
 
     def __attrs_post_init__(self) -> None:

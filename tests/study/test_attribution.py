@@ -79,7 +79,7 @@ def test_with_builds_enough_it_is_always_complete_and_true(truth: dict[str, tupl
 def test_what_changes_nothing_costs_few_builds() -> None:
     found = investigated(telling({"out": []}))
     assert (found.files, found.is_complete, found.examined) == ((), True, 1)
-    assert found.builds <= 20
+    assert found.builds <= 26  # 12 of them under disturbed scheduling, which alone show races
 
 
 def test_a_level_far_in_the_future_is_a_cause_of_its_own() -> None:
